@@ -1,0 +1,66 @@
+# Recipes for developers; .ci/run calls the same ones. Install with: just install
+
+venv := env("VENV", ".venv")
+bin := venv / "bin"
+
+[private]
+default:
+    @just --list
+
+# make the virtual environment with every pinned tool, and the project in it, editable
+install:
+    python3 -m venv {{venv}}
+    {{bin}}/pip install --quiet --requirement requirements/dev.txt
+    {{bin}}/pip install --quiet --no-deps --no-build-isolation --editable .
+
+# start the server: just serve --heartbeat-interval 60
+serve *arguments:
+    {{bin}}/ocpp-actors serve {{arguments}}
+
+# run tests, all or some: just test tests/protocol -k frames
+test *arguments:
+    {{bin}}/pytest {{arguments}}
+
+# run all tests and measure what they cover
+coverage:
+    {{bin}}/pytest --cov
+
+# look for mistakes and for unformatted code
+lint:
+    {{bin}}/ruff check .
+    {{bin}}/ruff format --check .
+    # ASYNC124, a handler or an admission step is async because its caller awaits any of them;
+    # the others are off by default, which naming one undoes
+    git ls-files --cached --others --exclude-standard '*.py' | xargs {{bin}}/flake8-async \
+        --disable ASYNC124,ASYNC106,ASYNC900,ASYNC910,ASYNC911,ASYNC912,ASYNC913
+
+# format, and put right what can be put right
+format:
+    {{bin}}/ruff check --fix .
+    {{bin}}/ruff format .
+
+# check the types
+types:
+    {{bin}}/mypy
+
+# check that imports go down only
+imports:
+    {{bin}}/lint-imports
+
+# build the site in docs/_build/html; warnings are errors
+docs:
+    {{bin}}/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
+
+# everything that CI runs
+ci:
+    bash .ci/run
+
+# pin all dependencies anew, with hashes: just lock, or just lock --upgrade-package trio
+lock *arguments:
+    {{bin}}/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header {{arguments}} \
+        --group dev pyproject.toml --output-file requirements/dev.txt
+    {{bin}}/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header {{arguments}} \
+        --constraint requirements/dev.txt --group test --group build pyproject.toml --output-file requirements/test.txt
+    {{bin}}/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header {{arguments}} \
+        --constraint requirements/dev.txt --extra postgresql --group build pyproject.toml \
+        --output-file requirements/run.txt

@@ -1,0 +1,210 @@
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from ocpp_actors import logs
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in logs.CHATTY}
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    for name, each in levels.items():
+        logging.getLogger(name).setLevel(each)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def console() -> io.StringIO:
+    stream = io.StringIO()
+    logs.configure("console", "info", stream)
+    return stream
+
+
+@pytest.fixture
+def machine() -> io.StringIO:
+    stream = io.StringIO()
+    logs.configure("json", "info", stream)
+    return stream
+
+
+def records(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_a_line_carries_what_is_bound_to_the_task(machine: io.StringIO) -> None:
+    with structlog.contextvars.bound_contextvars(identity="CP1", action="Heartbeat", message_id="19"):
+        structlog.get_logger().info("answered", seconds=0.5)
+    structlog.get_logger().info("apart")
+    inside, outside = records(machine)
+    assert inside.pop("timestamp").endswith("Z")
+    assert inside == {
+        "event": "answered",
+        "level": "info",
+        "identity": "CP1",
+        "action": "Heartbeat",
+        "message_id": "19",
+        "seconds": 0.5,
+    }
+    assert "identity" not in outside
+
+
+def test_the_console_shows_the_same_on_one_line(console: io.StringIO) -> None:
+    with structlog.contextvars.bound_contextvars(identity="CP1"):
+        structlog.get_logger().warning("odd", quirk="late")
+    (line,) = console.getvalue().splitlines()
+    assert "[warning  ] odd" in line
+    assert "identity='CP1'" in line
+    assert "quirk='late'" in line
+
+
+def test_colours_are_for_terminals() -> None:
+    for stream, coloured in ((Terminal(), True), (io.StringIO(), False)):
+        logs.configure("console", "info", stream)
+        structlog.get_logger().info("hello", n=1)
+        assert ("\x1b[" in stream.getvalue()) is coloured
+
+
+def test_lines_below_the_level_are_dropped() -> None:
+    stream = io.StringIO()
+    logs.configure("json", "warning", stream)
+    structlog.get_logger().info("ours")
+    logging.getLogger("theirs").info("theirs")
+    structlog.get_logger().warning("ours")
+    logging.getLogger("theirs").warning("theirs")
+    assert [(each["event"], each["level"]) for each in records(stream)] == [
+        ("ours", "warning"),
+        ("theirs", "warning"),
+    ]
+
+
+def test_a_second_configuration_replaces_the_first_also_for_loggers_in_use(machine: io.StringIO) -> None:
+    log = structlog.get_logger()
+    log.info("first")
+    second = io.StringIO()
+    logs.configure("json", "info", second)
+    log.info("second")
+    logging.getLogger("theirs").info("third")
+    assert [each["event"] for each in records(machine)] == ["first"]
+    assert [each["event"] for each in records(second)] == ["second", "third"]
+
+
+def test_libraries_log_the_same_way(machine: io.StringIO) -> None:
+    with structlog.contextvars.bound_contextvars(identity="CP1"):
+        logging.getLogger("trio-websocket").warning("peer %s", "gone")
+    (record,) = records(machine)
+    assert (record["event"], record["logger"], record["identity"]) == ("peer gone", "trio-websocket", "CP1")
+
+
+def test_chatty_libraries_are_heard_only_when_debugging() -> None:
+    for level, heard in (("info", []), ("debug", ["step", "detail"])):
+        stream = io.StringIO()
+        logs.configure("json", level, stream)
+        logging.getLogger("alembic").info("step")
+        logging.getLogger("trio-websocket").debug("detail")
+        assert [each["event"] for each in records(stream)] == heard
+
+
+def test_warnings_are_logged(machine: io.StringIO) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logs.configure("json", "info", machine)
+        warnings.warn("careful", stacklevel=1)
+    assert "UserWarning: careful" in records(machine)[0]["event"]
+
+
+HOSTILE = "x\r\n2026-01-01T00:00:00Z [info] forged \x1b[31m\x9b2J \u2028 \u202e \ud800"
+
+
+def assert_harmless(text: str) -> None:
+    for line in text.removesuffix("\n").split("\n"):
+        assert line.isprintable(), line
+        assert line.startswith(("20", "  | ")), line
+    assert text.count("\n") == len(text.splitlines())
+
+
+@pytest.mark.parametrize(
+    "value",
+    [HOSTILE, [HOSTILE], {HOSTILE: HOSTILE}, ValueError(HOSTILE), HOSTILE.encode("utf-8", "surrogatepass")],
+    ids=["text", "list", "dict", "exception", "bytes"],
+)
+def test_no_value_forges_a_line_or_drives_the_terminal(console: io.StringIO, value: object) -> None:
+    structlog.get_logger().info("frame", payload=value)
+    assert_harmless(console.getvalue())
+    assert console.getvalue().count("\n") == 1
+
+
+class Hostile:
+    def __repr__(self) -> str:
+        return HOSTILE
+
+
+def test_no_event_name_object_or_library_forges_a_line(console: io.StringIO) -> None:
+    structlog.get_logger().info(HOSTILE, **{HOSTILE: Hostile()})
+    logging.getLogger("theirs").warning("got %s", HOSTILE)
+    assert_harmless(console.getvalue())
+    assert console.getvalue().count("\n") == 2
+
+
+def test_a_traceback_keeps_its_lines_behind_a_bar_and_forges_none(console: io.StringIO) -> None:
+    try:
+        raise ExceptionGroup(HOSTILE, [ValueError(HOSTILE)])
+    except* ValueError:
+        structlog.get_logger().exception("failed")
+    logging.getLogger("theirs").error("failed", exc_info=ValueError(HOSTILE))
+    assert_harmless(console.getvalue())
+    first, *rest = console.getvalue().splitlines()
+    assert "[error    ] failed" in first
+    assert "  |   + Exception Group Traceback (most recent call last):" in rest
+
+
+def test_a_hostile_line_is_one_json_object(machine: io.StringIO) -> None:
+    structlog.get_logger().info(HOSTILE, payload=HOSTILE)
+    assert machine.getvalue().count("\n") == 1
+    assert records(machine)[0]["payload"] == HOSTILE
+
+
+@pytest.mark.parametrize("as_what", ["true", "instance", "tuple"])
+def test_an_exception_is_text_without_the_values_of_variables(machine: io.StringIO, as_what: str) -> None:
+    try:
+        hidden = "hunter" + "2"
+        raise ValueError(len(hidden))
+    except ValueError as error:
+        exc_info: object = {"true": True, "instance": error, "tuple": (ValueError, error, None)}[as_what]
+        structlog.get_logger().error("failed", exc_info=exc_info)
+    (record,) = records(machine)
+    assert record["exception"].endswith("ValueError: 7")
+    assert "hunter2" not in machine.getvalue()
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_what_is_named_like_a_secret_is_not_written(log_format: Any) -> None:
+    stream = io.StringIO()
+    logs.configure(log_format, "info", stream)
+    structlog.get_logger().info(
+        "told",
+        password="hunter2",
+        headers={"Authorization": "Basic hunter2"},
+        several=[{"token": "hunter2"}],
+        url="postgresql://me:hunter2@localhost/ocpp",
+    )
+    logging.getLogger("sqlalchemy").error("cannot connect to postgresql://me:hunter2@localhost/ocpp")
+    assert "hunter2" not in stream.getvalue()
+    assert stream.getvalue().count("postgresql://me:***@localhost/ocpp") == 2
