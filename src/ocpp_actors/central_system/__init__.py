@@ -1,0 +1,1 @@
+"""What the central system answers: a module per concern, and the router between them."""

@@ -1,0 +1,197 @@
+"""From a CALL to its answer: which handler, whether it may come now, whether it is valid."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from reprlib import repr as shortened
+from typing import Any, TypeVar
+
+import structlog
+import trio
+
+from ocpp_actors.central_system.context import Context, Unconfirmable
+from ocpp_actors.central_system.registration import check_registration
+from ocpp_actors.ledger.port import LedgerUnavailable, RequestFailed
+from ocpp_actors.protocol.catalogue import ACTIONS, Action, Role
+from ocpp_actors.protocol.codec import encode
+from ocpp_actors.protocol.errors import ErrorCode, ProtocolFault
+from ocpp_actors.protocol.frames import Call
+from ocpp_actors.protocol.validation import Fault, Invalid, decode, decode_leniently
+
+log = structlog.get_logger(__name__)
+
+LARGE = 64 * 1024
+"""Characters of a frame above which it is judged in a thread: to explain what is wrong with a megabyte takes about a
+second, in which no other charge point would be answered."""
+
+Handler = Callable[[Any, Context], Any]
+"""Takes a request and its context, returns the response or a coroutine of it."""
+
+H = TypeVar("H", bound=Callable[..., Any])
+
+
+class Router:
+    """The handlers of the central system, one for each action that a charge point may send.
+
+    A handler is a function or coroutine function of the request and a Context; what it returns is the response. It may
+    raise ProtocolFault for a CALLERROR of its choice; any other exception is answered with InternalError and logged.
+    """
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, Handler] = {}
+        self._after: dict[str, list[Handler]] = {}
+
+    def on(self, request_class: type) -> Callable[[H], H]:
+        """Register the decorated function as the handler of this request, in place of an earlier one.
+
+        Raises ValueError: no charge point sends this request.
+        """
+        action = _action_of(request_class)
+
+        def register(handler: H) -> H:
+            self._handlers[action.name] = handler
+            return handler
+
+        return register
+
+    def around(self, request_class: type) -> Callable[[H], H]:
+        """Register the decorated function around the present handler.
+
+        It is called with the request, the context and the handler that it surrounds, and decides whether and when
+        to call it: ``await proceed(request, context)``.
+
+        Raises ValueError: no charge point sends this request, or it has no handler yet.
+        """
+        action = _action_of(request_class)
+        inner = self._handlers.get(action.name)
+        if inner is None:
+            raise ValueError(f"{action.name} has no handler to put something around")
+
+        async def proceed(request: Any, context: Context) -> Any:
+            return await result_of(inner(request, context))
+
+        def register(outer: H) -> H:
+            async def handler(request: Any, context: Context) -> Any:
+                return await result_of(outer(request, context, proceed))
+
+            self._handlers[action.name] = handler
+            return outer
+
+        return register
+
+    def after(self, request_class: type) -> Callable[[H], H]:
+        """Have the decorated function called with request and context after the answer was written.
+
+        It may take its time, and call the charge point; what it raises is logged and has no other effect.
+
+        Raises ValueError: no charge point sends this request.
+        """
+        action = _action_of(request_class)
+
+        def register(handler: H) -> H:
+            self._after.setdefault(action.name, []).append(handler)
+            return handler
+
+        return register
+
+    def without(self, *request_classes: type) -> None:
+        """Switch handlers off; their actions are answered with NotSupported."""
+        for request_class in request_classes:
+            self._handlers.pop(_action_of(request_class).name, None)
+
+    async def dispatch(self, call: Call, context: Context) -> "Handled":
+        """Carry out one CALL and return what it is answered with.
+
+        The checks come in this order: action known, direction, registration, payload.
+
+        Raises ProtocolFault: the CALL is answered with this CALLERROR.
+        Raises Unconfirmable: it must not be answered; the connection is to be closed.
+        """
+        action = ACTIONS.get(call.action)
+        if action is None:
+            raise ProtocolFault(
+                ErrorCode.NOT_IMPLEMENTED,
+                f"{shortened(call.action)} is no action of OCPP 1.6 or its security extension",
+            )
+        handler = self._handlers.get(action.name)
+        if handler is None:
+            raise ProtocolFault(
+                ErrorCode.NOT_SUPPORTED, f"{action.name} is not handled by this central system"
+            )
+        check_registration(action.name, context)
+        request = await _decode(action, call.payload, context)
+        try:
+            response = await result_of(handler(request, context))
+            payload = _encode(action, response)
+        except (ProtocolFault, Unconfirmable):
+            raise
+        except (LedgerUnavailable, RequestFailed) as error:
+            log.error("the ledger failed", reason=str(error))  # noqa: TRY400 — its reason says enough
+            raise ProtocolFault(ErrorCode.INTERNAL_ERROR, "this cannot be stored or looked up now") from None
+        except Exception:
+            log.exception("a handler failed")
+            raise ProtocolFault(
+                ErrorCode.INTERNAL_ERROR, "the central system failed to handle this message"
+            ) from None
+        return Handled(payload, request, tuple(self._after.get(action.name, ())))
+
+
+class Handled:
+    """The answer to a CALL, and what is to be done after it was written."""
+
+    def __init__(self, payload: dict[str, Any], request: Any, after: tuple[Handler, ...]) -> None:
+        self.payload = payload
+        self._request = request
+        self._after = after
+
+    @property
+    def followed(self) -> bool:
+        """Whether there is anything to be done after the answer."""
+        return bool(self._after)
+
+    async def follow(self, context: Context) -> None:
+        """Do what is to be done after the answer; failures are logged."""
+        for handler in self._after:
+            try:
+                await result_of(handler(self._request, context))
+            except Exception:
+                log.exception("what follows an answer failed")
+
+
+async def _decode(action: Action, payload: Any, context: Context) -> Any:
+    try:
+        if context.size <= LARGE:
+            request, put_up_with = _judge(action, payload, context.charge_point.lenient)
+        else:
+            request, put_up_with = await trio.to_thread.run_sync(
+                _judge, action, payload, context.charge_point.lenient
+            )
+    except Invalid as invalid:
+        for fault in invalid.faults:
+            log.warning("invalid payload", path=fault.path, rule=fault.rule, fault=fault.description)
+        first = invalid.first
+        raise ProtocolFault(first.code, first.description, {"path": first.path, "rule": first.rule}) from None
+    for fault in put_up_with:
+        context.flag("invalid payload", f"{fault.path}: {fault.description}")
+    return request
+
+
+def _encode(action: Action, response: Any) -> dict[str, Any]:
+    if not isinstance(response, action.response):
+        raise TypeError(f"the handler of {action.name} returned {response!r}")
+    return encode(response)
+
+
+def _judge(action: Action, payload: Any, lenient: bool) -> tuple[Any, tuple[Fault, ...]]:
+    return decode_leniently(action.request, payload) if lenient else (decode(action.request, payload), ())
+
+
+def _action_of(request_class: type) -> Action:
+    action = ACTIONS.get(request_class.__name__)
+    if action is None or action.request is not request_class or Role.CHARGE_POINT not in action.senders:
+        raise ValueError(f"{request_class.__name__} is no request of a charge point")
+    return action
+
+
+async def result_of(value: Any | Awaitable[Any]) -> Any:
+    """Return the value, or what it comes to if it has to be waited for."""
+    return await value if inspect.isawaitable(value) else value

@@ -1,0 +1,1 @@
+"""One charge point's task tree."""

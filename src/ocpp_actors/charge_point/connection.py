@@ -1,0 +1,55 @@
+"""What a task tree needs of a connection, whatever carries it."""
+
+from typing import Protocol
+
+
+class ConnectionEnded(Exception):
+    """The connection is over. ``code`` is the WebSocket close code, 1006 where none was exchanged."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"{code} {reason}".rstrip())
+        self.code = code
+        self.reason = reason
+
+
+class Connection(Protocol):
+    """A WebSocket connection after its handshake."""
+
+    @property
+    def last_received(self) -> float:
+        """When anything was received last, in seconds of trio's clock."""
+        ...
+
+    @property
+    def last_pong(self) -> float | None:
+        """When a pong was received last, in seconds of trio's clock; None before the first."""
+        ...
+
+    async def receive(self) -> str | bytes:
+        """Wait for the next message.
+
+        Raises ConnectionEnded: there is none any more.
+        """
+        ...
+
+    async def send(self, text: str) -> None:
+        """Write one text message. Cancelled midway it leaves the connection unusable.
+
+        Raises ConnectionEnded: the connection is over.
+        """
+        ...
+
+    async def ping(self) -> None:
+        """Write a ping, without waiting for the pong. Cancelled midway it leaves the connection unusable.
+
+        Raises ConnectionEnded: the connection is over.
+        """
+        ...
+
+    async def close(self, code: int, reason: str) -> None:
+        """Exchange close frames. The caller brings the deadline."""
+        ...
+
+    async def abort(self) -> None:
+        """Drop the connection without a word."""
+        ...

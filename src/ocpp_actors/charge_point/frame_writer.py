@@ -1,0 +1,57 @@
+"""The one place that writes to a charge point's socket."""
+
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+import structlog
+import trio
+
+from ocpp_actors.charge_point.connection import Connection, ConnectionEnded
+
+log = structlog.get_logger(__name__)
+
+
+class FrameWriter:
+    """Writes whole frames, one after the other, each within ``send_timeout`` seconds.
+
+    A write is shielded from cancellation: half a frame on the wire would make the rest of the connection unreadable,
+    and an answer that the conversation counts as given must have been given. Where it does not end in time, or fails,
+    the connection is aborted.
+    """
+
+    def __init__(self, connection: Connection, send_timeout: float, on_sent: Callable[[str], None]) -> None:
+        self._connection = connection
+        self._send_timeout = send_timeout
+        self._on_sent = on_sent
+
+    async def write(self, text: str) -> None:
+        """Write one frame.
+
+        Raises ConnectionEnded: the connection is over, the peer did not read in time, or the write failed.
+        """
+        await self._bounded(lambda: self._connection.send(text))
+        self._on_sent(text)
+
+    async def ping(self) -> None:
+        """Write a ping.
+
+        Raises ConnectionEnded: the connection is over, the peer did not read in time, or the write failed.
+        """
+        await self._bounded(self._connection.ping)
+
+    async def _bounded(self, write: Callable[[], Awaitable[None]]) -> None:
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + self._send_timeout) as scope:
+            try:
+                await write()
+            except ConnectionEnded:
+                raise
+            except Exception:
+                log.exception("a frame could not be written")
+                await self._give_up("a frame could not be written")
+        if scope.cancelled_caught:
+            await self._give_up(f"a frame could not be written within {self._send_timeout:g} s")
+
+    async def _give_up(self, reason: str) -> NoReturn:
+        with trio.CancelScope(shield=True):
+            await self._connection.abort()
+        raise ConnectionEnded(1006, reason)

@@ -1,0 +1,234 @@
+"""Commands out: one CALL in flight, in the order of the mailbox, each to its outcome (OCPP-J 1.6 §4.1.1)."""
+
+from contextlib import suppress
+
+import structlog
+import trio
+
+from ocpp_actors.central_system import commands
+from ocpp_actors.charge_point.mailbox import Command, Outcome
+from ocpp_actors.charge_point.session import InFlight, Session
+from ocpp_actors.ledger.port import (
+    CommandState,
+    EndCommand,
+    LedgerUnavailable,
+    MarkCommandSent,
+    RequestFailed,
+)
+from ocpp_actors.observer import CommandEnded
+from ocpp_actors.protocol.catalogue import ACTIONS
+from ocpp_actors.protocol.frames import CallError, CallResult
+from ocpp_actors.protocol.validation import Invalid, decode, decode_leniently
+
+log = structlog.get_logger(__name__)
+
+LEDGER_PAUSE = 1.0
+"""Seconds before a durable command is tried again whose sending could not be recorded."""
+
+
+async def run_outbound_queue(session: Session) -> None:
+    """Send the commands of the mailbox one after the other until the connection ends.
+
+    During a drain nothing more is sent: no answer would be read.
+
+    Raises ConnectionEnded: the connection is over.
+    """
+    while True:
+        if session.in_flight is not None:
+            await _await_reply(session, session.in_flight)
+        command = await session.mailbox.head()
+        await _until_allowed(session)
+        if command is not await session.mailbox.head():
+            continue
+        if session.draining:
+            await trio.sleep_forever()
+        # A session that was replaced or ended in this very moment sends no more: the command stays for the next one.
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if await _may_be_sent(session, command):
+            await _send(session, command)
+
+
+async def _until_allowed(session: Session) -> None:
+    """Wait until a boot was answered, or ``BOOT_GRACE`` has passed without one, and while Rejected.
+
+    A CALL before the boot sends some charge points into a loop; while Rejected the central system "SHOULD NOT
+    initiate any" (OCPP 1.6 §4.2).
+    """
+    with trio.move_on_at(session.started_at + session.settings.boot_grace):
+        while not session.boot_answered:
+            await session.boots.wait()
+    while commands.silenced(session.charge_point):
+        await session.boots.wait()
+
+
+async def _may_be_sent(session: Session, command: Command) -> bool:
+    if command.expires_at is not None and command.expires_at <= session.now():
+        await _never_sent(session, command, CommandState.EXPIRED, "it expired before it could be sent")
+        return False
+    reason = commands.refusal(session.charge_point, command.action, command.payload)
+    if reason is not None:
+        await _never_sent(session, command, CommandState.LOST, reason)
+        return False
+    return True
+
+
+async def _never_sent(session: Session, command: Command, state: CommandState, reason: str) -> None:
+    await _record_end(session, command, state, {"reason": reason})
+    session.mailbox.remove(command)
+    command.end(Outcome(state, description=reason))
+    _tell_ended(session, command, 0.0)
+
+
+async def _send(session: Session, command: Command) -> None:
+    message_id = session.conversation.new_message_id()
+    if command.durable_id is not None and not await _mark_sent(
+        session, command, command.durable_id, message_id
+    ):
+        return
+    # From here to the write there is no checkpoint: the command leaves the mailbox and is on the wire, or the
+    # connection is over.
+    try:
+        text = session.conversation.call(message_id, command.action, command.payload)
+    except TypeError as error:
+        await _never_sent(session, command, CommandState.INVALID, f"it cannot be written as JSON: {error}")
+        return
+    session.mailbox.remove(command)
+    now = trio.current_time()
+    session.in_flight = InFlight(command, message_id, now, now + session.settings.call_timeout)
+    commands.sent(session.charge_point, command.action, command.payload)
+    await session.writer.write(text)
+
+
+async def _mark_sent(session: Session, command: Command, durable_id: int, message_id: str) -> bool:
+    """Record durably that the command is about to be sent, so that it is never sent twice."""
+    command.claimed = True
+    try:
+        with trio.fail_after(session.settings.ledger_patience):
+            waiting = await session.central_system.ledger.ask(
+                MarkCommandSent(durable_id, message_id, session.now())
+            )
+    except (LedgerUnavailable, RequestFailed, trio.TooSlowError) as error:
+        log.warning("a command waits for the ledger", command=command.action, reason=str(error))
+        waiting = None
+    finally:
+        command.claimed = False
+    if waiting is None:
+        await trio.sleep(LEDGER_PAUSE)
+        return False
+    if not waiting:
+        await _never_sent(session, command, CommandState.UNKNOWN, "it may have been sent before")
+    return waiting
+
+
+async def _await_reply(session: Session, in_flight: InFlight) -> None:
+    if in_flight.reply is None:
+        with trio.move_on_at(in_flight.deadline):
+            in_flight.reply = await session.replies_out.receive()
+    _take_reply(session, in_flight)
+    await end_in_flight(session, _outcome(session, in_flight))
+
+
+def _take_reply(session: Session, in_flight: InFlight) -> None:
+    """Take the reply if it came in the very moment in which the waiting ended; the next command must not get it."""
+    if in_flight.reply is None:
+        with suppress(trio.WouldBlock):
+            in_flight.reply = session.replies_out.receive_nowait()
+
+
+async def end_in_flight(session: Session, outcome: Outcome) -> None:
+    """Give the command in flight its outcome, durably if it is durable."""
+    in_flight = session.in_flight
+    if in_flight is None:
+        return
+    command = in_flight.command
+    if session.conversation.outstanding == in_flight.message_id:
+        session.conversation.end_call(in_flight.message_id)
+    await _record_end(session, command, outcome.state, _detail(outcome))
+    session.in_flight = None
+    commands.ended(session.charge_point, command.action, command.payload, outcome.response)
+    command.end(outcome)
+    _tell_ended(session, command, outcome.seconds)
+
+
+def lost(session: Session, reason: str) -> Outcome:
+    """Return the outcome of the command in flight when the connection is over: its answer if that came, or lost."""
+    in_flight = session.in_flight
+    assert in_flight is not None
+    _take_reply(session, in_flight)
+    if in_flight.reply is None:
+        seconds = trio.current_time() - in_flight.sent_at
+        return Outcome(CommandState.LOST, in_flight.message_id, description=reason, seconds=seconds)
+    return _outcome(session, in_flight)
+
+
+def _outcome(session: Session, in_flight: InFlight) -> Outcome:
+    reply, message_id = in_flight.reply, in_flight.message_id
+    seconds = trio.current_time() - in_flight.sent_at
+    if reply is None:
+        description = f"no answer within {session.settings.call_timeout:g} s"
+        return Outcome(CommandState.TIMEOUT, message_id, description=description, seconds=seconds)
+    if isinstance(reply, CallError):
+        return Outcome(
+            CommandState.CALL_ERROR,
+            message_id,
+            payload=reply.details,
+            error_code=reply.code,
+            description=reply.description,
+            seconds=seconds,
+        )
+    return _answered(session, in_flight, reply, seconds)
+
+
+def _answered(session: Session, in_flight: InFlight, reply: CallResult, seconds: float) -> Outcome:
+    response_class = ACTIONS[in_flight.command.action].response
+    try:
+        if session.charge_point.lenient:
+            response, put_up_with = decode_leniently(response_class, reply.payload)
+            for fault in put_up_with:
+                session.flag("invalid payload", f"{fault.path}: {fault.description}")
+        else:
+            response = decode(response_class, reply.payload)
+    except Invalid as invalid:
+        log.warning("invalid answer", command=in_flight.command.action, fault=invalid.first.description)
+        return Outcome(
+            CommandState.INVALID,
+            in_flight.message_id,
+            payload=reply.payload,
+            error_code=invalid.first.code,
+            description=invalid.first.description,
+            seconds=seconds,
+        )
+    return Outcome(
+        CommandState.ANSWERED, in_flight.message_id, response=response, payload=reply.payload, seconds=seconds
+    )
+
+
+async def _record_end(
+    session: Session, command: Command, state: CommandState, detail: dict[str, object] | None
+) -> None:
+    if command.durable_id is None:
+        return
+    try:
+        with trio.fail_after(session.settings.ledger_patience):
+            await session.central_system.ledger.ask(
+                EndCommand(command.durable_id, state, detail, session.now())
+            )
+    except (LedgerUnavailable, RequestFailed, trio.TooSlowError) as error:
+        log.warning("the outcome of a command is not recorded", command=command.action, reason=str(error))
+
+
+def _detail(outcome: Outcome) -> dict[str, object]:
+    detail = {
+        "response": outcome.payload,
+        "errorCode": outcome.error_code,
+        "errorDescription": outcome.description or None,
+        "seconds": round(outcome.seconds, 3),
+    }
+    return {name: value for name, value in detail.items() if value is not None}
+
+
+def _tell_ended(session: Session, command: Command, seconds: float) -> None:
+    assert command.outcome is not None
+    session.central_system.observer.tell(
+        CommandEnded(session.identity, session.now(), command.action, command.outcome.state, seconds)
+    )

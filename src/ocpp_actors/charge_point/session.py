@@ -1,0 +1,134 @@
+"""What belongs to one connection of one charge point and outlives a restart of its task tree."""
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+import trio
+from attrs import define, field
+
+from ocpp_actors.central_system.charge_point import ChargePoint
+from ocpp_actors.central_system.context import CentralSystem
+from ocpp_actors.central_system.router import Router
+from ocpp_actors.charge_point.connection import Connection
+from ocpp_actors.charge_point.frame_writer import FrameWriter
+from ocpp_actors.charge_point.mailbox import Command, Mailbox
+from ocpp_actors.observer import Flagged, FrameSent
+from ocpp_actors.pace import TokenBucket
+from ocpp_actors.protocol.conversation import Conversation
+from ocpp_actors.protocol.frames import CallError, CallResult
+from ocpp_actors.settings import Settings
+
+
+class SessionOver(Exception):
+    """The session is to end: the connection is closed with this code and reason, or dropped if it is to ``abort``."""
+
+    def __init__(self, code: int, reason: str, *, abort: bool = False) -> None:
+        super().__init__(f"{code} {reason}")
+        self.code = code
+        self.reason = reason
+        self.abort = abort
+
+
+class Doorbell:
+    """Wakes one waiting task; rings while nobody waits are kept as one."""
+
+    def __init__(self) -> None:
+        self._ring, self._heard = trio.open_memory_channel[None](1)
+
+    def ring(self) -> None:
+        """Wake the waiting task, or the next that waits."""
+        with suppress(trio.WouldBlock):
+            self._ring.send_nowait(None)
+
+    async def wait(self) -> None:
+        """Wait for a ring."""
+        await self._heard.receive()
+
+
+@define(eq=False)
+class InFlight:
+    """The command that was sent and waits for its answer; times are of trio's clock."""
+
+    command: Command
+    message_id: str
+    sent_at: float
+    deadline: float
+    reply: CallResult | CallError | None = None
+
+
+@define(eq=False)
+class Session:
+    """One connection of one charge point.
+
+    The fleet owns the mailbox; the nursery of the tree owns the tasks; everything here belongs to the supervisor.
+    """
+
+    charge_point: ChargePoint
+    central_system: CentralSystem
+    router: Router
+    settings: Settings
+    connection: Connection
+    conversation: Conversation
+    mailbox: Mailbox
+    generation: int
+    remote: str
+
+    writer: FrameWriter = field(init=False)
+    bucket: TokenBucket = field(init=False)
+    started_at: float = field(init=False, factory=trio.current_time)
+    in_flight: InFlight | None = field(init=False, default=None)
+    boot_answered: bool = field(init=False, default=False)
+    draining: bool = field(init=False, default=False)
+    over: SessionOver | None = field(init=False, default=None)
+
+    scope: trio.CancelScope = field(init=False, factory=trio.CancelScope)
+    reading: trio.CancelScope | None = field(init=False, default=None)
+    """Around the reading of the present tree."""
+    turns: Doorbell = field(init=False, factory=Doorbell)
+    """Rings when the conversation has a turn to be taken."""
+    room: Doorbell = field(init=False, factory=Doorbell)
+    """Rings when a turn was taken."""
+    boots: Doorbell = field(init=False, factory=Doorbell)
+    """Rings when a BootNotification was answered."""
+    replies_in: trio.MemorySendChannel[CallResult | CallError] = field(init=False)
+    replies_out: trio.MemoryReceiveChannel[CallResult | CallError] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.writer = FrameWriter(self.connection, self.settings.send_timeout, self._tell_sent)
+        self.bucket = TokenBucket(
+            self.settings.max_message_rate, self.settings.max_message_burst, trio.current_time()
+        )
+        self.replies_in, self.replies_out = trio.open_memory_channel[CallResult | CallError](1)
+
+    @property
+    def identity(self) -> str:
+        """The charge point's identity."""
+        return self.charge_point.identity
+
+    def now(self) -> datetime:
+        """Return the time of day in UTC."""
+        return self.central_system.clock.now()
+
+    def time_of(self, moment: float) -> datetime:
+        """Return the time of day of a recent moment of trio's clock."""
+        return self.now() - timedelta(seconds=trio.current_time() - moment)
+
+    def end(self, code: int, reason: str, *, abort: bool = False) -> None:
+        """End the session now, from any task; only the first call counts."""
+        if self.over is None:
+            self.over = SessionOver(code, reason, abort=abort)
+            self.scope.cancel()
+
+    def drain(self) -> None:
+        """Read no further, answer what was read, then close with 1001."""
+        self.draining = True
+        if self.reading is not None:
+            self.reading.cancel()
+        self.turns.ring()
+
+    def flag(self, quirk: str, detail: str) -> None:
+        """Tell that the charge point did something odd that was put up with."""
+        self.central_system.observer.tell(Flagged(self.identity, self.now(), quirk, detail))
+
+    def _tell_sent(self, text: str) -> None:
+        self.central_system.observer.tell(FrameSent(self.identity, self.now(), text))

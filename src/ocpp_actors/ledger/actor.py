@@ -1,0 +1,168 @@
+"""The actor that owns a store: one thread, to which everything that blocks is left."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+import pykka
+import structlog
+from attrs import define, field, frozen
+
+from ocpp_actors.ledger.port import LedgerUnavailable
+
+log = structlog.get_logger(__name__)
+
+WAKE: Final = "wake"
+"""The only message: there are jobs in the inbox."""
+
+STOPPED: Final = "the ledger is closed"
+
+
+@define(eq=False)
+class Job:
+    """A request on its way through the actor; ``answer`` or ``error`` is set before it is settled."""
+
+    request: Any
+    answer: Any = None
+    error: Exception | None = None
+
+
+@frozen
+class Open:
+    """The first request: make the store ready."""
+
+
+@frozen
+class Batch:
+    """What one batch took: how many requests, how many of them failed, seconds in all, and seconds in its commit."""
+
+    size: int
+    failed: int
+    seconds: float
+    commit_seconds: float
+
+
+class Store(Protocol):
+    """What the actor's thread owns. Every method blocks and is called in that thread only."""
+
+    def open(self) -> None:
+        """Make it ready, or raise LedgerUnavailable."""
+        ...
+
+    def carry_out(self, jobs: Sequence[Job]) -> Batch:
+        """Carry out some jobs: set the answer or the error of each."""
+        ...
+
+    def close(self) -> None:
+        """Give up what it holds."""
+        ...
+
+
+Settle = Callable[[list[Job], Batch | None], None]
+"""Called in the actor's thread with the jobs that have their answers; what the batch took, if it was one."""
+
+
+@define(eq=False)
+class Inbox:
+    """Jobs for the actor. Pykka's own inbox only carries the wake-up: a batch costs one message, not one a job."""
+
+    _jobs: deque[Job] = field(factory=deque, init=False)
+    _awake: bool = field(default=False, init=False)
+
+    def put(self, job: Job, actor: "pykka.ActorRef[StoreActor]") -> bool:
+        """Put a job in and wake the actor; False where the actor is dead, then the caller gives up the inbox.
+
+        The order matters: an actor that dies empties the inbox after it is marked dead, so that a job put in while
+        it was alive is settled by it.
+        """
+        self._jobs.append(job)
+        self.wake(actor)
+        return actor.is_alive()
+
+    def wake(self, actor: "pykka.ActorRef[StoreActor]") -> None:
+        """Wake the actor unless that was done."""
+        if not self._awake:
+            self._awake = True
+            try:
+                actor.tell(WAKE)
+            except pykka.ActorDeadError:
+                self._awake = False
+
+    def take(self, limit: int) -> list[Job]:
+        """Take up to ``limit`` jobs out. The next job that is put in wakes the actor again."""
+        self._awake = False
+        jobs: list[Job] = []
+        while len(jobs) < limit:
+            try:
+                jobs.append(self._jobs.popleft())
+            except IndexError:
+                break
+        return jobs
+
+    def give_up(self) -> list[Job]:
+        """Take all jobs out, failed."""
+        jobs = self.take(len(self._jobs))
+        for job in jobs:
+            job.error = LedgerUnavailable(STOPPED)
+        return jobs
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+
+class StoreActor(pykka.ThreadingActor):
+    """Carries out jobs in batches. Nothing that a job raises ends it: pykka would end every actor of the process.
+
+    Its thread is a daemon, so that a database that hangs cannot keep the process from ending: what it has not
+    committed was not confirmed.
+    """
+
+    use_daemon_thread = True
+
+    def __init__(
+        self, store: Store, inbox: Inbox, settle: Settle, stopped: Callable[[], None], batch_limit: int
+    ) -> None:
+        super().__init__()
+        self._store = store
+        self._inbox = inbox
+        self._settle = settle
+        self._stopped = stopped
+        self._batch_limit = batch_limit
+
+    def on_receive(self, message: object) -> None:  # noqa: ARG002
+        """Carry out one batch; where jobs are left, wake up again, so that a stop finds its turn."""
+        jobs = self._inbox.take(self._batch_limit)
+        batch: Batch | None = None
+        try:
+            batch = self._carry_out(jobs)
+        except BaseException as error:
+            log.exception("the ledger's thread survived an error")
+            for job in jobs:
+                job.error = LedgerUnavailable(f"internal error: {type(error).__name__}")
+        if jobs:
+            self._settle(jobs, batch)
+        if self._inbox:
+            self._inbox.wake(self.actor_ref)
+
+    def _carry_out(self, jobs: list[Job]) -> Batch | None:
+        rest = jobs
+        if jobs and isinstance(jobs[0].request, Open):
+            try:
+                self._store.open()
+            except LedgerUnavailable as error:
+                jobs[0].error = error
+            rest = jobs[1:]
+        return self._store.carry_out(rest) if rest else None
+
+    def on_stop(self) -> None:
+        """Close the store and settle what is left."""
+        try:
+            self._store.close()
+        except Exception:
+            log.exception("the ledger could not be closed")
+        self.on_failure()
+
+    def on_failure(self, *_: object) -> None:
+        """Settle what is left."""
+        self._settle(self._inbox.give_up(), None)
+        self._stopped()

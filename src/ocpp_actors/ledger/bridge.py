@@ -1,0 +1,202 @@
+"""Where trio and Pykka meet, and the only place: requests go to the actor's thread, answers come back.
+
+Nothing here blocks trio's thread. An answer comes back through ``TrioToken.run_sync_soon``, once a batch.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
+
+import structlog
+import trio
+from attrs import define, field
+
+from ocpp_actors.ledger.actor import STOPPED, Batch, Inbox, Job, Open, Store, StoreActor
+from ocpp_actors.ledger.database import parse_url
+from ocpp_actors.ledger.group_commit import LedgerStore
+from ocpp_actors.ledger.memory import MemoryLedger
+from ocpp_actors.ledger.port import Ledger, LedgerUnavailable, Note, Request
+from ocpp_actors.ledger.write_behind import WriteBehind
+
+log = structlog.get_logger(__name__)
+
+CLOSE_TIMEOUT: Final = 5.0
+"""Seconds that the actor is given to carry out what is left, and again to stop."""
+
+MEMORY: Final = "memory:"
+
+R = TypeVar("R")
+BatchHook = Callable[[Batch], None]
+
+
+@define(eq=False)
+class Slot(Job):
+    """A job, and the event that tells that it is settled."""
+
+    settled: trio.Event = field(factory=trio.Event)
+
+
+class Bridge:
+    """The trio side of one actor: a bounded number of jobs on their way, each settled exactly once.
+
+    ``queue_limit`` bounds the jobs that are queued or being carried out; ``on_batch`` is told in trio's thread what
+    each batch took.
+    """
+
+    def __init__(
+        self, store: Store, *, queue_limit: int, batch_limit: int, on_batch: BatchHook | None = None
+    ) -> None:
+        self._token = trio.lowlevel.current_trio_token()
+        self._room = trio.Semaphore(queue_limit)
+        self._inbox = Inbox()
+        self._on_batch = on_batch
+        self._outstanding: dict[Job, Slot] = {}
+        self._stopped = trio.Event()
+        self._actor = StoreActor.start(
+            store, self._inbox, self._settle_soon, self._stop_soon, batch_limit=batch_limit
+        )
+
+    async def ask(self, request: Any) -> Any:
+        """Have a request carried out and return its answer. A waiter that is cancelled does not undo it.
+
+        Raises LedgerUnavailable: the store failed or is closed.
+        Raises RequestFailed: this request cannot be carried out.
+        """
+        slot = await self.put(request)
+        await slot.settled.wait()
+        if slot.error is not None:
+            raise slot.error
+        return slot.answer
+
+    async def put(self, request: Any) -> Slot:
+        """Queue a request, once there is room."""
+        await self._room.acquire()
+        return self._put(request)
+
+    def put_nowait(self, request: Any) -> Slot:
+        """Queue a request.
+
+        Raises trio.WouldBlock: there is no room.
+        """
+        self._room.acquire_nowait()
+        return self._put(request)
+
+    def _put(self, request: Any) -> Slot:
+        slot = Slot(request)
+        self._outstanding[slot] = slot
+        if not self._inbox.put(slot, self._actor):
+            self._settle(self._inbox.give_up(), None)
+        return slot
+
+    async def close(self) -> None:
+        """Carry out what is queued and stop the actor, each bounded by CLOSE_TIMEOUT and shielded from cancellation."""
+        with trio.move_on_after(CLOSE_TIMEOUT, shield=True) as scope:
+            for slot in list(self._outstanding.values()):
+                await slot.settled.wait()
+        if scope.cancelled_caught:
+            log.error("not everything could be written before the end", waiting=len(self._outstanding))
+        with trio.move_on_after(CLOSE_TIMEOUT, shield=True) as scope:
+            self._actor.stop(block=False)
+            await self._stopped.wait()
+        if scope.cancelled_caught:
+            log.error("the ledger's thread hangs and is left behind")
+            self._settle(self._inbox.give_up(), None)
+            for job in list(self._outstanding):
+                job.error = LedgerUnavailable(STOPPED)
+            self._settle(list(self._outstanding), None)
+
+    def _settle_soon(self, jobs: list[Job], batch: Batch | None) -> None:
+        try:
+            self._token.run_sync_soon(self._settle, jobs, batch)
+        except trio.RunFinishedError:
+            log.debug("answers came after the end", jobs=len(jobs))
+
+    def _stop_soon(self) -> None:
+        try:
+            self._token.run_sync_soon(self._stopped.set)
+        except trio.RunFinishedError:
+            log.debug("the ledger's thread stopped after the end")
+
+    def _settle(self, jobs: list[Job], batch: Batch | None) -> None:
+        for job in jobs:
+            slot = self._outstanding.pop(job, None)
+            if slot is not None:
+                self._room.release()
+                slot.settled.set()
+        if batch is not None and self._on_batch is not None:
+            try:
+                self._on_batch(batch)
+            except Exception:
+                log.exception("a measurement failed")
+
+
+@asynccontextmanager
+async def running(
+    store: Store, *, queue_limit: int, batch_limit: int, on_batch: BatchHook | None = None
+) -> AsyncIterator[Bridge]:
+    """Run an actor that owns the store, from its opening to its end.
+
+    Raises LedgerUnavailable: the store cannot be opened.
+    """
+    bridge = Bridge(store, queue_limit=queue_limit, batch_limit=batch_limit, on_batch=on_batch)
+    try:
+        await bridge.ask(Open())
+        yield bridge
+    finally:
+        await bridge.close()
+
+
+@define(eq=False)
+class DatabaseLedger:
+    """Implements ``Ledger`` on a bridge."""
+
+    _bridge: Bridge
+    _notes: WriteBehind
+
+    async def ask(self, request: Request[R]) -> R:
+        """Have a request carried out, and committed, by the actor."""
+        answer: R = await self._bridge.ask(request)
+        return answer
+
+    def note(self, request: Note) -> None:
+        """Leave a note to be written behind."""
+        self._notes.add(request)
+
+
+@asynccontextmanager
+async def open_ledger(
+    url: str,
+    *,
+    queue_limit: int = 10_000,
+    batch_limit: int = 200,
+    note_limit: int = 100_000,
+    note_interval: float = 1.0,
+    on_batch: BatchHook | None = None,
+) -> AsyncIterator[Ledger]:
+    """Open the ledger at a database URL, or ``memory:`` for one that forgets everything at its end.
+
+    Its tables are brought to this version first. At its end the notes are written, bounded by CLOSE_TIMEOUT.
+    A nursery runs inside: an exception of the body arrives in an exception group.
+
+    ``queue_limit`` bounds the requests on their way, above it ``ask`` waits. ``batch_limit`` bounds the requests of
+    one commit. ``note_limit`` bounds the notes that wait, written every ``note_interval`` seconds. ``on_batch`` is
+    told, in trio's thread, what each commit took.
+
+    Raises LedgerUrlError: the URL is none of a database that is supported.
+    Raises LedgerUnavailable: the database cannot be reached or written, or is of another version; the text says why.
+    """
+    if url == MEMORY:
+        yield MemoryLedger()
+        return
+    store = LedgerStore(parse_url(url))
+    async with running(store, queue_limit=queue_limit, batch_limit=batch_limit, on_batch=on_batch) as bridge:
+        notes = WriteBehind(bridge.put, limit=note_limit, chunk=batch_limit)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(notes.run, note_interval)
+            try:
+                yield DatabaseLedger(bridge, notes)
+            finally:
+                nursery.cancel_scope.cancel()
+                with trio.move_on_after(CLOSE_TIMEOUT, shield=True):
+                    await notes.flush()
+                notes.give_up()

@@ -1,0 +1,64 @@
+"""Secrets are taken out of a frame before it is recorded (security whitepaper A01.FR.09).
+
+The secret of OCPP 1.6 that travels in frames is the AuthorizationKey: in a ChangeConfiguration of the server, and in
+the answer to a GetConfiguration if a charge point shows it.
+"""
+
+import re
+from typing import Any, Final
+
+import orjson
+
+MASK: Final = "***"
+_KEY: Final = "authorizationkey"
+_JSON_VALUE: Final = re.compile(
+    r"""(?P<before>:\s*)(?P<value>"(?:[^"\\]|\\.)*(?:"|\\?\Z)|'[^']*(?:'|\Z)|[^\s"'\[\]{},][^"\[\]{},]*)""",
+    re.DOTALL,
+)
+
+
+def mask(text: str) -> str:
+    """Return the frame with every value of AuthorizationKey masked; any other frame is returned as it is.
+
+    A frame that is no JSON but speaks of AuthorizationKey loses all its values.
+    """
+    if _KEY not in text.lower() and "\\u" not in text:
+        return text
+    try:
+        frame = orjson.loads(text)
+        return orjson.dumps(frame).decode() if _mask_within(frame) else text
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return _mask_roughly(text)
+
+
+def _mask_within(frame: Any) -> bool:
+    """Mask in place, without recursion: a frame may be nested as deep as its sender likes."""
+    masked = False
+    rest = [frame]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, list):
+            rest.extend(node)
+        elif isinstance(node, dict):
+            entry_of_key = any(_is_key(value) for value in node.values())
+            for name, value in node.items():
+                secret = _is_key(name) or (entry_of_key and not _is_key(value))
+                if secret and not isinstance(value, bool | None):
+                    node[name] = MASK
+                    masked = True
+                else:
+                    rest.append(value)
+    return masked
+
+
+def _is_key(value: object) -> bool:
+    return isinstance(value, str) and value.strip().lower() == _KEY
+
+
+def _mask_roughly(text: str) -> str:
+    unescaped = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text)
+    if _KEY not in unescaped.lower():
+        return text
+    return _JSON_VALUE.sub(
+        lambda match: match[0] if _KEY in match["value"].lower() else f'{match["before"]}"{MASK}"', unescaped
+    )

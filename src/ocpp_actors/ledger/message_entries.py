@@ -1,0 +1,77 @@
+"""What the message log keeps, how it is asked, and what a place to keep it in offers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, Protocol
+
+from attrs import frozen
+
+Direction = Literal["in", "out"]
+"""``in``: from the charge point."""
+
+
+@frozen(kw_only=True)
+class MessageEntry:
+    """One frame. ``verdict`` is what was found wrong or odd about it, None if nothing was."""
+
+    at: datetime
+    identity: str
+    direction: Direction
+    text: str
+    message_id: str | None = None
+    action: str | None = None
+    verdict: str | None = None
+
+
+@frozen(kw_only=True)
+class MessageQuery:
+    """Which entries to return, oldest first: at most ``limit`` after ``cursor`` that match whatever is not None."""
+
+    identity: str | None = None
+    direction: Direction | None = None
+    action: str | None = None
+    since: datetime | None = None
+    cursor: str | None = None
+    limit: int = 100
+
+
+@frozen
+class MessagePage:
+    """Some entries; ``cursor`` continues after them, also when there is nothing more yet."""
+
+    entries: list[MessageEntry]
+    cursor: str | None
+
+
+class MessageStore(Protocol):
+    """A place to keep entries in. Every method blocks; each raises what its database or file system raises."""
+
+    def open(self) -> None:
+        """Make it ready.
+
+        Raises LedgerUnavailable: it cannot be; the text says where and why.
+        """
+        ...
+
+    def append(self, entries: Sequence[MessageEntry]) -> None:
+        """Keep entries, and forget the oldest where all together grow too large."""
+        ...
+
+    def find(self, query: MessageQuery) -> MessagePage:
+        """Return a page.
+
+        Raises RequestFailed: the cursor is none of this store's.
+        """
+        ...
+
+    def prune(self, before: datetime) -> None:
+        """Forget entries older than a moment."""
+        ...
+
+    def recover(self) -> None:
+        """Give up what may be broken after an error."""
+        ...
+
+    def close(self) -> None:
+        """Give up everything."""
+        ...

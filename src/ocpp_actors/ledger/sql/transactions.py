@@ -1,0 +1,225 @@
+"""Transactions and their ends, each recorded once (OCPP 1.6 §4.8, §4.10)."""
+
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, select, update
+
+from ocpp_actors.ledger.port import (
+    FindTransaction,
+    ListOrphanStops,
+    ListTransactions,
+    OrphanStop,
+    RecordStart,
+    RecordStop,
+    Started,
+    StopMatch,
+    Stopped,
+    Transaction,
+)
+from ocpp_actors.ledger.sql.dispatch import all_of, carry_out, insert_into
+from ocpp_actors.ledger.sql.metering import keep_transaction_data
+from ocpp_actors.ledger.tables import meter_values, stray_stops, transactions, unfinished, unfinished_start
+
+
+@cache
+def _insert_start(dialect: str) -> Any:
+    """Insert a transaction; one that is there under its natural key counts the repetition instead."""
+    return (
+        insert_into(transactions, dialect)
+        .on_conflict_do_update(
+            index_elements=list(unfinished_start.columns),
+            index_where=unfinished,
+            set_={"start_repeats": transactions.c.start_repeats + 1},
+        )
+        .returning(transactions.c.id, transactions.c.start_repeats)
+    )
+
+
+_others_active = select(func.count()).where(
+    transactions.c.id_tag_key == bindparam("id_tag_key"), unfinished, transactions.c.id != bindparam("id")
+)
+
+
+@carry_out.register
+def _record_start(request: RecordStart, connection: Connection) -> Started:
+    id_tag_key = request.id_tag.casefold()
+    kept = connection.execute(
+        _insert_start(connection.dialect.name),
+        {
+            "charge_point": request.identity.casefold(),
+            "identity": request.identity,
+            "connector_id": request.connector_id,
+            "id_tag": request.id_tag,
+            "id_tag_key": id_tag_key,
+            "meter_start": request.meter_start,
+            "started_at": request.timestamp,
+            "start_received_at": request.received_at,
+            "start_repeats": 0,
+            "reservation_id": request.reservation_id,
+        },
+    ).one()
+    others = connection.execute(_others_active, {"id_tag_key": id_tag_key, "id": kept.id})
+    return Started(transaction_id=kept.id, repeated=kept.start_repeats > 0, others_active=others.scalar_one())
+
+
+_own = and_(
+    transactions.c.charge_point == bindparam("own_charge_point"), transactions.c.id == bindparam("own_id")
+)
+_find_own = select(transactions.c.id).where(_own)
+_stop = update(transactions).returning(transactions.c.id, transactions.c.connector_id)
+_stop_own = _stop.where(_own, unfinished)
+
+
+@carry_out.register
+def _record_stop(request: RecordStop, connection: Connection) -> Stopped:
+    charge_point = request.identity.casefold()
+    own = {"own_charge_point": charge_point, "own_id": request.transaction_id}
+    stopped = connection.execute(_stop_own, own | _end(request)).one_or_none()
+    if stopped is not None:
+        keep_transaction_data(request, stopped.id, stopped.connector_id, connection)
+        return Stopped(StopMatch.BY_ID, stopped.id, repeated=False)
+    if connection.execute(_find_own, own).one_or_none() is not None:
+        return Stopped(StopMatch.BY_ID, request.transaction_id, repeated=True)
+    return _record_stray_stop(request, charge_point, connection)
+
+
+def _record_stray_stop(request: RecordStop, charge_point: str, connection: Connection) -> Stopped:
+    """Record a stop whose id is not one of the charge point's; its own natural key tells a repetition."""
+    values = {
+        "charge_point": charge_point,
+        "sent_transaction_id": request.transaction_id,
+        "id_tag_key": (request.id_tag or "").casefold(),
+        "meter_stop": request.meter_stop,
+        "stopped_at": request.timestamp,
+    }
+    stray_id = connection.execute(
+        insert_into(stray_stops, connection.dialect.name)
+        .values(
+            **values,
+            identity=request.identity,
+            id_tag=request.id_tag,
+            reason=str(request.reason),
+            received_at=request.received_at,
+        )
+        .on_conflict_do_nothing(index_elements=list(values))
+        .returning(stray_stops.c.id)
+    ).scalar_one_or_none()
+    if stray_id is None:
+        first = select(stray_stops.c.transaction_id).where(
+            *(stray_stops.c[name] == value for name, value in values.items())
+        )
+        return _stray(connection.execute(first).scalar_one(), repeated=True)
+    stopped = connection.execute(
+        _stop.where(transactions.c.id == _only_fit(request)), _end(request)
+    ).one_or_none()
+    if stopped is None:
+        keep_transaction_data(request, None, None, connection)
+        return _stray(None, repeated=False)
+    connection.execute(
+        update(stray_stops).where(stray_stops.c.id == stray_id).values(transaction_id=stopped.id)
+    )
+    keep_transaction_data(request, stopped.id, stopped.connector_id, connection)
+    return _stray(stopped.id, repeated=False)
+
+
+def _stray(transaction_id: int | None, *, repeated: bool) -> Stopped:
+    return Stopped(
+        StopMatch.ORPHAN if transaction_id is None else StopMatch.GUESSED, transaction_id, repeated=repeated
+    )
+
+
+def _end(request: RecordStop) -> dict[str, Any]:
+    return {
+        "meter_stop": request.meter_stop,
+        "stopped_at": request.timestamp,
+        "stop_received_at": request.received_at,
+        "stop_reason": str(request.reason),
+        "stop_id_tag": request.id_tag,
+    }
+
+
+def _only_fit(request: RecordStop) -> Any:
+    """Select the id of the unfinished transaction that the stop fits, if there is exactly one."""
+    candidates = transactions.alias()
+    fits = [
+        candidates.c.charge_point == request.identity.casefold(),
+        candidates.c.stopped_at.is_(None),
+        candidates.c.started_at <= request.timestamp,
+        candidates.c.meter_start <= request.meter_stop,
+    ]
+    if request.id_tag is not None:
+        fits.append(candidates.c.id_tag_key == request.id_tag.casefold())
+    return select(case((func.count() == 1, func.min(candidates.c.id)))).where(*fits).scalar_subquery()
+
+
+_last_register = (
+    select(meter_values.c.energy_wh)
+    .where(meter_values.c.transaction_id == transactions.c.id, meter_values.c.energy_wh.is_not(None))
+    .order_by(meter_values.c.id.desc())
+    .limit(1)
+    .correlate(transactions)
+    .scalar_subquery()
+)
+_with_energy = select(transactions, case((unfinished, _last_register)).label("last_register"))
+
+
+@carry_out.register
+def _find(request: FindTransaction, connection: Connection) -> Transaction | None:
+    row = connection.execute(_with_energy.where(transactions.c.id == request.transaction_id)).one_or_none()
+    return None if row is None else _transaction(row)
+
+
+@carry_out.register
+def _list(request: ListTransactions, connection: Connection) -> list[Transaction]:
+    conditions = []
+    if request.identity is not None:
+        conditions.append(transactions.c.charge_point == request.identity.casefold())
+    if request.id_tag is not None:
+        conditions.append(transactions.c.id_tag_key == request.id_tag.casefold())
+    if request.active is not None:
+        conditions.append(unfinished if request.active else transactions.c.stopped_at.is_not(None))
+    if request.before is not None:
+        conditions.append(transactions.c.id < request.before)
+    query = _with_energy.where(all_of(conditions)).order_by(transactions.c.id.desc()).limit(request.limit)
+    return [_transaction(row) for row in connection.execute(query)]
+
+
+@carry_out.register
+def _list_orphans(request: ListOrphanStops, connection: Connection) -> list[OrphanStop]:
+    query = select(stray_stops).where(stray_stops.c.transaction_id.is_(None))
+    if request.identity is not None:
+        query = query.where(stray_stops.c.charge_point == request.identity.casefold())
+    rows = connection.execute(query.order_by(stray_stops.c.id).limit(request.limit))
+    return [
+        OrphanStop(
+            identity=row.identity,
+            transaction_id=row.sent_transaction_id,
+            id_tag=row.id_tag,
+            meter_stop=row.meter_stop,
+            timestamp=row.stopped_at,
+            reason=row.reason,
+            received_at=row.received_at,
+        )
+        for row in rows
+    ]
+
+
+def _transaction(row: Row[Any]) -> Transaction:
+    register = row.last_register if row.stopped_at is None else row.meter_stop
+    return Transaction(
+        transaction_id=row.id,
+        identity=row.identity,
+        connector_id=row.connector_id,
+        id_tag=row.id_tag,
+        meter_start=row.meter_start,
+        started_at=row.started_at,
+        start_received_at=row.start_received_at,
+        reservation_id=row.reservation_id,
+        meter_stop=row.meter_stop,
+        stopped_at=row.stopped_at,
+        stop_received_at=row.stop_received_at,
+        stop_reason=row.stop_reason,
+        stop_id_tag=row.stop_id_tag,
+        energy_wh=None if register is None else float(register - row.meter_start),
+    )

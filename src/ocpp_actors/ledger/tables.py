@@ -1,0 +1,261 @@
+"""The tables of the ledger; their unique constraints are what makes a repetition harmless.
+
+Columns called ``charge_point`` and ``id_tag_key`` hold the casefolded identity and idTag: both are compared without
+regard to case, and in the order of code points on every database.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime that comes back in UTC, with its microseconds; a naive one is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Write UTC; SQLite keeps it as text, without a zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a naive datetime cannot be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Read UTC."""
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+Id = BigInteger().with_variant(Integer, "sqlite")
+Key = Text().with_variant(Text(collation="C"), "postgresql")
+Document = JSON(none_as_null=True)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+charge_points = Table(
+    "charge_points",
+    metadata,
+    Column("charge_point", Key, primary_key=True),
+    Column("identity", Text, nullable=False),
+    Column("registration", Text),
+    Column("lenient", Boolean, nullable=False),
+    Column("pings", Boolean, nullable=False),
+    Column("abort_on_shutdown", Boolean, nullable=False),
+    Column("key_salt", LargeBinary),
+    Column("key_digest", LargeBinary),
+    Column("boot", Document),
+    Column("booted_at", UtcDateTime),
+    Column("first_seen_at", UtcDateTime),
+    Column("last_seen_at", UtcDateTime),
+)
+
+connectors = Table(
+    "connectors",
+    metadata,
+    Column(
+        "charge_point",
+        Key,
+        ForeignKey("charge_points.charge_point", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("connector_id", BigInteger, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("error_code", Text, nullable=False),
+    Column("info", Text),
+    Column("vendor_id", Text),
+    Column("vendor_error_code", Text),
+    Column("timestamp", UtcDateTime),
+    Column("received_at", UtcDateTime, nullable=False),
+)
+
+progress = Table(
+    "progress",
+    metadata,
+    Column(
+        "charge_point",
+        Key,
+        ForeignKey("charge_points.charge_point", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("kind", Text, primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("request_id", BigInteger),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+id_tags = Table(
+    "id_tags",
+    metadata,
+    Column("id_tag_key", Key, primary_key=True),
+    Column("id_tag", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("expiry_date", UtcDateTime),
+    Column("parent_id_tag", Text),
+    Column("max_active_transactions", BigInteger),
+)
+
+transactions = Table(
+    "transactions",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("charge_point", Key, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("connector_id", BigInteger, nullable=False),
+    Column("id_tag", Text, nullable=False),
+    Column("id_tag_key", Key, nullable=False),
+    Column("meter_start", BigInteger, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("start_received_at", UtcDateTime, nullable=False),
+    Column("start_repeats", BigInteger, nullable=False),
+    Column("reservation_id", BigInteger),
+    Column("meter_stop", BigInteger),
+    Column("stopped_at", UtcDateTime),
+    Column("stop_received_at", UtcDateTime),
+    Column("stop_reason", Text),
+    Column("stop_id_tag", Text),
+    CheckConstraint("id BETWEEN 1 AND 2147483647", name="id_range"),
+    sqlite_autoincrement=True,
+)
+
+unfinished = transactions.c.stopped_at.is_(None)
+
+unfinished_start = Index(
+    "uq_transactions_unfinished_start",
+    transactions.c.charge_point,
+    transactions.c.connector_id,
+    transactions.c.id_tag_key,
+    transactions.c.started_at,
+    transactions.c.meter_start,
+    unique=True,
+    sqlite_where=unfinished,
+    postgresql_where=unfinished,
+)
+Index(
+    "ix_transactions_unfinished_id_tag",
+    transactions.c.id_tag_key,
+    sqlite_where=unfinished,
+    postgresql_where=unfinished,
+)
+Index("ix_transactions_charge_point", transactions.c.charge_point, transactions.c.id)
+Index("ix_transactions_id_tag", transactions.c.id_tag_key, transactions.c.id)
+
+stray_stops = Table(
+    "stray_stops",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("charge_point", Key, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("sent_transaction_id", BigInteger, nullable=False),
+    Column("id_tag", Text),
+    Column("id_tag_key", Key, nullable=False),
+    Column("meter_stop", BigInteger, nullable=False),
+    Column("stopped_at", UtcDateTime, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("transaction_id", Id, ForeignKey("transactions.id")),
+    UniqueConstraint(
+        "charge_point", "sent_transaction_id", "stopped_at", "meter_stop", "id_tag_key", name="uq_stray_stops"
+    ),
+    sqlite_autoincrement=True,
+)
+
+meter_values = Table(
+    "meter_values",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("charge_point", Key, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("connector_id", BigInteger),
+    Column("transaction_id", Id, ForeignKey("transactions.id")),
+    Column("sent_transaction_id", BigInteger),
+    Column("source", Text, nullable=False),
+    Column("meter_values", Document, nullable=False),
+    Column("content_hash", LargeBinary, nullable=False),
+    Column("energy_wh", Double),
+    Column("power_w", Double),
+    Column("received_at", UtcDateTime, nullable=False),
+    UniqueConstraint("charge_point", "content_hash"),
+    sqlite_autoincrement=True,
+)
+Index("ix_meter_values_transaction", meter_values.c.transaction_id, meter_values.c.id)
+Index("ix_meter_values_charge_point", meter_values.c.charge_point, meter_values.c.id)
+
+security_events = Table(
+    "security_events",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("charge_point", Key, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("timestamp", UtcDateTime, nullable=False),
+    Column("tech_info", Text),
+    Column("origin", Text, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("ix_security_events_charge_point", security_events.c.charge_point, security_events.c.id)
+
+signing_requests = Table(
+    "signing_requests",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("charge_point", Key, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("csr", Text, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+commands = Table(
+    "commands",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("charge_point", Key, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("payload", Document, nullable=False),
+    Column("queued_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("requested_by", Text),
+    Column("message_id", Text),
+    Column("sent_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("detail", Document),
+    sqlite_autoincrement=True,
+)
+Index("ix_commands_charge_point", commands.c.charge_point, commands.c.id)
+Index("ix_commands_state", commands.c.state, commands.c.id)

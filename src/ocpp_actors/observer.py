@@ -1,0 +1,157 @@
+"""The port through which lower floors tell what happened; whoever is interested subscribes."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from attrs import frozen
+
+log = structlog.get_logger(__name__)
+
+
+@frozen
+class Event:
+    """Something that happened to one charge point, at a moment of the server's clock."""
+
+    identity: str
+    at: datetime
+
+
+@frozen
+class Connected(Event):
+    """A charge point passed admission and its session began."""
+
+    remote: str
+    generation: int
+
+
+@frozen
+class Disconnected(Event):
+    """A session ended. ``code`` is the WebSocket close code, 1006 where none was exchanged."""
+
+    generation: int
+    code: int
+    reason: str
+
+
+@frozen
+class FrameReceived(Event):
+    """A text frame came in, as it was received."""
+
+    text: str
+
+
+@frozen
+class FrameSent(Event):
+    """A text frame was written to the socket."""
+
+    text: str
+
+
+@frozen
+class CallHandled(Event):
+    """A CALL of the charge point was answered.
+
+    ``outcome`` is ``"CALLRESULT"``, the error code of a CALLERROR, or ``"unanswered"`` where the connection had to be
+    closed instead; ``seconds`` is the time from its receipt to its answer.
+    """
+
+    action: str
+    message_id: str
+    outcome: str
+    seconds: float
+
+
+@frozen
+class CommandEnded(Event):
+    """A CALL of the server came to its end: answered, callError, invalid, timeout, lost, expired or unknown."""
+
+    action: str
+    outcome: str
+    seconds: float
+
+
+@frozen
+class Restarted(Event):
+    """The task tree of a charge point crashed and was started again."""
+
+    generation: int
+    cause: str
+
+
+@frozen
+class Flagged(Event):
+    """A charge point did something odd that was put up with; ``quirk`` is a short stable name for it."""
+
+    quirk: str
+    detail: str
+
+
+@frozen
+class SecurityEventRaised(Event):
+    """A security event, from the charge point or noticed by the server itself."""
+
+    type: str
+    detail: str
+
+
+@frozen
+class ConnectorStatusChanged(Event):
+    """A connector reported its status (OCPP 1.6 §4.9)."""
+
+    connector_id: int
+    status: str
+    error_code: str
+
+
+@frozen
+class TransactionStarted(Event):
+    """A transaction was recorded for the first time."""
+
+    transaction_id: int
+    connector_id: int
+    id_tag: str
+
+
+@frozen
+class TransactionStopped(Event):
+    """A transaction got its end; ``transaction_id`` is the server's, whatever the charge point called it."""
+
+    transaction_id: int
+    reason: str
+
+
+@frozen
+class MeterValuesRecorded(Event):
+    """Meter values were recorded; the derived figures are in watt-hours and watts, where they could be derived."""
+
+    connector_id: int
+    transaction_id: int | None
+    energy_wh: float | None
+    power_w: float | None
+
+
+Subscriber = Callable[[Event], None]
+
+
+class Observer:
+    """Passes each event to every subscriber.
+
+    A subscriber runs in the task of whoever tells the event: it must not block. Whatever it raises is logged and goes
+    no further.
+    """
+
+    def __init__(self, *subscribers: Subscriber) -> None:
+        self._subscribers = list(subscribers)
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Add a subscriber; it sees the events from now on."""
+        self._subscribers.append(subscriber)
+
+    def tell(self, event: Event) -> None:
+        """Pass the event on."""
+        for subscriber in self._subscribers:
+            try:
+                subscriber(event)
+            except Exception:
+                log.exception("an observer failed", event_type=type(event).__name__)

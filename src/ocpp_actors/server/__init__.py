@@ -1,0 +1,1 @@
+"""Who may connect, over what, and who is connected."""

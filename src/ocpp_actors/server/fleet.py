@@ -1,0 +1,293 @@
+"""Who is connected: identity to live session, takeover, and commands to charge points."""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+import trio
+from attrs import define, field
+
+from ocpp_actors.central_system import commands
+from ocpp_actors.central_system.charge_point import ChargePoint
+from ocpp_actors.central_system.context import CentralSystem
+from ocpp_actors.charge_point.mailbox import Command, Mailbox, Outcome
+from ocpp_actors.charge_point.session import Session
+from ocpp_actors.ledger.port import (
+    AbandonSentCommands,
+    AdmitChargePoint,
+    ChargePointRecord,
+    CommandRecord,
+    CommandState,
+    EndCommand,
+    LedgerUnavailable,
+    ListCommands,
+    NoteSeen,
+    Origin,
+    QueueCommand,
+    RecordSecurityEvent,
+    RequestFailed,
+    SecurityEvent,
+)
+from ocpp_actors.observer import CommandEnded, Connected, Disconnected, SecurityEventRaised
+from ocpp_actors.protocol.codec import encode
+
+log = structlog.get_logger(__name__)
+
+REPLACED = "replaced"
+
+FIGHT_WINDOW = 60.0
+FIGHT_TAKEOVERS = 5
+"""So many takeovers of one identity within so many seconds: two devices share it. From then on each newcomer waits."""
+
+FIGHT_PAUSE = 5.0
+"""Seconds that a newcomer waits while two devices fight over an identity."""
+
+IDENTITY_CONFLICT = "IdentityConflict"
+"""The type of the security event of such a fight."""
+
+EXPIRY_CHECK = 1.0
+"""Seconds between two looks for waiting commands that have expired."""
+
+
+class NotConnected(Exception):
+    """The charge point has no session."""
+
+
+class NotAllowed(Exception):
+    """The command must not be sent to the charge point now; the message says why."""
+
+
+@define(eq=False)
+class Entry:
+    """What the fleet keeps of one identity, connected or not."""
+
+    charge_point: ChargePoint
+    mailbox: Mailbox
+    session: Session | None = None
+    generation: int = 0
+    takeovers: deque[float] = field(factory=deque)
+
+
+class Fleet:
+    """All charge points that were connected since the server started.
+
+    Identities are compared without regard to case. A new session of an identity replaces the earlier one at once; a
+    generation number keeps the end of the earlier one from removing it.
+    """
+
+    def __init__(self, central_system: CentralSystem, mailbox_size: int) -> None:
+        self._central_system = central_system
+        self._mailbox_size = mailbox_size
+        self._entries: dict[str, Entry] = {}
+        self._connected = 0
+
+    def __len__(self) -> int:
+        """How many charge points are connected."""
+        return self._connected
+
+    def find(self, identity: str) -> Entry | None:
+        """Return the entry of an identity, if it was connected since the start or has commands waiting."""
+        return self._entries.get(identity.casefold())
+
+    def sessions(self) -> list[Session]:
+        """Return the live sessions."""
+        return [entry.session for entry in self._entries.values() if entry.session is not None]
+
+    def entry(self, record: ChargePointRecord) -> Entry:
+        """Return the entry of a charge point, made from its record if there is none.
+
+        In an entry that exists, settings, key and registration are taken from the record: an operator may have changed
+        them; the rest is newer in memory.
+        """
+        entry = self._entries.get(record.identity.casefold())
+        if entry is None:
+            entry = Entry(ChargePoint(record), Mailbox(self._mailbox_size))
+            self._entries[record.identity.casefold()] = entry
+        else:
+            present = entry.charge_point.record
+            present.settings, present.key, present.registration = (
+                record.settings,
+                record.key,
+                record.registration,
+            )
+        return entry
+
+    # --- sessions ----------------------------------------------------------------------------------------------
+
+    async def wait_out_fight(self, entry: Entry) -> None:
+        """Hold a newcomer back for a while if its identity is being fought over by two devices."""
+        now = trio.current_time()
+        while entry.takeovers and entry.takeovers[0] <= now - FIGHT_WINDOW:
+            entry.takeovers.popleft()
+        if entry.session is not None and len(entry.takeovers) >= FIGHT_TAKEOVERS:
+            detail = (
+                f"{len(entry.takeovers)} takeovers within {FIGHT_WINDOW:g} s: two devices use this identity"
+            )
+            log.warning("identity is fought over", detail=detail)
+            with trio.move_on_after(FIGHT_PAUSE):
+                await self._report_fight(entry.charge_point.identity, detail)
+                await trio.sleep_forever()
+
+    async def _report_fight(self, identity: str, detail: str) -> None:
+        now = self._now()
+        self._central_system.observer.tell(SecurityEventRaised(identity, now, IDENTITY_CONFLICT, detail))
+        event = SecurityEvent(
+            identity=identity,
+            type=IDENTITY_CONFLICT,
+            timestamp=now,
+            tech_info=detail,
+            origin=Origin.CENTRAL_SYSTEM,
+            received_at=now,
+        )
+        try:
+            await self._central_system.ledger.ask(RecordSecurityEvent(event))
+        except (LedgerUnavailable, RequestFailed) as error:
+            log.warning("a security event is not recorded", reason=str(error))
+
+    def next_generation(self, entry: Entry) -> int:
+        """Return the number of the session that is about to begin."""
+        entry.generation += 1
+        return entry.generation
+
+    @contextmanager
+    def attached(self, entry: Entry, session: Session) -> Iterator[None]:
+        """Make this the session of its charge point for as long as the block lasts, unless a newer one comes."""
+        tell = self._central_system.observer.tell
+        if entry.session is None:
+            self._connected += 1
+        else:
+            entry.takeovers.append(trio.current_time())
+            log.info("replaced by a newer connection", generation=entry.session.generation)
+            entry.session.end(1008, REPLACED)
+        entry.session = session
+        tell(Connected(session.identity, self._now(), session.remote, session.generation))
+        try:
+            yield
+        finally:
+            if entry.session is session:
+                entry.session = None
+                self._connected -= 1
+                for command in entry.mailbox.take_fleeting():
+                    self._end(entry, command, CommandState.LOST, "the connection ended before it was sent")
+            self._central_system.ledger.note(NoteSeen(session.identity, self._now()))
+            over = session.over
+            code, reason = (over.code, over.reason) if over is not None else (1006, "")
+            tell(Disconnected(session.identity, self._now(), session.generation, code, reason))
+
+    # --- commands ----------------------------------------------------------------------------------------------
+
+    def submit(self, identity: str, request: Any) -> Command:
+        """Put a request into the mailbox of a connected charge point and return the command to wait for.
+
+        Raises NotConnected: the charge point has no session.
+        Raises NotAllowed: the specification forbids this request now.
+        Raises MailboxFull: too many commands are waiting.
+        """
+        entry = self.find(identity)
+        if entry is None or entry.session is None:
+            raise NotConnected(f"{identity} is not connected")
+        action, payload = type(request).__name__, encode(request)
+        reason = commands.refusal(entry.charge_point, action, payload)
+        if reason is not None:
+            raise NotAllowed(reason)
+        command = Command(action, payload)
+        entry.mailbox.put(command)
+        return command
+
+    async def call(self, identity: str, request: Any) -> Outcome:
+        """Send a request to a connected charge point and wait for its outcome.
+
+        It waits its turn behind earlier commands; the caller brings a deadline if that may take too long. When the
+        caller is cancelled, a command that was not sent yet is withdrawn.
+
+        Raises NotConnected: the charge point has no session.
+        Raises NotAllowed: the specification forbids this request now.
+        Raises MailboxFull: too many commands are waiting.
+        """
+        command = self.submit(identity, request)
+        try:
+            return await command.wait()
+        finally:
+            entry = self.find(identity)
+            if entry is not None and command.outcome is None:
+                entry.mailbox.remove(command)
+
+    async def queue(
+        self, identity: str, request: Any, time_to_live: timedelta, requested_by: str | None = None
+    ) -> int:
+        """Keep a request for a charge point, connected or not, until it is sent or its time to live is over.
+
+        It survives a restart of the server. Returns the id under which the ledger keeps its outcome.
+
+        Raises LedgerUnavailable: it could not be stored, and is not queued.
+        Raises MailboxFull: too many commands are waiting.
+        """
+        now = self._now()
+        ledger = self._central_system.ledger
+        entry = self.find(identity) or self.entry(await ledger.ask(AdmitChargePoint(identity, now)))
+        entry.mailbox.check_room()
+        action, payload, expires_at = type(request).__name__, encode(request), now + time_to_live
+        command_id = await ledger.ask(
+            QueueCommand(entry.charge_point.identity, action, payload, now, expires_at, requested_by)
+        )
+        entry.mailbox.put(
+            Command(action, payload, durable_id=command_id, expires_at=expires_at), bounded=False
+        )
+        return command_id
+
+    async def restore_commands(self) -> None:
+        """At start: put the commands that wait in the ledger back into their mailboxes.
+
+        Those that were sent before, and whose outcome is not known, become ``unknown``.
+
+        Raises LedgerUnavailable: the ledger cannot be read.
+        """
+        ledger = self._central_system.ledger
+        await ledger.ask(AbandonSentCommands(self._now()))
+        last = 0
+        while waiting := await ledger.ask(ListCommands(state=CommandState.WAITING, after=last)):
+            for record in waiting:
+                await self._restore(record)
+            last = waiting[-1].command_id
+
+    async def _restore(self, record: CommandRecord) -> None:
+        entry = self.find(record.identity)
+        if entry is None:
+            ledger = self._central_system.ledger
+            entry = self.entry(await ledger.ask(AdmitChargePoint(record.identity, self._now())))
+        entry.mailbox.put(
+            Command(record.action, record.payload, record.command_id, record.expires_at), bounded=False
+        )
+
+    async def run(self) -> None:
+        """End waiting commands that have expired, until cancelled."""
+        while True:
+            await trio.sleep(EXPIRY_CHECK)
+            now = self._now()
+            for entry in list(self._entries.values()):
+                for command in entry.mailbox.expired(now):
+                    await self._expire(entry, command, now)
+
+    async def _expire(self, entry: Entry, command: Command, now: datetime) -> None:
+        assert command.durable_id is not None
+        try:
+            await self._central_system.ledger.ask(
+                EndCommand(command.durable_id, CommandState.EXPIRED, None, now)
+            )
+        except (LedgerUnavailable, RequestFailed) as error:
+            log.warning("the expiry of a command is not recorded yet", reason=str(error))
+            return
+        entry.mailbox.remove(command)
+        self._end(entry, command, CommandState.EXPIRED, "it expired before it could be sent")
+
+    def _end(self, entry: Entry, command: Command, state: CommandState, reason: str) -> None:
+        command.end(Outcome(state, description=reason))
+        self._central_system.observer.tell(
+            CommandEnded(entry.charge_point.identity, self._now(), command.action, state, 0.0)
+        )
+
+    def _now(self) -> datetime:
+        return self._central_system.clock.now()

@@ -1,0 +1,249 @@
+"""Accepts connections and runs each behind a barrier, until it is told to shut down."""
+
+import errno
+from collections.abc import Callable, Sequence
+
+import structlog
+import trio
+from trio_websocket import ConnectionClosed, WebSocketRequest
+
+from ocpp_actors.central_system.context import CentralSystem
+from ocpp_actors.central_system.router import Router
+from ocpp_actors.charge_point.session import Session
+from ocpp_actors.charge_point.supervisor import supervise
+from ocpp_actors.pace import TokenBucket
+from ocpp_actors.protocol.conversation import Conversation
+from ocpp_actors.server.admission import (
+    Handshake,
+    Refused,
+    Step,
+    admit,
+    credentials_step,
+    identity_step,
+    limits_step,
+    path_step,
+    subprotocol_step,
+)
+from ocpp_actors.server.fleet import Entry, Fleet
+from ocpp_actors.server.transport import HandshakeFailed, Transport, open_transport
+from ocpp_actors.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+ACCEPT_PAUSE = 0.5
+"""Seconds before the next connection is accepted when the machine has no room for one."""
+
+REFUSALS_LOGGED = 1.0
+REFUSALS_LOGGED_AT_ONCE = 20.0
+"""Lines a second, and at once, about connections that were not let in."""
+
+NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+
+
+class Server:
+    """The WebSocket endpoint of the central system.
+
+    ``new_message_id`` gives the ids of CALLs. The steps of admission decide who is let in: path, identity, limits,
+    credentials, subprotocol. ``change_steps`` is given them in this order and returns those that are used, so that a
+    user's own can be put between them.
+    """
+
+    def __init__(
+        self,
+        central_system: CentralSystem,
+        router: Router,
+        fleet: Fleet,
+        settings: Settings,
+        new_message_id: Callable[[], str],
+        *,
+        change_steps: Callable[[list[Step]], list[Step]] = list,
+    ) -> None:
+        self._central_system = central_system
+        self._router = router
+        self._fleet = fleet
+        self._settings = settings
+        self._new_message_id = new_message_id
+        self._steps = change_steps(self._own_steps())
+        self._handshakes = trio.Semaphore(settings.max_handshakes)
+        self._accepting = trio.CancelScope()
+        self._shutting_down = False
+        self._refusals = _RareLog()
+
+    def _own_steps(self) -> list[Step]:
+        return [
+            path_step(self._settings.path),
+            identity_step(self._central_system.ledger, unknown_admitted=self._settings.admission == "open"),
+            limits_step(self._why_no_room),
+            credentials_step,
+            subprotocol_step,
+        ]
+
+    def shut_down(self) -> None:
+        """Stop accepting, answer what is in hand and close every connection with 1001; run() returns then."""
+        self._shutting_down = True
+        self._accepting.cancel()
+
+    async def run(self, listeners: Sequence[trio.abc.Listener[trio.SocketStream]]) -> None:
+        """Serve until shut_down(); after it connections have ``SHUTDOWN_TIMEOUT`` seconds to end by themselves."""
+        async with trio.open_nursery() as connections:
+            with self._accepting:
+                async with trio.open_nursery() as acceptors:
+                    for listener in listeners:
+                        acceptors.start_soon(self._accept, listener, connections)
+            for listener in listeners:
+                await listener.aclose()
+            for session in self._fleet.sessions():
+                session.drain()
+            connections.cancel_scope.deadline = trio.current_time() + self._settings.shutdown_timeout
+        if connections.cancel_scope.cancelled_caught:
+            log.warning("some connections did not end in time and were dropped")
+
+    async def _accept(
+        self, listener: trio.abc.Listener[trio.SocketStream], connections: trio.Nursery
+    ) -> None:
+        rate = self._settings.max_connection_rate
+        bucket = TokenBucket(rate, max(1.0, rate), trio.current_time())
+        while True:
+            await self._handshakes.acquire()
+            try:
+                stream = await listener.accept()
+            except OSError as error:
+                self._handshakes.release()
+                if error.errno not in NO_ROOM:
+                    raise
+                log.warning("no room for another connection on this machine", reason=error.strerror)
+                await trio.sleep(ACCEPT_PAUSE)
+                continue
+            except BaseException:
+                self._handshakes.release()
+                raise
+            connections.start_soon(self._serve_accepted, stream)
+            await trio.sleep(bucket.take(trio.current_time()))
+
+    async def _serve_accepted(self, stream: trio.SocketStream) -> None:
+        await self.serve(stream, _remote(stream), self._handshakes.release)
+
+    async def serve(
+        self, stream: trio.abc.Stream, remote: str, after_handshake: Callable[[], None] = lambda: None
+    ) -> None:
+        """Serve one connection over any stream until it ends.
+
+        No Exception gets past here, whatever the peer sends and whatever bug it triggers.
+        """
+        with structlog.contextvars.bound_contextvars(remote=remote):
+            try:
+                async with open_transport(stream, self._settings.max_message_size) as transport:
+                    try:
+                        entry = await self._let_in(transport, remote)
+                    finally:
+                        after_handshake()
+                    if entry is not None:
+                        await self._run_session(transport, entry, remote)
+            except* Exception as group:
+                log.error("a connection failed", exc_info=group)  # noqa: TRY400 — the group as it is
+
+    async def _let_in(self, transport: Transport, remote: str) -> Entry | None:
+        with trio.move_on_after(self._settings.handshake_timeout):
+            try:
+                request = await transport.request()
+                return await self._answer_handshake(transport, request, remote)
+            except HandshakeFailed as error:
+                self._refusals.warning("no charge point", reason=str(error))
+                return None
+            except ConnectionClosed:
+                self._refusals.warning("no charge point", reason="the peer left during the handshake")
+                return None
+        self._refusals.warning("the handshake took too long", seconds=self._settings.handshake_timeout)
+        return None
+
+    async def _answer_handshake(
+        self, transport: Transport, request: WebSocketRequest, remote: str
+    ) -> Entry | None:
+        handshake = Handshake(
+            target=request.path,
+            headers=request.headers,
+            subprotocols=request.proposed_subprotocols,
+            remote=remote,
+            at=self._central_system.clock.now(),
+        )
+        try:
+            await admit(handshake, self._steps)
+        except Refused as refused:
+            log.warning(
+                "connection refused",
+                identity=handshake.identity,
+                status=refused.status,
+                reason=refused.reason,
+            )
+            headers = [(name.encode(), value.encode()) for name, value in refused.headers]
+            headers.append((b"Content-Type", b"text/plain; charset=utf-8"))
+            await request.reject(refused.status, extra_headers=headers, body=f"{refused.reason}\n".encode())
+            return None
+        entry = self._fleet.entry(handshake.known)
+        await self._fleet.wait_out_fight(entry)
+        await request.accept(subprotocol=None if handshake.unnamed else handshake.subprotocol)
+        if handshake.subprotocol is None:
+            # "it MUST complete the WebSocket handshake with a response without a Sec-WebSocket-Protocol header and
+            # then immediately close the WebSocket connection" (OCPP-J 1.6 §3.2).
+            log.warning(
+                "no common subprotocol", identity=handshake.identity, offered=list(handshake.subprotocols)
+            )
+            await transport.close(1002, "no common subprotocol")
+            return None
+        return entry
+
+    async def _run_session(self, transport: Transport, entry: Entry, remote: str) -> None:
+        session = Session(
+            charge_point=entry.charge_point,
+            central_system=self._central_system,
+            router=self._router,
+            settings=self._settings,
+            connection=transport,
+            conversation=Conversation(self._new_message_id),
+            mailbox=entry.mailbox,
+            generation=self._fleet.next_generation(entry),
+            remote=remote,
+        )
+        with structlog.contextvars.bound_contextvars(identity=session.identity):
+            with self._fleet.attached(entry, session):
+                log.info("connected", generation=session.generation)
+                if self._shutting_down:
+                    session.drain()
+                over = await supervise(session)
+            log.info("disconnected", generation=session.generation, code=over.code, reason=over.reason)
+
+    def _why_no_room(self, handshake: Handshake) -> str | None:
+        if self._shutting_down:
+            return "the central system is shutting down"
+        assert handshake.identity is not None
+        entry = self._fleet.find(handshake.identity)
+        if entry is not None and entry.session is not None:
+            return None
+        if len(self._fleet) >= self._settings.max_connections:
+            return f"{len(self._fleet)} charge points are connected, which is the limit"
+        return None
+
+
+class _RareLog:
+    """Log lines about strangers, of whom there may be many: a burst, then one a second, the others counted."""
+
+    def __init__(self) -> None:
+        self._bucket = TokenBucket(REFUSALS_LOGGED, REFUSALS_LOGGED_AT_ONCE, trio.current_time())
+        self._unsaid = 0
+
+    def warning(self, event: str, **values: object) -> None:
+        if not self._bucket.allows(trio.current_time()):
+            self._unsaid += 1
+            return
+        if self._unsaid:
+            values["lines_left_out"] = self._unsaid
+            self._unsaid = 0
+        log.warning(event, **values)
+
+
+def _remote(stream: trio.SocketStream) -> str:
+    try:
+        host, port, *_ = stream.socket.getpeername()
+    except OSError:
+        return "gone"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,133 @@
+"""The server as a process: how it starts, refuses to start, and ends."""
+
+import json
+import resource
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+import trio
+from structlog.testing import capture_logs
+
+from ocpp_actors import app
+from tests.support.client import open_charger
+from tests.support.process import END_TIMEOUT, environment, open_server
+
+
+async def refusal_to_start(directory: Path, **settings: object) -> str:
+    """Start the server in vain and return its one line."""
+    with trio.fail_after(END_TIMEOUT):
+        process = await trio.run_process(
+            [sys.executable, "-m", "ocpp_actors", "serve"],
+            env=environment(directory, settings),
+            capture_stdout=True,
+            capture_stderr=True,
+            check=False,
+        )
+    assert process.returncode == 2, process.stderr.decode()
+    lines = [line for line in process.stderr.decode().splitlines() if not line.startswith("{")]
+    assert len(lines) == 1, lines
+    assert "Traceback" not in lines[0]
+    return lines[0]
+
+
+async def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        line = await refusal_to_start(tmp_path, port=port)
+    assert line.startswith(f"ocpp-actors: cannot listen on 127.0.0.1:{port} (HOST, PORT)")
+
+
+async def test_a_database_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
+    missing = tmp_path / "missing" / "ledger.db"
+    line = await refusal_to_start(tmp_path, database=f"sqlite:///{missing}")
+    assert str(missing) in line
+
+
+async def test_a_database_url_that_means_nothing_is_said_in_one_line(tmp_path: Path) -> None:
+    line = await refusal_to_start(tmp_path, database="oracle://db")
+    assert "OCPP_ACTORS_DATABASE" in line
+
+
+async def test_a_message_log_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
+    missing = tmp_path / "missing" / "messages.db"
+    assert str(missing) in await refusal_to_start(tmp_path, message_log=missing)
+
+
+async def test_a_wrong_setting_is_said_in_one_line(tmp_path: Path) -> None:
+    assert "OCPP_ACTORS_HEARTBEAT_INTERVAL" in await refusal_to_start(tmp_path, heartbeat_interval="soon")
+
+
+async def test_an_empty_port_leaves_nothing_to_listen_on(tmp_path: Path) -> None:
+    assert "PORT is empty" in await refusal_to_start(tmp_path, port="")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_closes_connections_with_1001_and_ends_with_0(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    async with open_server(tmp_path) as server:
+        async with open_charger(server.url, "CP1") as charger:
+            await charger.boot()
+            server.process.send_signal(number)
+            assert (await charger.closed())[0] == 1001
+        with trio.fail_after(END_TIMEOUT):
+            assert await server.process.wait() == 0
+
+
+async def test_a_second_signal_ends_the_server_at_once(tmp_path: Path) -> None:
+    async with open_server(tmp_path, shutdown_timeout=END_TIMEOUT) as server:
+        stream = await trio.open_tcp_stream("127.0.0.1", server.port)
+        async with stream:
+            await stream.send_all(
+                b"GET /ocpp/CP1 HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
+                b"Sec-WebSocket-Protocol: ocpp1.6\r\n\r\n"
+            )
+            assert (await stream.receive_some(4096)).startswith(b"HTTP/1.1 101")
+            server.process.send_signal(signal.SIGTERM)
+            assert (await stream.receive_some(4096))[0] == 0x88, (
+                "a close frame, which this peer does not answer"
+            )
+            assert await server.end(signal.SIGTERM) == 1
+
+
+async def test_every_log_line_of_a_charger_carries_identity_action_and_message_id(tmp_path: Path) -> None:
+    async with open_server(tmp_path) as server:
+        async with open_charger(server.url, "CP1") as charger:
+            await charger.call("Nonsense", {}, "id-1")
+        assert await server.end() == 0
+        lines = [json.loads(line) for line in server.stderr.read_text().splitlines()]
+    of_charger = [line for line in lines if "remote" in line]
+    assert {line["identity"] for line in of_charger} == {"CP1"}
+    refused = next(line for line in of_charger if line["event"] == "CALL refused")
+    assert (refused["action"], refused["message_id"]) == ("Nonsense", "id-1")
+
+
+async def test_connections_and_a_restart_keep_what_was_recorded(tmp_path: Path) -> None:
+    start = {"connectorId": 1, "idTag": "TAG", "meterStart": 1, "timestamp": "2026-03-01T12:00:00Z"}
+    async with open_server(tmp_path) as server:
+        async with open_charger(server.url, "CP1") as charger:
+            await charger.boot()
+            first = await charger.result("StartTransaction", start)
+        await server.kill()
+    async with open_server(tmp_path) as server, open_charger(server.url, "cp1") as charger:
+        assert await charger.result("StartTransaction", start) == first
+
+
+def test_the_limit_on_open_files_is_raised_and_a_larger_one_is_warned_about() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, soft), hard))
+        with capture_logs() as lines:
+            app._raise_open_files(hard)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+        assert lines == []
+        with capture_logs() as lines:
+            app._raise_open_files(hard + 1)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    (line,) = lines
+    assert (line["max_connections"], line["open_files"]) == (hard + 1, hard)
