@@ -51,6 +51,10 @@ imports:
 docs:
     {{bin}}/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
 
+# how fast the server answers on this machine: just bench --charge-points 200 --seconds 10
+bench *arguments:
+    {{bin}}/python bench/latency.py {{arguments}}
+
 # everything that CI runs
 ci:
     bash .ci/run

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import websockets
 from ocpp.v16 import ChargePoint, call
+from websockets import Subprotocol
 
 
 def now() -> str:
@@ -51,7 +52,7 @@ async def session(charge_point: ChargePoint) -> dict[str, object]:
 
 
 async def main(url: str, identity: str) -> None:
-    async with websockets.connect(f"{url}/{identity}", subprotocols=["ocpp1.6"]) as connection:
+    async with websockets.connect(f"{url}/{identity}", subprotocols=[Subprotocol("ocpp1.6")]) as connection:
         charge_point = ChargePoint(identity, connection)
         listening = asyncio.create_task(charge_point.start())
         try:

@@ -233,7 +233,10 @@ def test_verdict_and_explanation_agree_on_any_json(payload: Any) -> None:
     assert refusal(m.MeterValues, payload) == (explained or None)
 
 
-@pytest.mark.parametrize("number", [1.0, 2.0**64, 1e300, 2**53 - 1, 2**53, 2.0**53, 2**63, 2**64 - 1, 1 - 2**53, -(2**53), -(2.0**63), -0.0])
+@pytest.mark.parametrize(
+    "number",
+    [1.0, 2.0**64, 1e300, 2**53 - 1, 2**53, 2.0**53, 2**63, 2**64 - 1, 1 - 2**53, -(2**53), -(2.0**63), -0.0],
+)
 @pytest.mark.parametrize(
     ("cls", "payload", "field"),
     [

@@ -65,16 +65,16 @@ async def test_whatever_was_confirmed_survives_kill_9(tmp_path: Path) -> None:
     all_confirmed: list[Confirmed] = []
     serial = [0]
     for _ in range(ROUNDS):
-        confirmed = [Confirmed() for _ in range(CLIENTS)]
+        clients = [Confirmed() for _ in range(CLIENTS)]
         enough = chance.randrange(CLIENTS, 400)
         async with open_server(tmp_path, message_log="off") as server, trio.open_nursery() as nursery:
-            for number, each in enumerate(confirmed):
+            for number, each in enumerate(clients):
                 nursery.start_soon(charge_for_ever, server.url, f"CP{number}", each, serial)
             with trio.fail_after(60):
-                while sum(map(len, confirmed)) < enough:
+                while sum(map(len, clients)) < enough:
                     await trio.lowlevel.checkpoint()
             await server.kill()
-        all_confirmed += confirmed
+        all_confirmed += clients
 
     connection = sqlite3.connect(tmp_path / "ledger.db")
     assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

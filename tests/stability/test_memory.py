@@ -52,7 +52,9 @@ async def test_nothing_of_a_session_is_left_in_memory(autojump_clock: trio.testi
                 async with central.charger() as charger:
                     await charger.boot()
                 await trio.testing.wait_all_tasks_blocked()
-            await trio.sleep(10_000)  # trio forgets a deadline that was not needed only when its time has come
+            await trio.sleep(
+                10_000
+            )  # trio forgets a deadline that was not needed only when its time has come
             central.events.clear()
             gc.collect()
             return len(gc.get_objects())

@@ -17,7 +17,10 @@ async def open_charger(url: str, identity: str) -> AsyncIterator[Charger]:
     assert parts.hostname is not None
     assert parts.port is not None
     # The stream is closed here because the library leaves it open where the server closed the WebSocket.
-    async with await trio.open_tcp_stream(parts.hostname, parts.port) as stream, trio.open_nursery() as nursery:
+    async with (
+        await trio.open_tcp_stream(parts.hostname, parts.port) as stream,
+        trio.open_nursery() as nursery,
+    ):
         connection = await wrap_client_stream(
             nursery, stream, parts.netloc, parts.path, subprotocols=["ocpp1.6"]
         )

@@ -70,7 +70,11 @@ class FakeConnection:
 
 
 def session_on(
-    connection: FakeConnection, *, pings: bool = True, central_system: CentralSystem | None = None, **settings: Any
+    connection: FakeConnection,
+    *,
+    pings: bool = True,
+    central_system: CentralSystem | None = None,
+    **settings: Any,
 ) -> Session:
     record = ChargePointRecord(identity="CP1", settings=ChargePointSettings(pings=pings))
     return Session(

@@ -43,24 +43,25 @@ class PipeListener(trio.abc.Listener[Any]):
     """Accepts what the test offers, in order: streams, or errors that are raised."""
 
     def __init__(self) -> None:
-        self._offer, self._offered = trio.open_memory_channel[PipedSocket | OSError](1000)
+        self._offer, self._offered = trio.open_memory_channel[PipedSocket | Exception](1000)
         self.accepted_at: list[float] = []
         self.closed = False
 
-    def fail(self, error: OSError) -> None:
+    def fail(self, error: Exception) -> None:
         self._offer.send_nowait(error)
 
     def connect(
         self, central: Central, address: tuple[Any, ...] | None = ("192.0.2.1", 50000)
     ) -> trio.StapledStream[Any, Any]:
         """Offer a connection and return the other end of it."""
+        ours: trio.StapledStream[Any, Any]
         ours, theirs = central.pipe()
         self._offer.send_nowait(PipedSocket(theirs, address))
         return ours
 
     async def accept(self) -> Any:
         offered = await self._offered.receive()
-        if isinstance(offered, OSError):
+        if isinstance(offered, Exception):
             raise offered
         self.accepted_at.append(trio.current_time())
         return offered
@@ -70,7 +71,7 @@ class PipeListener(trio.abc.Listener[Any]):
 
 
 @asynccontextmanager
-async def charger_on(stream: trio.abc.Stream, identity: str = "CP1") -> AsyncIterator[Charger]:
+async def charger_on(stream: Any, identity: str = "CP1") -> AsyncIterator[Charger]:
     """Speak to the server at the other end of a stream, as a charger, for the length of the block."""
     async with trio.open_nursery() as nursery:
         connection = await wrap_client_stream(

@@ -4,8 +4,8 @@ from datetime import datetime
 
 import structlog
 
-from ocpp_actors.central_system.context import Context
-from ocpp_actors.ledger.port import FindIdTag, IdTag, LedgerUnavailable, RequestFailed
+from ocpp_actors.central_system.context import Context, Unconfirmable
+from ocpp_actors.ledger.port import FindIdTag, IdTag, RequestFailed
 from ocpp_actors.protocol.messages import AuthorizationStatus, Authorize, AuthorizeResponse, IdTagInfo
 
 log = structlog.get_logger(__name__)
@@ -48,8 +48,8 @@ async def authorize(request: Authorize, context: Context) -> AuthorizeResponse:
     Where that cannot be decided it is Invalid: after a CALLERROR some charge points do not let go of the connector.
     """
     try:
-        known = await context.ask(FindIdTag(request.id_tag))
-    except (LedgerUnavailable, RequestFailed) as error:
+        known = await context.ask_patiently(FindIdTag(request.id_tag))
+    except (Unconfirmable, RequestFailed) as error:
         log.warning("an idTag could not be looked up and is Invalid for now", reason=str(error))
         return AuthorizeResponse(id_tag_info=IdTagInfo(status=AuthorizationStatus.INVALID))
     return AuthorizeResponse(

@@ -16,6 +16,8 @@ class ChargePoint:
     """
 
     record: ChargePointRecord
+    first_boot: RegistrationStatus = RegistrationStatus.ACCEPTED
+    """What it is taken for until it has booted here."""
     triggered: dict[str, bool] = field(factory=dict)
     boot_requested: bool = False
     """A BootNotification was asked for, because the charge point spoke without ever having booted."""
@@ -26,9 +28,9 @@ class ChargePoint:
         return self.record.identity
 
     @property
-    def registration(self) -> RegistrationStatus | None:
-        """What its last BootNotification was answered with; None before the first."""
-        return self.record.registration
+    def registration(self) -> RegistrationStatus:
+        """What its last BootNotification was answered with, or what the first would be."""
+        return self.record.registration or self.first_boot
 
     @property
     def lenient(self) -> bool:

@@ -33,7 +33,7 @@ def refusal(charge_point: ChargePoint, action: str, payload: Mapping[str, Any]) 
     if (
         action in TRIGGERS
         and payload.get("requestedMessage") == "BootNotification"
-        and charge_point.registration is RegistrationStatus.ACCEPTED
+        and charge_point.record.registration is RegistrationStatus.ACCEPTED
     ):
         return "a BootNotification is not triggered after one was Accepted (errata 3.40)"
     return None
@@ -54,6 +54,13 @@ def ended(charge_point: ChargePoint, action: str, payload: Mapping[str, Any], re
         charge_point.triggered.pop(_triggered(action, payload), None)
 
 
+def lost(charge_point: ChargePoint, action: str, payload: Mapping[str, Any]) -> None:
+    """Note that the connection ended before it was asked, or answered: a missing boot is asked for again."""
+    ended(charge_point, action, payload, None)
+    if action in TRIGGERS and payload.get("requestedMessage") == "BootNotification":
+        charge_point.boot_requested = False
+
+
 def came(charge_point: ChargePoint, action: str) -> bool:
     """Whether this message was triggered; one that was asked for once counts once."""
     for_every_connector = charge_point.triggered.get(action)
@@ -63,5 +70,5 @@ def came(charge_point: ChargePoint, action: str) -> bool:
 
 
 def _triggered(action: str, payload: Mapping[str, Any]) -> str:
-    requested: str = payload["requestedMessage"]
+    requested = str(payload.get("requestedMessage"))
     return TRIGGERED_UNDER_ANOTHER_NAME.get((action, requested), requested)

@@ -2,7 +2,7 @@
 
 from ocpp_actors.central_system import commands
 from ocpp_actors.central_system.context import Context
-from ocpp_actors.ledger.port import FindChargePoint, NoteSeen, RecordBoot
+from ocpp_actors.ledger.port import FindChargePoint, NoteBoot, NoteSeen, RecordBoot
 from ocpp_actors.protocol.codec import encode
 from ocpp_actors.protocol.errors import ErrorCode, ProtocolFault
 from ocpp_actors.protocol.messages import (
@@ -30,9 +30,9 @@ def check_registration(action: str, context: Context) -> None:
     if action == BootNotification.__name__:
         return
     charge_point = context.charge_point
-    registration = charge_point.registration or context.policy.first_boot
+    registration = charge_point.registration
     if registration is RegistrationStatus.ACCEPTED:
-        if charge_point.registration is None and not charge_point.boot_requested:
+        if charge_point.record.registration is None and not charge_point.boot_requested:
             charge_point.boot_requested = True
             context.flag("no boot", f"{action} came before any BootNotification")
             context.command("TriggerMessage", {"requestedMessage": "BootNotification"})
@@ -62,7 +62,7 @@ async def boot_notification(request: BootNotification, context: Context) -> Boot
     if record.registration is not registration or record.boot != boot:
         await context.ask(RecordBoot(context.identity, registration, boot, context.received_at))
     else:
-        context.note(NoteSeen(context.identity, context.received_at))
+        context.note(NoteBoot(context.identity, context.received_at))
     record.registration = registration
     record.boot = boot
     record.booted_at = context.received_at

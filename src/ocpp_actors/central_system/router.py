@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
+from functools import partial
 from reprlib import repr as shortened
 from typing import Any, TypeVar
 
@@ -20,7 +21,7 @@ from ocpp_actors.protocol.validation import Fault, Invalid, decode, decode_lenie
 log = structlog.get_logger(__name__)
 
 LARGE = 64 * 1024
-"""Characters of a frame above which it is judged in a thread: to explain what is wrong with a megabyte takes about a
+"""Characters of a frame above which what is wrong with it is found out in a thread: for a megabyte that takes about a
 second, in which no other charge point would be answered."""
 
 Handler = Callable[[Any, Context], Any]
@@ -159,12 +160,13 @@ class Handled:
 
 async def _decode(action: Action, payload: Any, context: Context) -> Any:
     try:
-        if context.size <= LARGE:
-            request, put_up_with = _judge(action, payload, context.charge_point.lenient)
-        else:
-            request, put_up_with = await trio.to_thread.run_sync(
-                _judge, action, payload, context.charge_point.lenient
-            )
+        return decode(action.request, payload)
+    except Invalid as invalid:
+        look_again = partial(_look_again, action, payload, context.charge_point.lenient, invalid)
+    try:
+        request, put_up_with = (
+            await trio.to_thread.run_sync(look_again) if context.size > LARGE else look_again()
+        )
     except Invalid as invalid:
         for fault in invalid.faults:
             log.warning("invalid payload", path=fault.path, rule=fault.rule, fault=fault.description)
@@ -181,8 +183,17 @@ def _encode(action: Action, response: Any) -> dict[str, Any]:
     return encode(response)
 
 
-def _judge(action: Action, payload: Any, lenient: bool) -> tuple[Any, tuple[Fault, ...]]:
-    return decode_leniently(action.request, payload) if lenient else (decode(action.request, payload), ())
+def _look_again(
+    action: Action, payload: Any, lenient: bool, invalid: Invalid
+) -> tuple[Any, tuple[Fault, ...]]:
+    """Put up with what can be put up with, or find out what is wrong. It may take its time."""
+    try:
+        if lenient:
+            return decode_leniently(action.request, payload)
+        raise invalid
+    except Invalid as refusal:
+        _ = refusal.faults
+        raise
 
 
 def _action_of(request_class: type) -> Action:

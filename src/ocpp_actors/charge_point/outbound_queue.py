@@ -138,14 +138,16 @@ def _take_reply(session: Session, in_flight: InFlight) -> None:
 async def end_in_flight(session: Session, outcome: Outcome) -> None:
     """Give the command in flight its outcome, durably if it is durable."""
     in_flight = session.in_flight
-    if in_flight is None:
-        return
+    assert in_flight is not None
     command = in_flight.command
     if session.conversation.outstanding == in_flight.message_id:
         session.conversation.end_call(in_flight.message_id)
     await _record_end(session, command, outcome.state, _detail(outcome))
     session.in_flight = None
-    commands.ended(session.charge_point, command.action, command.payload, outcome.response)
+    if outcome.state is CommandState.LOST:
+        commands.lost(session.charge_point, command.action, command.payload)
+    else:
+        commands.ended(session.charge_point, command.action, command.payload, outcome.response)
     command.end(outcome)
     _tell_ended(session, command, outcome.seconds)
 

@@ -121,7 +121,7 @@ async def _answer_call(session: Session, call: Call, context: Context, received_
         text = session.conversation.answer(handled.payload)
     await session.writer.write(text)
     _tell_handled(session, call, outcome, received_at)
-    if call.action == "BootNotification" and handled is not None:
+    if handled is not None and call.action == "BootNotification":
         session.boot_answered = True
         session.boots.ring()
     return handled

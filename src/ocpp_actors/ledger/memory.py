@@ -108,6 +108,13 @@ class MemoryLedger:
             record.last_seen_at = note.at
 
     @carry_out.register
+    def _note_boot(self, note: port.NoteBoot) -> None:
+        record = self._charge_points.get(note.identity.casefold())
+        if record is not None and (record.booted_at is None or record.booted_at < note.at):
+            record.booted_at = note.at
+        self._note_seen(port.NoteSeen(note.identity, note.at))
+
+    @carry_out.register
     def _note_connector(self, note: port.NoteConnector) -> None:
         record = self._charge_points.get(note.identity.casefold())
         if record is not None:

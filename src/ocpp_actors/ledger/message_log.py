@@ -186,6 +186,7 @@ async def open_message_log(
         running(keeper, queue_limit=queue_limit, batch_limit=batch_limit, on_batch=lost.add) as bridge,
         trio.open_nursery() as nursery,
     ):
+        await bridge.put(_Prune(clock.now() - timedelta(days=days)))
         nursery.start_soon(_prune_daily, bridge, clock, timedelta(days=days))
         yield StoredMessageLog(bridge, lost)
         nursery.cancel_scope.cancel()
@@ -201,5 +202,5 @@ def _store(target: str, max_size: int) -> MessageStore:
 
 async def _prune_daily(bridge: Bridge, clock: Clock, age: timedelta) -> None:
     while True:
-        await bridge.put(_Prune(clock.now() - age))
         await trio.sleep(PRUNE_INTERVAL)
+        await bridge.put(_Prune(clock.now() - age))

@@ -189,6 +189,13 @@ class NoteSeen(Note):
 
 
 @frozen
+class NoteBoot(Note):
+    """When the charge point booted last, with nothing new to tell."""
+
+    at: datetime
+
+
+@frozen
 class NoteConnector(Note):
     """The status of a connector."""
 

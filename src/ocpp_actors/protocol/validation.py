@@ -4,7 +4,8 @@ A compiled verdict decides (jsonschema-rs); one structuring pass builds the mess
 only when the answer is no, ``explanation`` finds out why.
 """
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, cached_property
 from typing import Any, Final, TypeVar
 
 import jsonschema_rs
@@ -28,11 +29,22 @@ M = TypeVar("M", bound=AttrsInstance)
 
 
 class Invalid(Exception):
-    """A payload that is not the message it should be; ``faults`` are in order of precedence."""
+    """A payload that is not the message it should be.
 
-    def __init__(self, faults: tuple[Fault, ...]) -> None:
-        super().__init__(faults[0].description)
-        self.faults = faults
+    Why is found out only when ``faults`` is looked at: for a payload of a megabyte that takes about a second.
+    """
+
+    def __init__(self, explain: Callable[[], tuple[Fault, ...]]) -> None:
+        super().__init__()
+        self._explain = explain
+
+    def __str__(self) -> str:
+        return self.first.description
+
+    @cached_property
+    def faults(self) -> tuple[Fault, ...]:
+        """What is wrong, in the order of precedence; at least one fault."""
+        return self._explain() or (UNEXPLAINED,)
 
     @property
     def first(self) -> Fault:
@@ -97,7 +109,7 @@ class _Judge:
                 return self._structure(payload, self._cls)
             except UnreadableDateTime:
                 pass  # the explanation says which
-        raise Invalid(self.explain(payload) or (UNEXPLAINED,))
+        raise Invalid(lambda: self.explain(payload))
 
 
 @cache

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+import structlog
 from attrs import define, field, frozen
 
 from ocpp_actors.ledger.port import (
@@ -21,6 +22,8 @@ from ocpp_actors.ledger.port import (
     LedgerUnavailable,
     RequestFailed,
 )
+
+log = structlog.get_logger(__name__)
 
 SUBPROTOCOL: Final = "ocpp1.6"
 
@@ -182,8 +185,8 @@ def hash_key(key: bytes, salt: bytes) -> KeyHash:
 
 
 def key_matches(password: bytes, key: KeyHash) -> bool:
-    """Whether a password is the key, raw or written in hexadecimal, compared in constant time."""
-    candidates = [password]
+    """Whether a password is the key, either of them raw or written in hexadecimal, compared in constant time."""
+    candidates = [password, password.hex().encode(), password.hex().upper().encode()]
     with suppress(ValueError):
         candidates.append(bytes.fromhex(password.decode("ascii")))
     matches = [
@@ -224,7 +227,13 @@ async def subprotocol_step(handshake: Handshake) -> None:
 async def admit(handshake: Handshake, steps: Sequence[Step]) -> None:
     """Take a handshake through the steps, in order.
 
-    Raises Refused: a step turned the peer away.
+    Raises Refused: a step turned the peer away, or failed (500).
     """
     for step in steps:
-        await step(handshake)
+        try:
+            await step(handshake)
+        except Refused:
+            raise
+        except Exception:
+            log.exception("an admission step failed", identity=handshake.identity)
+            raise Refused(500, "the central system failed to look at this connection") from None

@@ -104,7 +104,9 @@ class Fleet:
         """
         entry = self._entries.get(record.identity.casefold())
         if entry is None:
-            entry = Entry(ChargePoint(record), Mailbox(self._mailbox_size))
+            entry = Entry(
+                ChargePoint(record, self._central_system.policy.first_boot), Mailbox(self._mailbox_size)
+            )
             self._entries[record.identity.casefold()] = entry
         else:
             present = entry.charge_point.record
@@ -171,6 +173,7 @@ class Fleet:
                 entry.session = None
                 self._connected -= 1
                 for command in entry.mailbox.take_fleeting():
+                    commands.lost(entry.charge_point, command.action, command.payload)
                     self._end(entry, command, CommandState.LOST, "the connection ended before it was sent")
             self._central_system.ledger.note(NoteSeen(session.identity, self._now()))
             over = session.over

@@ -1,6 +1,5 @@
 """Accepts connections and runs each behind a barrier, until it is told to shut down."""
 
-import errno
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -31,13 +30,11 @@ from ocpp_actors.settings import Settings
 log = structlog.get_logger(__name__)
 
 ACCEPT_PAUSE = 0.5
-"""Seconds before the next connection is accepted when the machine has no room for one."""
+"""Seconds before the next connection is accepted when one could not be."""
 
 REFUSALS_LOGGED = 1.0
 REFUSALS_LOGGED_AT_ONCE = 20.0
 """Lines a second, and at once, about connections that were not let in."""
-
-NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 
 
 class Server:
@@ -86,12 +83,14 @@ class Server:
     async def run(self, listeners: Sequence[trio.abc.Listener[trio.SocketStream]]) -> None:
         """Serve until shut_down(); after it connections have ``SHUTDOWN_TIMEOUT`` seconds to end by themselves."""
         async with trio.open_nursery() as connections:
-            with self._accepting:
-                async with trio.open_nursery() as acceptors:
-                    for listener in listeners:
-                        acceptors.start_soon(self._accept, listener, connections)
-            for listener in listeners:
-                await listener.aclose()
+            try:
+                with self._accepting:
+                    async with trio.open_nursery() as acceptors:
+                        for listener in listeners:
+                            acceptors.start_soon(self._accept, listener, connections)
+            finally:
+                for listener in listeners:
+                    await trio.aclose_forcefully(listener)
             for session in self._fleet.sessions():
                 session.drain()
             connections.cancel_scope.deadline = trio.current_time() + self._settings.shutdown_timeout
@@ -108,10 +107,9 @@ class Server:
             try:
                 stream = await listener.accept()
             except OSError as error:
+                # The peer gave up meanwhile, or the machine has no room for another connection: accept(2).
                 self._handshakes.release()
-                if error.errno not in NO_ROOM:
-                    raise
-                log.warning("no room for another connection on this machine", reason=error.strerror)
+                self._refusals.warning("a connection could not be accepted", reason=error.strerror)
                 await trio.sleep(ACCEPT_PAUSE)
                 continue
             except BaseException:
@@ -181,6 +179,8 @@ class Server:
             return None
         entry = self._fleet.entry(handshake.known)
         await self._fleet.wait_out_fight(entry)
+        if transport.gone:
+            return None
         await request.accept(subprotocol=None if handshake.unnamed else handshake.subprotocol)
         if handshake.subprotocol is None:
             # "it MUST complete the WebSocket handshake with a response without a Sec-WebSocket-Protocol header and

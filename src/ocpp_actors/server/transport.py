@@ -122,6 +122,11 @@ class Transport:
         """When a pong was received last, in seconds of trio's clock."""
         return self._connection.last_pong
 
+    @property
+    def gone(self) -> bool:
+        """Whether the peer has left, so that nothing more will come."""
+        return self._reader_ended.is_set()
+
     async def request(self) -> WebSocketRequest:
         """Wait for the WebSocket handshake of the peer. The caller brings the deadline.
 

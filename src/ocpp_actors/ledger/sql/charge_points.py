@@ -15,6 +15,7 @@ from ocpp_actors.ledger.port import (
     FindChargePoint,
     KeyHash,
     ListChargePoints,
+    NoteBoot,
     NoteConnector,
     NoteProgress,
     NoteSeen,
@@ -99,16 +100,23 @@ def _set_key(request: SetKey, connection: Connection) -> None:
     _change(request.identity, columns, connection)
 
 
+_at = bindparam("at", type_=UtcDateTime())
 _set_seen = (
     update(charge_points)
     .where(charge_points.c.charge_point == bindparam("key"))
-    .values(last_seen_at=later(charge_points.c.last_seen_at, bindparam("at", type_=UtcDateTime())))
+    .values(last_seen_at=later(charge_points.c.last_seen_at, _at))
 )
+_set_booted = _set_seen.values(booted_at=later(charge_points.c.booted_at, _at))
 
 
 @carry_out.register
 def _note_seen(note: NoteSeen, connection: Connection) -> None:
     connection.execute(_set_seen, {"key": note.identity.casefold(), "at": note.at})
+
+
+@carry_out.register
+def _note_boot(note: NoteBoot, connection: Connection) -> None:
+    connection.execute(_set_booted, {"key": note.identity.casefold(), "at": note.at})
 
 
 @carry_out.register

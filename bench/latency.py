@@ -1,0 +1,125 @@
+"""How fast one server answers: closed loop, each charge point sends its next message when it has its answer.
+
+Starts a server of its own on a free port of this machine, with its ledger in a temporary directory, and stops by
+itself.
+
+    python bench/latency.py --charge-points 50 --seconds 5
+"""
+
+import argparse
+import itertools
+import os
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import orjson
+import trio
+from trio_websocket import WebSocketConnection, open_websocket_url
+
+BOOT = {"chargePointVendor": "Bench", "chargePointModel": "Latency"}
+COMMAND = [sys.executable, "-m", "ocpp_actors", "serve"]
+PHASES = ("L1", "L2", "L3")
+SAMPLES = [
+    {"value": "1234567", "measurand": "Energy.Active.Import.Register", "unit": "Wh"},
+    {"value": "7360.0", "measurand": "Power.Active.Import", "unit": "W"},
+    *({"value": "230.1", "measurand": "Voltage", "unit": "V", "phase": phase} for phase in PHASES),
+    *({"value": "16.0", "measurand": "Current.Import", "unit": "A", "phase": phase} for phase in PHASES),
+]
+
+
+def payload(action: str, number: int) -> dict[str, object]:
+    """Return the payload of the next message; no two MeterValues are the same fact."""
+    if action == "Heartbeat":
+        return {}
+    minutes, seconds = divmod(number, 60)
+    timestamp = (
+        f"2026-01-{1 + minutes // 1440 % 28:02}T{minutes // 60 % 24:02}:{minutes % 60:02}:{seconds:02}Z"
+    )
+    return {"connectorId": 1, "meterValue": [{"timestamp": timestamp, "sampledValue": SAMPLES}]}
+
+
+@asynccontextmanager
+async def server(directory: Path) -> AsyncIterator[str]:
+    """Run a server without a limit on messages and yield the URL that charge points connect to."""
+    settings = {
+        "PORT": "0",
+        "DATABASE": f"sqlite:///{directory / 'ledger.db'}",
+        "MAX_MESSAGE_RATE": "0",
+        "LOG_LEVEL": "error",
+    }
+    environment = os.environ | {f"OCPP_ACTORS_{name}": value for name, value in settings.items()}
+    async with trio.open_nursery() as nursery:
+        run = partial(trio.run_process, COMMAND, stdout=subprocess.PIPE, env=environment, check=False)
+        process = await nursery.start(run)
+        text = b""
+        while (found := re.search(rb"(ws://\S+)/IDENTITY", text)) is None:
+            chunk = await process.stdout.receive_some()
+            if not chunk:
+                raise SystemExit("the server did not start")
+            text += chunk
+        yield found[1].decode()
+        process.send_signal(signal.SIGTERM)
+
+
+async def call(connection: WebSocketConnection, message_id: int, action: str, content: object) -> None:
+    """Send one CALL and wait for its CALLRESULT."""
+    await connection.send_message(orjson.dumps([2, str(message_id), action, content]).decode())
+    answer = orjson.loads(await connection.get_message())
+    if answer[:2] != [3, str(message_id)]:
+        raise SystemExit(f"{action} was answered {answer}")
+
+
+async def charge_point(url: str, action: str, until: float, seconds: list[float]) -> None:
+    """Connect, boot, and send one message after the other until the time is up."""
+    async with open_websocket_url(url, subprotocols=["ocpp1.6"]) as connection:
+        await call(connection, 0, "BootNotification", BOOT)
+        for number in itertools.count(1):
+            begun = time.perf_counter()
+            if begun >= until:
+                return
+            await call(connection, number, action, payload(action, number))
+            seconds.append(time.perf_counter() - begun)
+
+
+async def measure(url: str, action: str, charge_points: int, duration: float) -> list[float]:
+    """Let all charge points send this message for so many seconds and return the time that each answer took."""
+    seconds: list[float] = []
+    until = time.perf_counter() + duration
+    async with trio.open_nursery() as nursery:
+        for number in range(charge_points):
+            nursery.start_soon(charge_point, f"{url}/BENCH{number}", action, until, seconds)
+    return seconds
+
+
+async def main(charge_points: int, duration: float) -> None:
+    """Measure each message in turn and print a line for it."""
+    print(f"{charge_points} charge points, closed loop, {duration:g} s each; milliseconds")
+    print(f"{'message':<14}{'per second':>12}{'p50':>8}{'p95':>8}{'p99':>8}{'max':>8}")
+    with tempfile.TemporaryDirectory() as directory:
+        async with server(Path(directory)) as url:
+            for action in ("Heartbeat", "MeterValues"):
+                seconds = await measure(url, action, charge_points, duration)
+                cuts = statistics.quantiles(seconds, n=100)
+                shown = "".join(
+                    f"{1000 * each:>8.2f}" for each in (cuts[49], cuts[94], cuts[98], max(seconds))
+                )
+                print(f"{action:<14}{len(seconds) / duration:>12.0f}{shown}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--charge-points", type=int, default=50, help="how many, at most 1000")
+    parser.add_argument("--seconds", type=float, default=5.0, help="for each message, at most 60")
+    arguments = parser.parse_args()
+    trio.run(main, min(arguments.charge_points, 1000), min(arguments.seconds, 60.0))

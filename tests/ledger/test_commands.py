@@ -1,0 +1,117 @@
+import pytest
+import trio
+from structlog.testing import capture_logs
+from tests.ledger.facts import NOON, command, later
+
+from ocpp_actors.ledger.port import (
+    AbandonSentCommands,
+    CommandRecord,
+    CommandState,
+    EndCommand,
+    FindCommand,
+    Ledger,
+    ListCommands,
+    MarkCommandSent,
+    RequestFailed,
+)
+
+
+async def test_a_queued_command_waits(ledger: Ledger) -> None:
+    command_id = await ledger.ask(command(payload={"type": "Hard"}))
+    assert await ledger.ask(FindCommand(command_id)) == CommandRecord(
+        command_id=command_id,
+        identity="CP-1",
+        action="Reset",
+        payload={"type": "Hard"},
+        queued_at=NOON,
+        expires_at=later(600),
+        state=CommandState.WAITING,
+        requested_by="operator",
+    )
+    assert await ledger.ask(FindCommand(command_id + 1)) is None
+
+
+async def test_a_command_is_sent_and_answered(ledger: Ledger) -> None:
+    command_id = await ledger.ask(command())
+    assert await ledger.ask(MarkCommandSent(command_id, "m-1", later(1))) is True
+    await ledger.ask(EndCommand(command_id, CommandState.ANSWERED, {"status": "Accepted"}, later(2)))
+    ended = await ledger.ask(FindCommand(command_id))
+    assert ended is not None
+    assert (ended.state, ended.message_id, ended.sent_at) == (CommandState.ANSWERED, "m-1", later(1))
+    assert (ended.detail, ended.ended_at) == ({"status": "Accepted"}, later(2))
+
+
+async def test_a_command_is_marked_as_sent_only_once(ledger: Ledger) -> None:
+    command_id = await ledger.ask(command())
+    answers: list[bool] = []
+
+    async def mark(number: int) -> None:
+        answers.append(await ledger.ask(MarkCommandSent(command_id, f"m-{number}", NOON)))
+
+    async with trio.open_nursery() as nursery:
+        for number in range(10):
+            nursery.start_soon(mark, number)
+    assert sorted(answers) == [False] * 9 + [True]
+
+
+@pytest.mark.parametrize("state", [CommandState.EXPIRED, CommandState.LOST])
+async def test_a_command_that_has_an_outcome_keeps_it_and_is_not_sent(
+    ledger: Ledger, state: CommandState
+) -> None:
+    command_id = await ledger.ask(command())
+    await ledger.ask(EndCommand(command_id, state, None, later(1)))
+    await ledger.ask(EndCommand(command_id, CommandState.ANSWERED, {}, later(2)))
+    assert await ledger.ask(MarkCommandSent(command_id, "m-1", later(3))) is False
+    ended = await ledger.ask(FindCommand(command_id))
+    assert ended is not None
+    assert (ended.state, ended.detail, ended.ended_at, ended.sent_at) == (state, None, later(1), None)
+
+
+async def test_an_unknown_command_is_neither_sent_nor_ended(ledger: Ledger) -> None:
+    assert await ledger.ask(MarkCommandSent(1, "m-1", NOON)) is False
+    await ledger.ask(EndCommand(1, CommandState.LOST, None, NOON))
+    assert await ledger.ask(ListCommands()) == []
+
+
+@pytest.mark.parametrize("state", [CommandState.WAITING, CommandState.SENT])
+def test_a_command_does_not_end_in_a_state_that_is_no_outcome(state: CommandState) -> None:
+    with pytest.raises(ValueError, match="state"):
+        EndCommand(1, state, None, NOON)
+
+
+async def test_commands_that_were_sent_before_a_crash_have_an_unknown_outcome(ledger: Ledger) -> None:
+    waiting, sent, answered = [await ledger.ask(command()) for _ in range(3)]
+    for command_id in (sent, answered):
+        await ledger.ask(MarkCommandSent(command_id, "m", NOON))
+    await ledger.ask(EndCommand(answered, CommandState.ANSWERED, {}, NOON))
+    assert await ledger.ask(AbandonSentCommands(later(5))) == 1
+    assert await ledger.ask(AbandonSentCommands(later(6))) == 0
+    states = {record.command_id: record.state for record in await ledger.ask(ListCommands())}
+    assert states == {
+        waiting: CommandState.WAITING,
+        sent: CommandState.UNKNOWN,
+        answered: CommandState.ANSWERED,
+    }
+    abandoned = await ledger.ask(FindCommand(sent))
+    assert abandoned is not None
+    assert abandoned.ended_at == later(5)
+
+
+async def test_commands_are_listed_in_the_order_of_queueing(ledger: Ledger) -> None:
+    ids = [await ledger.ask(command(identity)) for identity in ("B", "A", "b", "A")]
+    await ledger.ask(MarkCommandSent(ids[2], "m", NOON))
+
+    async def listed(request: ListCommands) -> list[int]:
+        return [ids.index(record.command_id) for record in await ledger.ask(request)]
+
+    assert ids == sorted(ids)
+    assert await listed(ListCommands()) == [0, 1, 2, 3]
+    assert await listed(ListCommands(identity="B")) == [0, 2]
+    assert await listed(ListCommands(identity="b", state=CommandState.WAITING)) == [0]
+    assert await listed(ListCommands(after=ids[0], limit=2)) == [1, 2]
+
+
+async def test_what_is_no_json_is_refused(ledger: Ledger) -> None:
+    with capture_logs(), pytest.raises(RequestFailed):
+        await ledger.ask(command(payload={"value": object()}))
+    assert await ledger.ask(ListCommands()) == []

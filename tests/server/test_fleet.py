@@ -1,0 +1,138 @@
+"""Who is connected: identities, counts, and two devices that fight over one identity."""
+
+from typing import Any
+
+import trio
+from tests.support.central import START, Central, open_central
+from tests.support.failing_ledger import FailingLedger
+from tests.support.messages import serve_command, status
+
+from ocpp_actors.ledger.port import (
+    FindChargePoint,
+    ListChargePoints,
+    ListSecurityEvents,
+    Origin,
+    RecordSecurityEvent,
+)
+from ocpp_actors.observer import Connected, Disconnected, SecurityEventRaised
+from ocpp_actors.protocol import messages as m
+from ocpp_actors.server.fleet import FIGHT_PAUSE, FIGHT_TAKEOVERS, FIGHT_WINDOW
+
+
+async def test_the_fleet_counts_who_is_connected(autojump_clock: Any) -> None:
+    async with open_central() as central:
+        assert len(central.fleet) == 0
+        async with central.charger("CP1"), central.charger("CP2"):
+            await trio.testing.wait_all_tasks_blocked()
+            assert len(central.fleet) == 2
+            async with central.charger("CP1"):
+                await trio.testing.wait_all_tasks_blocked()
+                assert len(central.fleet) == 2
+            await trio.sleep(5)
+            assert [session.identity for session in central.fleet.sessions()] == ["CP2"]
+            assert len(central.fleet) == 1
+        await trio.sleep(5)
+        assert len(central.fleet) == 0
+        assert [event.generation for event in central.told(Connected) if event.identity == "CP1"] == [1, 2]
+        assert sorted(
+            event.generation for event in central.told(Disconnected) if event.identity == "CP1"
+        ) == [1, 2]
+
+
+async def test_two_spellings_are_one_charger_that_keeps_the_letters_of_its_first(autojump_clock: Any) -> None:
+    async with open_central() as central:
+        async with central.charger("Stra%C3%9Fe-1") as first:
+            await first.boot()
+            async with central.charger("STRASSE-1") as second:
+                assert await first.closed() == (1008, "replaced")
+                await second.result("StatusNotification", status())
+                central.fleet.submit("straße-1", m.ClearCache())
+                await serve_command(second, {"status": "Accepted"})
+                [session] = central.fleet.sessions()
+                assert session.identity == "Straße-1"
+        records = await central.ledger.ask(ListChargePoints())
+    assert [record.identity for record in records] == ["Straße-1"]
+
+
+async def test_an_identity_never_connected_is_not_found(autojump_clock: Any) -> None:
+    async with open_central() as central:
+        assert central.fleet.find("CP1") is None
+
+
+async def test_when_a_session_ends_the_time_is_noted(autojump_clock: Any) -> None:
+    async with open_central() as central:
+        async with central.charger("CP1"):
+            await trio.sleep(100)
+        await trio.sleep(5)
+        record = await central.ledger.ask(FindChargePoint("CP1"))
+    assert record is not None
+    assert record.last_seen_at is not None
+    assert (record.last_seen_at - START).total_seconds() == 100
+
+
+async def take_over(central: Central, times: int, every: float = 1.0) -> list[float]:
+    """Connect that often without letting go; return how long each had to wait for its answer."""
+    waited: list[float] = []
+
+    async def stay() -> None:
+        async with central.charger("CP1") as charger:
+            waited.append(trio.current_time() - began)
+            await charger.connection._close_handshake.wait()
+
+    for _ in range(times):
+        began = trio.current_time()
+        central.nursery.start_soon(stay)
+        await trio.sleep(every)
+    return waited
+
+
+async def test_two_devices_that_fight_over_an_identity_are_reported_and_slowed_down(
+    autojump_clock: Any,
+) -> None:
+    async with open_central() as central:
+        async with trio.open_nursery() as nursery:
+            waited = await take_over(central, FIGHT_TAKEOVERS + 1)
+            assert waited == [0] * (FIGHT_TAKEOVERS + 1)
+            assert central.told(SecurityEventRaised) == []
+            waited = await take_over(central, 1, every=FIGHT_PAUSE + 1)
+            assert waited == [FIGHT_PAUSE]
+            nursery.cancel_scope.cancel()
+        [told] = central.told(SecurityEventRaised)
+        assert (told.identity, told.type) == ("CP1", "IdentityConflict")
+        assert "two devices use this identity" in told.detail
+        [event] = await central.ledger.ask(ListSecurityEvents())
+        assert (event.type, event.origin) == ("IdentityConflict", Origin.CENTRAL_SYSTEM)
+        central.nursery.cancel_scope.cancel()
+
+
+async def test_a_fight_is_slowed_down_whatever_the_ledger_does(autojump_clock: Any) -> None:
+    for how in ("fails", "hangs"):
+        ledger = FailingLedger()
+        ledger.hangs(RecordSecurityEvent) if how == "hangs" else ledger.unavailable(RecordSecurityEvent)
+        async with open_central(ledger=ledger) as central:
+            await take_over(central, FIGHT_TAKEOVERS + 1)
+            assert await take_over(central, 1, every=FIGHT_PAUSE + 1) == [FIGHT_PAUSE]
+            central.nursery.cancel_scope.cancel()
+
+
+async def test_takeovers_that_are_far_apart_are_no_fight(autojump_clock: Any) -> None:
+    async with open_central() as central:
+        every = FIGHT_WINDOW / FIGHT_TAKEOVERS
+        assert await take_over(central, 20, every=every) == [0] * 20
+        assert central.told(SecurityEventRaised) == []
+        central.nursery.cancel_scope.cancel()
+
+
+async def test_after_a_fight_a_charger_that_lost_its_connection_is_not_slowed_down(
+    autojump_clock: Any,
+) -> None:
+    async with open_central() as central:
+        await take_over(central, FIGHT_TAKEOVERS + 1)
+        for session in central.fleet.sessions():
+            session.end(1000, "gone")
+        await trio.sleep(3)
+        began = trio.current_time()
+        async with central.charger("CP1") as charger:
+            await charger.boot()
+            assert trio.current_time() == began
+        central.nursery.cancel_scope.cancel()
