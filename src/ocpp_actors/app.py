@@ -95,6 +95,7 @@ async def _end_on_signals(server: Server, scope: trio.CancelScope) -> None:
         log.info("ending: answering what is in hand", signal=signal.Signals(first).name)
         server.shut_down()
         await anext(signals)
+        server.drop_all()
         scope.cancel()
 
 

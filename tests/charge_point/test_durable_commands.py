@@ -13,11 +13,13 @@ from ocpp_actors.central_system.context import Context
 from ocpp_actors.central_system.handlers import default_router
 from ocpp_actors.charge_point.mailbox import MailboxFull
 from ocpp_actors.ledger.port import (
+    AdmitChargePoint,
     CommandRecord,
     CommandState,
     EndCommand,
     FindChargePoint,
     FindCommand,
+    Ledger,
     LedgerUnavailable,
     ListCommands,
     MarkCommandSent,
@@ -25,10 +27,16 @@ from ocpp_actors.ledger.port import (
 )
 from ocpp_actors.observer import CommandEnded, Restarted
 from ocpp_actors.protocol import messages as m
+from ocpp_actors.server.fleet import UnknownChargePoint
 
 SOFT, HARD = m.Reset(type=m.ResetType.SOFT), m.Reset(type=m.ResetType.HARD)
 ACCEPTED = {"status": "Accepted"}
 HOUR = timedelta(hours=1)
+
+
+async def introduce(ledger: Ledger, *identities: str) -> None:
+    for identity in identities:
+        await ledger.ask(AdmitChargePoint(identity, START))
 
 
 async def record(central: Central, command_id: int) -> CommandRecord:
@@ -39,6 +47,7 @@ async def record(central: Central, command_id: int) -> CommandRecord:
 
 async def test_commands_wait_for_an_offline_charger_in_order(autojump_clock: Any) -> None:
     async with open_central() as central:
+        await introduce(central.ledger, "CP1")
         first = await central.fleet.queue("CP1", SOFT, HOUR, requested_by="operator")
         second = await central.fleet.queue("cp1", m.ClearCache(), HOUR)
         await trio.sleep(600)
@@ -69,6 +78,7 @@ async def test_a_connected_charger_gets_them_at_once(autojump_clock: Any) -> Non
 
 async def test_a_command_expires_while_it_waits(autojump_clock: Any) -> None:
     async with open_central() as central:
+        await introduce(central.ledger, "CP1")
         command_id = await central.fleet.queue("CP1", SOFT, timedelta(seconds=60))
         await trio.sleep(59.5)
         assert (await record(central, command_id)).state is CommandState.WAITING
@@ -82,6 +92,7 @@ async def test_a_command_expires_while_it_waits(autojump_clock: Any) -> None:
 
 async def test_a_command_that_has_expired_when_its_turn_comes_is_not_sent(autojump_clock: Any) -> None:
     async with open_central() as central:
+        await introduce(central.ledger, "CP1")
         command_id = await central.fleet.queue("CP1", SOFT, timedelta(seconds=60.5))
         await trio.sleep(60.2)
         async with central.charger() as charger:
@@ -98,6 +109,7 @@ async def test_a_command_that_has_expired_when_its_turn_comes_is_not_sent(autoju
 async def test_an_expiry_that_cannot_be_recorded_is_tried_again(autojump_clock: Any) -> None:
     ledger = FailingLedger()
     async with open_central(ledger=ledger) as central:
+        await introduce(central.ledger, "CP1")
         command_id = await central.fleet.queue("CP1", SOFT, timedelta(seconds=1))
         ledger.unavailable(EndCommand, times=3)
         await trio.sleep(3.5)
@@ -125,6 +137,7 @@ async def test_after_a_restart_waiting_commands_are_sent_once_and_sent_ones_are_
     ledger = FailingLedger()
     async with open_central(ledger=ledger) as central, central.charger() as charger:
         await charger.boot()
+        await introduce(ledger, "CP2")
         sent = await central.fleet.queue("CP1", SOFT, HOUR)
         waiting = await central.fleet.queue("CP1", HARD, HOUR)
         offline = await central.fleet.queue("CP2", m.ClearCache(), HOUR)
@@ -149,6 +162,7 @@ async def test_after_a_restart_waiting_commands_are_sent_once_and_sent_ones_are_
 
 async def test_more_commands_than_fit_a_mailbox_or_a_page_are_restored_in_order(autojump_clock: Any) -> None:
     ledger = FailingLedger()
+    await introduce(ledger, "CP1")
     total = 1005
     for number in range(total):
         await ledger.ask(
@@ -167,6 +181,7 @@ async def test_more_commands_than_fit_a_mailbox_or_a_page_are_restored_in_order(
 
 async def test_a_command_that_is_no_longer_waiting_in_the_ledger_is_not_sent(autojump_clock: Any) -> None:
     async with open_central() as central:
+        await introduce(central.ledger, "CP1")
         command_id = await central.fleet.queue("CP1", SOFT, HOUR)
         await central.ledger.ask(MarkCommandSent(command_id, "earlier", START))
         async with central.charger() as charger:
@@ -176,13 +191,46 @@ async def test_a_command_that_is_no_longer_waiting_in_the_ledger_is_not_sent(aut
         assert [event.outcome for event in central.told(CommandEnded)] == ["unknown"]
 
 
-@pytest.mark.parametrize("how", ["hangs", "fails", "refuses"])
+async def test_a_command_whose_sending_the_ledger_refuses_to_record_is_not_sent(autojump_clock: Any) -> None:
+    ledger = FailingLedger()
+    async with open_central(ledger=ledger) as central, central.charger() as charger:
+        await charger.boot()
+        ledger.refuses(MarkCommandSent)
+        refused = await central.fleet.queue("CP1", SOFT, HOUR)
+        assert await hears_nothing(charger, 60)
+        ledger.recovers()
+        await central.fleet.queue("CP1", m.ClearCache(), HOUR)
+        assert (await serve_command(charger, ACCEPTED))[0] == "ClearCache"
+        assert (await record(central, refused)).state is CommandState.UNKNOWN
+
+
+async def test_a_command_for_an_unknown_charger_is_not_queued(autojump_clock: Any) -> None:
+    async with open_central() as central:
+        with pytest.raises(UnknownChargePoint, match="CP9"):
+            await central.fleet.queue("CP9", SOFT, HOUR)
+        assert await central.ledger.ask(FindChargePoint("CP9")) is None
+        assert await central.ledger.ask(ListCommands()) == []
+
+
+async def test_a_command_whose_charger_is_gone_at_the_start_is_lost(autojump_clock: Any) -> None:
+    async with open_central() as central:
+        await introduce(central.ledger, "CP1")
+        ask = central.ledger.ask
+        gone = await ask(QueueCommand("CP9", "ClearCache", {}, START, START + HOUR))
+        stays = await ask(QueueCommand("CP1", "ClearCache", {}, START, START + HOUR))
+        await central.fleet.restore_commands()
+        assert (await record(central, gone)).state is CommandState.LOST
+        assert (await record(central, stays)).state is CommandState.WAITING
+
+
+@pytest.mark.parametrize("how", ["hangs", "fails"])
 async def test_a_command_whose_sending_cannot_be_recorded_waits(autojump_clock: Any, how: str) -> None:
     ledger = FailingLedger()
     async with open_central(ledger=ledger) as central, central.charger() as charger:
         await charger.boot()
+        await introduce(ledger, "CP2")
         command_id = await central.fleet.queue("CP2", SOFT, HOUR)
-        {"hangs": ledger.hangs, "fails": ledger.unavailable, "refuses": ledger.refuses}[how](MarkCommandSent)
+        {"hangs": ledger.hangs, "fails": ledger.unavailable}[how](MarkCommandSent)
         async with central.charger("CP2") as other:
             await other.boot()
             assert await hears_nothing(other, 60)
@@ -279,6 +327,7 @@ async def test_the_end_of_a_connection_waits_only_so_long_for_a_ledger_that_hang
 async def test_a_command_that_cannot_be_stored_is_not_queued(autojump_clock: Any) -> None:
     ledger = FailingLedger()
     async with open_central(ledger=ledger, mailbox_size=1) as central:
+        await introduce(ledger, "CP1", "CP2")
         await central.fleet.queue("CP1", SOFT, HOUR)
         with pytest.raises(MailboxFull):
             await central.fleet.queue("CP1", SOFT, HOUR)
@@ -289,7 +338,6 @@ async def test_a_command_that_cannot_be_stored_is_not_queued(autojump_clock: Any
         entry = central.fleet.find("CP2")
         assert entry is not None
         assert len(entry.mailbox) == 0
-        assert await ledger.ask(FindChargePoint("CP2")) is not None
 
 
 async def test_an_answer_that_came_is_not_lost_when_the_connection_ends_while_it_is_recorded(

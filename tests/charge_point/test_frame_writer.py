@@ -57,6 +57,20 @@ async def test_a_write_is_not_cut_short_by_a_cancellation(autojump_clock: Any) -
     assert connection.sent == told == ["[1]"]
 
 
+async def test_a_session_that_is_dropped_does_not_wait_for_a_write(autojump_clock: Any) -> None:
+    connection = FakeConnection(blocked=trio.Event())
+    session = session_on(connection, send_timeout=10.0)
+    with trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(supervise, session)
+            connection.say([2, "m1", "Heartbeat", {}])
+            await trio.sleep(1)
+            session.drop()
+    assert trio.current_time() == 1
+    assert connection.aborted
+    assert connection.halves == 1
+
+
 async def write_blocked(session: Session, connection: FakeConnection, nursery: trio.Nursery) -> trio.Event:
     """Run the session to the point in which the answer to a Heartbeat is being written; the event lets it go on."""
     nursery.start_soon(supervise, session)

@@ -100,6 +100,20 @@ async def test_what_is_in_hand_is_answered_then_the_connection_is_closed(autojum
         assert {event.code for event in server.central.told(Disconnected)} == {1001}
 
 
+async def test_a_peer_that_does_not_read_holds_nothing_up_beyond_the_timeout(autojump_clock: Any) -> None:
+    async with running(send_timeout=3600.0, shutdown_timeout=10.0) as server:
+        async with server.charger() as charger:
+            await charger.boot()
+            sending: Any = server.listener.accepted[0].stream.send_stream
+            sending.send_all_hook = trio.sleep_forever
+            await charger.send([2, "m", "Heartbeat", {}])
+            await trio.sleep(1)
+            server.central.server.shut_down()
+            await server.ended.wait()
+        assert server.ended_at == 11
+        assert len(server.central.fleet) == 0
+
+
 async def test_what_comes_after_the_shutdown_began_is_not_read(autojump_clock: Any) -> None:
     async with running(router=slow_router(5)) as server, server.charger() as charger:
         await charger.boot()

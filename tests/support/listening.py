@@ -44,6 +44,7 @@ class PipeListener(trio.abc.Listener[Any]):
 
     def __init__(self) -> None:
         self._offer, self._offered = trio.open_memory_channel[PipedSocket | Exception](1000)
+        self.accepted: list[PipedSocket] = []
         self.accepted_at: list[float] = []
         self.closed = False
 
@@ -63,6 +64,7 @@ class PipeListener(trio.abc.Listener[Any]):
         offered = await self._offered.receive()
         if isinstance(offered, Exception):
             raise offered
+        self.accepted.append(offered)
         self.accepted_at.append(trio.current_time())
         return offered
 

@@ -67,6 +67,8 @@ class Context:
     size: int
     """Characters of the frame that it came in."""
     received_at: datetime
+    deadline: float
+    """When, in seconds of trio's clock, the patience with the ledger ends for this message."""
     command: Callable[[str, Mapping[str, object]], None]
     """Queue a CALL (action, payload) to this charge point without waiting for its outcome."""
 
@@ -85,17 +87,17 @@ class Context:
         return self.central_system.clock.now()
 
     async def ask(self, request: Request[R]) -> R:
-        """Ask the ledger once, for at most ``LEDGER_PATIENCE`` seconds.
+        """Ask the ledger once, within ``LEDGER_PATIENCE`` seconds after the message had its turn.
 
         Raises LedgerUnavailable: it failed, or did not answer in time.
         Raises RequestFailed: it refuses this request.
         """
-        with trio.move_on_after(self.policy.ledger_patience):
+        with trio.move_on_at(self.deadline):
             return await self.central_system.ledger.ask(request)
         raise LedgerUnavailable(f"no answer within {self.policy.ledger_patience:g} s")
 
     async def ask_patiently(self, request: Request[R]) -> R:
-        """Ask the ledger until it stores the fact, for at most ``LEDGER_PATIENCE`` seconds.
+        """Ask the ledger until it answers, within ``LEDGER_PATIENCE`` seconds after the message had its turn.
 
         Asking again is harmless: the ledger's constraints make each of these requests happen once.
 
@@ -103,7 +105,7 @@ class Context:
         Raises RequestFailed: the ledger refuses this request.
         """
         pause = FIRST_PAUSE
-        with trio.move_on_after(self.policy.ledger_patience):
+        with trio.move_on_at(self.deadline):
             while True:
                 try:
                     return await self.central_system.ledger.ask(request)

@@ -23,6 +23,7 @@ from ocpp_actors.protocol.messages import (
 
 TO_WATT_HOURS: Final = {None: 1.0, UnitOfMeasure.WH: 1.0, UnitOfMeasure.KWH: 1000.0}
 TO_WATTS: Final = {None: 1.0, UnitOfMeasure.W: 1.0, UnitOfMeasure.KW: 1000.0}
+PHASES: Final = (("L1", "L2", "L3"), ("L1-N", "L2-N", "L3-N"))
 
 
 async def meter_values(request: MeterValues, context: Context) -> MeterValuesResponse:
@@ -69,7 +70,7 @@ def energy_wh(values: Sequence[MeterValue]) -> float | None:
     """Return the last reading of the register of imported active energy, in watt-hours; None where there is none.
 
     The measurand, unit and location that are left out mean this very register, in Wh, at the outlet (§7.43). A
-    reading of the whole connector is preferred to the sum of its phases.
+    reading of the whole connector is preferred to the sum of its phases, of which none may be unreadable.
     """
     return _last(values, Measurand.ENERGY_ACTIVE_IMPORT_REGISTER, TO_WATT_HOURS)
 
@@ -94,21 +95,24 @@ def _last(
 def _reading(
     samples: Iterable[SampledValue], measurand: Measurand, factors: dict[UnitOfMeasure | None, float]
 ) -> float | None:
-    phases: dict[str, float] = {}
+    phases: dict[str, float | None] = {}
     for sample in samples:
         if (sample.measurand or Measurand.ENERGY_ACTIVE_IMPORT_REGISTER) != measurand:
             continue
         if sample.format is ValueFormat.SIGNED_DATA or sample.location not in (None, Location.OUTLET):
             continue
         number, factor = _number(sample.value), factors.get(sample.unit)
-        if number is None or factor is None:
-            continue
-        if sample.phase is None:
-            return number * factor
-        phases[sample.phase] = number * factor
-    single = [amount for phase, amount in phases.items() if phase in ("L1", "L2", "L3")]
-    neutral = [amount for phase, amount in phases.items() if phase in ("L1-N", "L2-N", "L3-N")]
-    return sum(single) if single else sum(neutral) if neutral else None
+        amount = None if number is None or factor is None else round(number * factor, 3)
+        if sample.phase is not None:
+            phases[sample.phase] = amount
+        elif amount is not None:
+            return amount
+    for names in PHASES:
+        amounts = [phases[name] for name in names if name in phases]
+        if amounts:
+            readable = [amount for amount in amounts if amount is not None]
+            return round(sum(readable), 3) if len(readable) == len(amounts) else None
+    return None
 
 
 def _number(text: str) -> float | None:

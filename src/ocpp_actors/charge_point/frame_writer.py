@@ -23,6 +23,12 @@ class FrameWriter:
         self._connection = connection
         self._send_timeout = send_timeout
         self._on_sent = on_sent
+        self._writes: set[trio.CancelScope] = set()
+
+    def give_up(self) -> None:
+        """Abort the connection if a frame is being written: the session must end at once."""
+        for write in self._writes:
+            write.cancel()
 
     async def write(self, text: str) -> None:
         """Write one frame.
@@ -41,17 +47,20 @@ class FrameWriter:
 
     async def _bounded(self, write: Callable[[], Awaitable[None]]) -> None:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + self._send_timeout) as scope:
+            self._writes.add(scope)
             try:
                 await write()
             except ConnectionEnded:
                 raise
             except Exception:
                 log.exception("a frame could not be written")
-                await self._give_up("a frame could not be written")
+                await self._abort("a frame could not be written")
+            finally:
+                self._writes.discard(scope)
         if scope.cancelled_caught:
-            await self._give_up(f"a frame could not be written within {self._send_timeout:g} s")
+            await self._abort(f"a frame could not be written within {self._send_timeout:g} s")
 
-    async def _give_up(self, reason: str) -> NoReturn:
+    async def _abort(self, reason: str) -> NoReturn:
         with trio.CancelScope(shield=True):
             await self._connection.abort()
         raise ConnectionEnded(1006, reason)

@@ -107,7 +107,10 @@ async def _mark_sent(session: Session, command: Command, durable_id: int, messag
             waiting = await session.central_system.ledger.ask(
                 MarkCommandSent(durable_id, message_id, session.now())
             )
-    except (LedgerUnavailable, RequestFailed, trio.TooSlowError) as error:
+    except RequestFailed as error:
+        log.warning("the sending of a command cannot be recorded", command=command.action, reason=str(error))
+        waiting = False
+    except (LedgerUnavailable, trio.TooSlowError) as error:
         log.warning("a command waits for the ledger", command=command.action, reason=str(error))
         waiting = None
     finally:

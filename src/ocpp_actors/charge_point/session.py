@@ -113,11 +113,17 @@ class Session:
         """Return the time of day of a recent moment of trio's clock."""
         return self.now() - timedelta(seconds=trio.current_time() - moment)
 
-    def end(self, code: int, reason: str, *, abort: bool = False) -> None:
+    def end(self, code: int, reason: str) -> None:
         """End the session now, from any task; only the first call counts."""
         if self.over is None:
-            self.over = SessionOver(code, reason, abort=abort)
+            self.over = SessionOver(code, reason)
             self.scope.cancel()
+
+    def drop(self) -> None:
+        """End the session at once, without a word to the peer, even if a frame is half written."""
+        self.over = SessionOver(1006, "dropped", abort=True)
+        self.scope.cancel()
+        self.writer.give_up()
 
     def drain(self) -> None:
         """Read no further, answer what was read, then close with 1001."""

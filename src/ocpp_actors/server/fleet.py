@@ -17,11 +17,11 @@ from ocpp_actors.charge_point.mailbox import Command, Mailbox, Outcome
 from ocpp_actors.charge_point.session import Session
 from ocpp_actors.ledger.port import (
     AbandonSentCommands,
-    AdmitChargePoint,
     ChargePointRecord,
     CommandRecord,
     CommandState,
     EndCommand,
+    FindChargePoint,
     LedgerUnavailable,
     ListCommands,
     NoteSeen,
@@ -54,6 +54,10 @@ EXPIRY_CHECK = 1.0
 
 class NotConnected(Exception):
     """The charge point has no session."""
+
+
+class UnknownChargePoint(Exception):
+    """The ledger knows no charge point of this identity."""
 
 
 class NotAllowed(Exception):
@@ -225,12 +229,13 @@ class Fleet:
 
         It survives a restart of the server. Returns the id under which the ledger keeps its outcome.
 
+        Raises UnknownChargePoint: there is no such charge point.
         Raises LedgerUnavailable: it could not be stored, and is not queued.
         Raises MailboxFull: too many commands are waiting.
         """
         now = self._now()
         ledger = self._central_system.ledger
-        entry = self.find(identity) or self.entry(await ledger.ask(AdmitChargePoint(identity, now)))
+        entry = await self._find_or_load(identity)
         entry.mailbox.check_room()
         action, payload, expires_at = type(request).__name__, encode(request), now + time_to_live
         command_id = await ledger.ask(
@@ -257,13 +262,25 @@ class Fleet:
             last = waiting[-1].command_id
 
     async def _restore(self, record: CommandRecord) -> None:
-        entry = self.find(record.identity)
-        if entry is None:
-            ledger = self._central_system.ledger
-            entry = self.entry(await ledger.ask(AdmitChargePoint(record.identity, self._now())))
+        try:
+            entry = await self._find_or_load(record.identity)
+        except UnknownChargePoint as error:
+            log.warning("a waiting command is given up", command=record.action, reason=str(error))
+            end = EndCommand(record.command_id, CommandState.LOST, {"reason": str(error)}, self._now())
+            await self._central_system.ledger.ask(end)
+            return
         entry.mailbox.put(
             Command(record.action, record.payload, record.command_id, record.expires_at), bounded=False
         )
+
+    async def _find_or_load(self, identity: str) -> Entry:
+        entry = self.find(identity)
+        if entry is None:
+            record = await self._central_system.ledger.ask(FindChargePoint(identity))
+            if record is None:
+                raise UnknownChargePoint(f"there is no charge point {identity}")
+            entry = self.entry(record)
+        return entry
 
     async def run(self) -> None:
         """End waiting commands that have expired, until cancelled."""
@@ -277,10 +294,11 @@ class Fleet:
     async def _expire(self, entry: Entry, command: Command, now: datetime) -> None:
         assert command.durable_id is not None
         try:
-            await self._central_system.ledger.ask(
-                EndCommand(command.durable_id, CommandState.EXPIRED, None, now)
-            )
-        except (LedgerUnavailable, RequestFailed) as error:
+            with trio.fail_after(self._central_system.policy.ledger_patience):
+                await self._central_system.ledger.ask(
+                    EndCommand(command.durable_id, CommandState.EXPIRED, None, now)
+                )
+        except (LedgerUnavailable, RequestFailed, trio.TooSlowError) as error:
             log.warning("the expiry of a command is not recorded yet", reason=str(error))
             return
         entry.mailbox.remove(command)

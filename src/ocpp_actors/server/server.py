@@ -8,7 +8,7 @@ from trio_websocket import ConnectionClosed, WebSocketRequest
 
 from ocpp_actors.central_system.context import CentralSystem
 from ocpp_actors.central_system.router import Router
-from ocpp_actors.charge_point.session import Session
+from ocpp_actors.charge_point.session import Doorbell, Session
 from ocpp_actors.charge_point.supervisor import supervise
 from ocpp_actors.pace import TokenBucket
 from ocpp_actors.protocol.conversation import Conversation
@@ -65,6 +65,8 @@ class Server:
         self._accepting = trio.CancelScope()
         self._shutting_down = False
         self._refusals = _RareLog()
+        self._serving = 0
+        self._one_ended = Doorbell()
 
     def _own_steps(self) -> list[Step]:
         return [
@@ -93,9 +95,18 @@ class Server:
                     await trio.aclose_forcefully(listener)
             for session in self._fleet.sessions():
                 session.drain()
-            connections.cancel_scope.deadline = trio.current_time() + self._settings.shutdown_timeout
-        if connections.cancel_scope.cancelled_caught:
-            log.warning("some connections did not end in time and were dropped")
+            with trio.move_on_after(self._settings.shutdown_timeout) as patience:
+                while self._serving:
+                    await self._one_ended.wait()
+            if patience.cancelled_caught:
+                log.warning("some connections did not end in time and are dropped", connections=self._serving)
+            self.drop_all()
+            connections.cancel_scope.cancel()
+
+    def drop_all(self) -> None:
+        """Drop every connection at once."""
+        for session in self._fleet.sessions():
+            session.drop()
 
     async def _accept(
         self, listener: trio.abc.Listener[trio.SocketStream], connections: trio.Nursery
@@ -119,7 +130,12 @@ class Server:
             await trio.sleep(bucket.take(trio.current_time()))
 
     async def _serve_accepted(self, stream: trio.SocketStream) -> None:
-        await self.serve(stream, _remote(stream), self._handshakes.release)
+        self._serving += 1
+        try:
+            await self.serve(stream, _remote(stream), self._handshakes.release)
+        finally:
+            self._serving -= 1
+            self._one_ended.ring()
 
     async def serve(
         self, stream: trio.abc.Stream, remote: str, after_handshake: Callable[[], None] = lambda: None

@@ -87,6 +87,7 @@ class _Connection(WebSocketConnection):
             await super()._handle_close_connection_event(event)
             return
         self.fault = event.reason or "broken frame"
+        self._close_reason = trio_websocket.CloseReason(event.code, event.reason)
         await self._send(CloseConnection(code=event.code, reason=event.reason))
         await self._close_web_socket(event.code, event.reason)
         self._close_handshake.set()
