@@ -56,4 +56,8 @@ async def main(url: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else URL))
+    url = sys.argv[1] if len(sys.argv) > 1 else URL
+    try:
+        asyncio.run(main(url))
+    except (OSError, websockets.InvalidHandshake) as error:
+        sys.exit(f"cannot connect to {url}: {error}")

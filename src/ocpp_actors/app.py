@@ -4,13 +4,14 @@ import resource
 import signal
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 import trio
 
 from ocpp_actors.central_system.context import CentralSystem, Policy
 from ocpp_actors.central_system.handlers import default_router
+from ocpp_actors.central_system.router import Router
 from ocpp_actors.clock import SystemClock
 from ocpp_actors.ledger.bridge import open_ledger
 from ocpp_actors.ledger.database import LedgerUrlError
@@ -19,6 +20,7 @@ from ocpp_actors.ledger.port import LedgerUnavailable
 from ocpp_actors.observer import Observer
 from ocpp_actors.protocol.messages import RegistrationStatus
 from ocpp_actors.recorder import recorder
+from ocpp_actors.server.admission import Step
 from ocpp_actors.server.fleet import Fleet
 from ocpp_actors.server.server import Server
 from ocpp_actors.settings import Settings, without_password
@@ -33,20 +35,27 @@ class CannotStart(Exception):
     """The server cannot start; the message says what is wrong and what to do."""
 
 
-def run(settings: Settings) -> int:
+ChangeSteps = Callable[[list[Step]], list[Step]]
+"""Takes the server's steps of admission, in order, and returns those that are used."""
+
+
+def run(settings: Settings, router: Router | None = None, change_steps: ChangeSteps = list) -> int:
     """Run the server until SIGINT or SIGTERM and return the exit status.
+
+    ``router`` has the handlers; without one, default_router() is used. ``change_steps`` may add to the steps of
+    admission.
 
     0 after it was told to end; 1 after a second signal cut it short; 2 if it could not start, with one line to
     stderr.
     """
     try:
-        return trio.run(serve, settings)
+        return trio.run(serve, settings, router or default_router(), change_steps)
     except* CannotStart as group:
         print(f"ocpp-actors: {_only(group)}", file=sys.stderr)
     return 2
 
 
-async def serve(settings: Settings) -> int:
+async def serve(settings: Settings, router: Router, change_steps: ChangeSteps = list) -> int:
     """Run the server inside trio; see run().
 
     Raises CannotStart: a store cannot be opened, or the address cannot be listened on.
@@ -67,36 +76,39 @@ async def serve(settings: Settings) -> int:
             system = CentralSystem(ledger, clock, Observer(recorder(message_log)), _policy(settings))
             fleet = Fleet(system, settings.mailbox_size)
             await fleet.restore_commands()
-            server = Server(system, default_router(), fleet, settings, lambda: str(uuid.uuid4()))
-            _greet(settings, listeners)
-            return await _run_until_signalled(server, fleet, listeners)
+            server = Server(
+                system, router, fleet, settings, lambda: str(uuid.uuid4()), change_steps=change_steps
+            )
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(fleet.run)
+                await nursery.start(_end_on_signals, server)
+                _greet(settings, listeners)
+                await server.run(listeners)
+                nursery.cancel_scope.cancel()
     except* (LedgerUnavailable, LedgerUrlError) as group:
         raise CannotStart(str(_only(group))) from None
-
-
-async def _run_until_signalled(server: Server, fleet: Fleet, listeners: Sequence[trio.SocketListener]) -> int:
-    ended = False
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(fleet.run)
-        nursery.start_soon(_end_on_signals, server, nursery.cancel_scope)
-        await server.run(listeners)
-        ended = True
-        nursery.cancel_scope.cancel()
-    if not ended:
+    except* _Cut:
         log.warning("cut short by a second signal")
-        return 1
-    log.info("ended")
-    return 0
+        status = 1
+    else:
+        log.info("ended")
+        status = 0
+    return status
 
 
-async def _end_on_signals(server: Server, scope: trio.CancelScope) -> None:
+class _Cut(Exception):
+    """A second signal came."""
+
+
+async def _end_on_signals(server: Server, task_status: trio.TaskStatus[None]) -> None:
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
         first = await anext(signals)
         log.info("ending: answering what is in hand", signal=signal.Signals(first).name)
         server.shut_down()
         await anext(signals)
         server.drop_all()
-        scope.cancel()
+        raise _Cut
 
 
 async def _listen(settings: Settings) -> list[trio.SocketListener]:

@@ -63,7 +63,7 @@ def _from_settings(command: _Command) -> _Command:
 
 
 def _metavar(each: Setting) -> str:
-    return each.unit.split()[-1].upper() if each.unit else "VALUE"
+    return each.unit.upper().replace(" ", "-") if each.unit else "VALUE"
 
 
 def _help(each: Setting) -> str:

@@ -166,6 +166,13 @@ LIMITS: Final = "Limits"
 LOGS: Final = "Logs"
 
 
+_NOT_GUESSED: Final = {
+    "admission": "ADMISSION=open lets in whoever comes, known only the charge points that the ledger knows",
+    "authorization": "AUTHORIZATION=open lets every card charge, known only those that the ledger knows",
+}
+"""What has to be chosen where others can reach the server."""
+
+
 @frozen(kw_only=True)
 class Settings:
     """Every setting of the server. Durations are in seconds, sizes in bytes, rates per second.
@@ -359,11 +366,12 @@ class Settings:
     )
 
     def __attrs_post_init__(self) -> None:
-        missing = [name.upper() for name in ("admission", "authorization") if not getattr(self, name)]
+        missing = [name for name in _NOT_GUESSED if not getattr(self, name)]
         if missing:
+            names = " and ".join(name.upper() for name in missing)
+            meanings = "; ".join(_NOT_GUESSED[name] for name in missing)
             raise SettingsError(
-                f"{' and '.join(missing)} must be set because HOST is {self.host}, which others can reach: "
-                "open lets in whoever comes, known only whom the ledger knows"
+                f"{names} must be set because HOST is {self.host}, which others can reach: {meanings}"
             )
         for each in SETTINGS:
             try:

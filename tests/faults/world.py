@@ -16,7 +16,7 @@ from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnec
 from ocpp_actors.charge_point.mailbox import Command
 from ocpp_actors.charge_point.session import Session
 from ocpp_actors.ledger.memory import MemoryLedger
-from ocpp_actors.ledger.port import CommandState, FindCommand, R, Request
+from ocpp_actors.ledger.port import AdmitChargePoint, CommandState, FindCommand, R, Request
 from ocpp_actors.observer import Connected, Disconnected, FrameReceived, Restarted
 from ocpp_actors.protocol.messages import ClearCache
 from ocpp_actors.server.fleet import NotConnected
@@ -111,7 +111,9 @@ class Line:
 
     async def answer(self, message_id: str, number: int = 1) -> Any:
         """Return that answer to a CALL, or None where the connection ended instead."""
-        await self.until(lambda: len(self.answers.get(message_id, ())) >= number)
+        # Well before the silence limit: a CALL that is swallowed must not end as a connection that was closed anyway.
+        with trio.fail_after(SILENCE_LIMIT / 2):
+            await self.until(lambda: len(self.answers.get(message_id, ())) >= number)
         answers = self.answers.get(message_id, [])
         return answers[number - 1] if len(answers) >= number else None
 
@@ -301,6 +303,7 @@ class World:
 
     async def queue(self, request: Any, seconds: float = 600) -> Command:
         """Queue a command durably."""
+        await self.central.ledger.ask(AdmitChargePoint(IDENTITY, self.central.system.clock.now()))
         await self.central.fleet.queue(IDENTITY, request, timedelta(seconds=seconds))
         entry = self.central.fleet.find(IDENTITY)
         assert entry is not None

@@ -268,6 +268,22 @@ async def test_a_full_queue_drops_without_blocking(store: FakeStore) -> None:
     assert [one.message_id for one in store.entries] == [str(number) for number in range(10)]
 
 
+async def test_entries_that_wait_take_only_so_much_memory(store: FakeStore) -> None:
+    async with opened("fake", waiting_limit=10 * len(entry(10).text)) as log:
+        await everything(log)
+        store.gate.clear()
+        log.record(entry(10))
+        assert await trio.to_thread.run_sync(partial(store.entered.acquire, timeout=PATIENCE))
+        for number in range(11, 25):
+            log.record(entry(number))
+        assert log.dropped == 5
+        store.gate.set()
+        assert len(await everything(log)) == 10
+        log.record(entry(30))
+        assert len(await everything(log)) == 11
+        assert log.dropped == 5
+
+
 async def test_entries_that_cannot_be_written_are_counted_and_spoken_of_once(store: FakeStore) -> None:
     async with opened("fake") as log:
         assert await everything(log) == []

@@ -4,7 +4,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -56,13 +56,15 @@ def environment(directory: Path, settings: Mapping[str, object]) -> dict[str, st
 
 
 @asynccontextmanager
-async def open_server(directory: Path, **settings: object) -> AsyncIterator[ServerProcess]:
+async def open_server(
+    directory: Path, command: Sequence[str | Path] = ("-m", "ocpp_actors", "serve"), **settings: object
+) -> AsyncIterator[ServerProcess]:
     """Start ``ocpp-actors serve`` and wait until it listens; it is killed after the block if it still runs."""
     log = directory / "stderr.log"
     async with trio.open_nursery() as nursery:
         with log.open("ab") as stderr:
             process = await trio.lowlevel.open_process(
-                [sys.executable, "-m", "ocpp_actors", "serve"],
+                [sys.executable, *command],
                 stdout=-1,
                 stderr=stderr,
                 env=environment(directory, settings),

@@ -67,10 +67,9 @@ class Context:
     size: int
     """Characters of the frame that it came in."""
     received_at: datetime
-    deadline: float
-    """When, in seconds of trio's clock, the patience with the ledger ends for this message."""
     command: Callable[[str, Mapping[str, object]], None]
     """Queue a CALL (action, payload) to this charge point without waiting for its outcome."""
+    _deadline: float | None = field(default=None, init=False)
 
     @property
     def identity(self) -> str:
@@ -87,17 +86,17 @@ class Context:
         return self.central_system.clock.now()
 
     async def ask(self, request: Request[R]) -> R:
-        """Ask the ledger once, within ``LEDGER_PATIENCE`` seconds after the message had its turn.
+        """Ask the ledger once, within ``LEDGER_PATIENCE`` seconds after the first question of this message.
 
         Raises LedgerUnavailable: it failed, or did not answer in time.
         Raises RequestFailed: it refuses this request.
         """
-        with trio.move_on_at(self.deadline):
+        with trio.move_on_at(self._patience_ends()):
             return await self.central_system.ledger.ask(request)
         raise LedgerUnavailable(f"no answer within {self.policy.ledger_patience:g} s")
 
     async def ask_patiently(self, request: Request[R]) -> R:
-        """Ask the ledger until it answers, within ``LEDGER_PATIENCE`` seconds after the message had its turn.
+        """Ask the ledger until it answers, within ``LEDGER_PATIENCE`` seconds after the first question of this message.
 
         Asking again is harmless: the ledger's constraints make each of these requests happen once.
 
@@ -105,7 +104,7 @@ class Context:
         Raises RequestFailed: the ledger refuses this request.
         """
         pause = FIRST_PAUSE
-        with trio.move_on_at(self.deadline):
+        with trio.move_on_at(self._patience_ends()):
             while True:
                 try:
                     return await self.central_system.ledger.ask(request)
@@ -114,6 +113,11 @@ class Context:
                 await trio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
         raise Unconfirmable(f"{self.action} could not be stored within {self.policy.ledger_patience:g} s")
+
+    def _patience_ends(self) -> float:
+        if self._deadline is None:
+            self._deadline = trio.current_time() + self.policy.ledger_patience
+        return self._deadline
 
     def note(self, note: Note) -> None:
         """Have a fact written behind; see Ledger.note."""

@@ -149,7 +149,6 @@ def _context(session: Session, call: Call, turn: Turn) -> Context:
         payload=call.payload,
         size=turn.size,
         received_at=session.time_of(turn.received_at),
-        deadline=trio.current_time() + session.central_system.policy.ledger_patience,
         command=command,
     )
 

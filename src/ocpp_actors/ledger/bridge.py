@@ -31,9 +31,10 @@ BatchHook = Callable[[Batch], None]
 
 @define(eq=False)
 class Slot(Job):
-    """A job, and the event that tells that it is settled."""
+    """A job, the event that tells that it is settled, and what is then called."""
 
     settled: trio.Event = field(factory=trio.Event)
+    on_settled: Callable[[], None] | None = None
 
 
 class Bridge:
@@ -73,16 +74,16 @@ class Bridge:
         await self._room.acquire()
         return self._put(request)
 
-    def put_nowait(self, request: Any) -> Slot:
-        """Queue a request.
+    def put_nowait(self, request: Any, on_settled: Callable[[], None] | None = None) -> Slot:
+        """Queue a request; ``on_settled`` is called when it was carried out or has failed.
 
         Raises trio.WouldBlock: there is no room.
         """
         self._room.acquire_nowait()
-        return self._put(request)
+        return self._put(request, on_settled)
 
-    def _put(self, request: Any) -> Slot:
-        slot = Slot(request)
+    def _put(self, request: Any, on_settled: Callable[[], None] | None = None) -> Slot:
+        slot = Slot(request, on_settled=on_settled)
         self._outstanding[slot] = slot
         if not self._inbox.put(slot, self._actor):
             self._settle(self._inbox.give_up(), None)
@@ -123,6 +124,8 @@ class Bridge:
             if slot is not None:
                 self._room.release()
                 slot.settled.set()
+                if slot.on_settled is not None:
+                    slot.on_settled()
         if batch is not None and self._on_batch is not None:
             try:
                 self._on_batch(batch)

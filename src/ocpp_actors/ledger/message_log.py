@@ -74,6 +74,9 @@ class StoredMessageLog:
 
     _bridge: Bridge
     _lost: "_Lost"
+    _waiting_limit: int
+    _waiting: int = field(default=0, init=False)
+    """Characters of the entries that wait to be written."""
 
     @property
     def dropped(self) -> int:
@@ -81,11 +84,21 @@ class StoredMessageLog:
         return self._lost.count
 
     def record(self, entry: MessageEntry) -> None:
-        """Keep an entry; where the queue is full it is dropped."""
+        """Keep an entry; where as many, or as large ones, wait as may, it is dropped."""
+        size = len(entry.text)
+        if self._waiting + size > self._waiting_limit:
+            self._lost.count += 1
+            return
+
+        def written() -> None:
+            self._waiting -= size
+
         try:
-            self._bridge.put_nowait(evolve(entry, text=mask(entry.text)))
+            self._bridge.put_nowait(evolve(entry, text=mask(entry.text)), written)
         except trio.WouldBlock:
             self._lost.count += 1
+        else:
+            self._waiting += size
 
     async def find(self, query: MessageQuery) -> MessagePage:
         """Return a page; what was recorded before is in it."""
@@ -165,13 +178,14 @@ async def open_message_log(
     days: float = 7,
     max_size: int = 1 << 30,
     queue_limit: int = 10_000,
+    waiting_limit: int = 64 << 20,
     batch_limit: int = 1000,
 ) -> AsyncIterator[MessageLog]:
     """Open the message log: a file (SQLite), a database URL, a directory for JSON lines, or ``off``.
 
     A directory is one that exists, or is written with a slash at its end. ``days`` is how long entries are kept, looked
-    after at the start and daily; ``max_size`` how many bytes about. ``queue_limit`` bounds the entries that wait: above
-    it they are dropped. What waits at the end is written, bounded by CLOSE_TIMEOUT. A nursery runs inside: an exception
+    after at the start and daily; ``max_size`` how many bytes about. ``queue_limit`` bounds the entries that wait and
+    ``waiting_limit`` their characters: above it they are dropped. What waits at the end is written, bounded by CLOSE_TIMEOUT. A nursery runs inside: an exception
     of the body arrives in an exception group.
 
     Raises LedgerUrlError: the URL is none of a database that is supported.
@@ -188,7 +202,7 @@ async def open_message_log(
     ):
         await bridge.put(_Prune(clock.now() - timedelta(days=days)))
         nursery.start_soon(_prune_daily, bridge, clock, timedelta(days=days))
-        yield StoredMessageLog(bridge, lost)
+        yield StoredMessageLog(bridge, lost, waiting_limit)
         nursery.cancel_scope.cancel()
 
 

@@ -130,12 +130,7 @@ class Server:
             await trio.sleep(bucket.take(trio.current_time()))
 
     async def _serve_accepted(self, stream: trio.SocketStream) -> None:
-        self._serving += 1
-        try:
-            await self.serve(stream, _remote(stream), self._handshakes.release)
-        finally:
-            self._serving -= 1
-            self._one_ended.ring()
+        await self.serve(stream, _remote(stream), self._handshakes.release)
 
     async def serve(
         self, stream: trio.abc.Stream, remote: str, after_handshake: Callable[[], None] = lambda: None
@@ -144,6 +139,7 @@ class Server:
 
         No Exception gets past here, whatever the peer sends and whatever bug it triggers.
         """
+        self._serving += 1
         with structlog.contextvars.bound_contextvars(remote=remote):
             try:
                 async with open_transport(stream, self._settings.max_message_size) as transport:
@@ -155,6 +151,9 @@ class Server:
                         await self._run_session(transport, entry, remote)
             except* Exception as group:
                 log.error("a connection failed", exc_info=group)  # noqa: TRY400 — the group as it is
+            finally:
+                self._serving -= 1
+                self._one_ended.ring()
 
     async def _let_in(self, transport: Transport, remote: str) -> Entry | None:
         with trio.move_on_after(self._settings.handshake_timeout):
