@@ -1,10 +1,14 @@
+from datetime import UTC, datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
 from ocpp_actors.check import Verdict, check
+from ocpp_actors.ledger.message_entries import MessageEntry
+from ocpp_actors.ledger.message_files import MessageFiles
 from ocpp_actors.protocol.catalogue import Role
 
 BOOT = '[2,"1","BootNotification",{"chargePointVendor":"V","chargePointModel":"M"}]'
@@ -119,6 +123,26 @@ def test_a_record_has_its_frame_as_a_text_or_as_an_array() -> None:
     for frame in (BOOT, orjson.loads(BOOT)):
         (verdict,) = judge(record(frame))
         assert (verdict.verdict, verdict.charge_point, verdict.sender) == ("valid", "CP1", Role.CHARGE_POINT)
+
+
+def test_the_message_log_is_read_as_it_is_written(tmp_path: Path) -> None:
+    log = MessageFiles(tmp_path, 1 << 20)
+    log.open()
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    log.append(
+        [
+            MessageEntry(at=at, identity="CP1", direction="in", text=BOOT, message_id="1"),
+            MessageEntry(at=at, identity="CP1", direction="out", text=BOOT_ANSWER, verdict="odd"),
+            MessageEntry(at=at, identity="CP2", direction="in", text="[2,"),
+        ]
+    )
+    (path,) = tmp_path.iterdir()
+    boot, answer, broken = judge(*path.read_bytes().splitlines())
+    assert (boot.verdict, boot.charge_point, boot.sender) == ("valid", "CP1", Role.CHARGE_POINT)
+    assert (answer.verdict, answer.action, answer.sender) == (
+        "valid", "BootNotification", Role.CENTRAL_SYSTEM,
+    )  # fmt: skip
+    assert (broken.charge_point, faults(broken)) == ("CP2", [("FormationViolation", "", "frame")])
 
 
 def test_in_a_record_the_direction_decides_who_may_send_an_action() -> None:

@@ -1,13 +1,18 @@
 import json
+import sqlite3
 import subprocess
 import sys
 import types
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 import ocpp_actors
 from ocpp_actors import cli, logs
+from ocpp_actors.clock import SystemClock
+from ocpp_actors.ledger.message_entries import MessageEntry
+from ocpp_actors.ledger.message_log import open_message_log
 from ocpp_actors.protocol.catalogue import ACTIONS
 from ocpp_actors.protocol.messages import Heartbeat, HeartbeatResponse
 from ocpp_actors.protocol.schemas import schema
@@ -162,6 +167,27 @@ def test_check_shows_no_control_character_of_a_frame(capsys: Captured, frames: P
     cli.main(["check", str(frames)])
     first, _ = capsys.readouterr().out.splitlines()
     assert first.startswith(r"1: CALL Au\nthorize \x1b[31m: NotImplemented")
+
+
+async def test_check_reads_the_message_log_that_the_server_writes(capsys: Captured, tmp_path: Path) -> None:
+    target = tmp_path / "messages.db"
+    at = datetime.now(UTC)
+    async with open_message_log(str(target), clock=SystemClock()) as log:
+        log.record(MessageEntry(at=at, identity="CP1", direction="in", text=VALID))
+        log.record(MessageEntry(at=at, identity="CP1", direction="out", text='[3,"1",{"currentTime":7}]'))
+    assert cli.main(["check", str(target)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("valid")
+    assert "TypeConstraintViolation at currentTime" in lines[1]
+    assert lines[2] == "1 valid, 1 invalid, 0 that cannot be judged"
+
+
+def test_check_says_that_another_database_is_no_message_log(capsys: Captured, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    connection = sqlite3.connect(other)
+    connection.execute("CREATE TABLE something (id INTEGER)")
+    connection.close()
+    assert "no message log" in mistake(capsys, "check", str(other))
 
 
 def test_check_ends_with_2_where_the_file_cannot_be_read(capsys: Captured, tmp_path: Path) -> None:

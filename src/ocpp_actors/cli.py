@@ -6,8 +6,10 @@ Every command ends with 0 (done), 1 (done, and the answer is no) or 2 (a user's 
 import difflib
 import json
 import os
+import sqlite3
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -19,6 +21,8 @@ from ocpp_actors.settings import PREFIX, SETTINGS, Setting, SettingsError, load_
 
 MISTAKE: Final = 2
 """Exit status after a user's mistake."""
+
+_SQLITE: Final = b"SQLite format 3\0"
 
 _Command = Callable[..., Any]
 
@@ -102,18 +106,20 @@ def serve(config: Path | None, **options: str | None) -> int:
 def check(file: BinaryIO, as_json: bool) -> int:
     """Judge recorded frames, one per line: valid, or which rule, path and error code.
 
-    FILE (- is the standard input) has frames as they were on the wire, or lines of the message log. An answer is
-    judged by the CALL that it answers, which must stand before it. Ends with 1 if any frame is invalid.
+    FILE (- is the standard input) has frames as they were on the wire, or is a message log: JSON lines, or the SQLite
+    file that is made by default. An answer is judged by the CALL that it answers, which must stand before it. Ends with
+    1 if any frame is invalid.
 
     \b
     Examples:
+      ocpp-actors check ocpp-actors-messages.db
       ocpp-actors check frames.txt
       echo '[2,"1","Authorize",{}]' | ocpp-actors check -
     """  # noqa: D301
     from ocpp_actors.check import check as judge
 
     counts = {"valid": 0, "invalid": 0, "unknown": 0}
-    for verdict in judge(file):
+    for verdict in judge(_recorded(file)):
         counts[verdict.verdict] += 1
         if as_json:
             click.echo(orjson.dumps(verdict.as_json()))
@@ -123,6 +129,20 @@ def check(file: BinaryIO, as_json: bool) -> int:
     if not as_json:
         click.echo("{valid} valid, {invalid} invalid, {unknown} that cannot be judged".format(**counts))
     return 1 if counts["invalid"] else 0
+
+
+def _recorded(file: BinaryIO) -> Iterable[bytes]:
+    """Return the lines of a file, or the records of a message log in SQLite as lines."""
+    peek = getattr(file, "peek", None)
+    if peek is None or not peek(len(_SQLITE)).startswith(_SQLITE):
+        return file
+    try:
+        with closing(sqlite3.connect(f"{Path(file.name).absolute().as_uri()}?mode=ro", uri=True)) as log:
+            rows = log.execute("SELECT at, identity, direction, text FROM messages ORDER BY id").fetchall()
+    except sqlite3.Error as error:
+        raise click.BadParameter(f"{file.name} is an SQLite database, but no message log: {error}") from None
+    names = ("at", "chargePoint", "direction", "frame")
+    return [orjson.dumps(dict(zip(names, map(str, row), strict=True))) for row in rows]
 
 
 @commands.command()

@@ -5,18 +5,51 @@ from typing import Final
 
 from ocpp_actors.ledger.message_entries import Direction, MessageEntry
 from ocpp_actors.ledger.message_log import MessageLog
-from ocpp_actors.observer import Event, FrameReceived, FrameSent, Subscriber
-from ocpp_actors.protocol.frames import Call, FrameFault, parse
+from ocpp_actors.observer import Connected, Disconnected, Event, FrameReceived, FrameSent, Subscriber
+from ocpp_actors.protocol.catalogue import ACTIONS
+from ocpp_actors.protocol.frames import MAX_MESSAGE_ID, Call, FrameFault, parse
 
-MAX_OPEN_CALLS: Final = 50_000
-"""CALLs remembered until their answers come, of all charge points; the oldest is forgotten first."""
+MAX_OPEN_CALLS: Final = 64
+"""CALLs of one charge point remembered until their answers come; the oldest is forgotten first."""
 
 _OTHER: Final[dict[Direction, Direction]] = {"in": "out", "out": "in"}
 
 
+class _OpenCalls:
+    """The actions of CALLs that wait for their answers, of the charge points that are connected."""
+
+    def __init__(self) -> None:
+        self._actions: dict[str, OrderedDict[tuple[Direction, str], str]] = {}
+        self._generations: dict[str, int] = {}
+
+    def connected(self, event: Connected) -> None:
+        self._generations[event.identity] = event.generation
+
+    def disconnected(self, event: Disconnected) -> None:
+        """Forget the charge point, unless a newer connection has replaced this one."""
+        if self._generations.get(event.identity) == event.generation:
+            del self._generations[event.identity]
+            self._actions.pop(event.identity, None)
+
+    def asked(self, identity: str, direction: Direction, call: Call) -> None:
+        if call.action not in ACTIONS:
+            return
+        actions = self._actions.setdefault(identity, OrderedDict())
+        actions[direction, call.message_id] = call.action
+        if len(actions) > MAX_OPEN_CALLS:
+            actions.popitem(last=False)
+
+    def answered(self, identity: str, direction: Direction, message_id: str) -> str | None:
+        actions = self._actions.get(identity)
+        return actions.pop((_OTHER[direction], message_id), None) if actions else None
+
+
 def recorder(log: MessageLog) -> Subscriber:
-    """Return a subscriber that records frames; an answer is recorded under the action of its CALL."""
-    open_calls: OrderedDict[tuple[str, Direction, str], str] = OrderedDict()
+    """Return a subscriber that records frames; an answer is recorded under the action of its CALL, if OCPP knows it.
+
+    Of a message id no more is recorded than it may have characters; the text has the whole.
+    """
+    open_calls = _OpenCalls()
 
     def observe(event: Event) -> None:
         match event:
@@ -24,6 +57,10 @@ def recorder(log: MessageLog) -> Subscriber:
                 record(event, "in", text)
             case FrameSent(text=text):
                 record(event, "out", text)
+            case Connected():
+                open_calls.connected(event)
+            case Disconnected():
+                open_calls.disconnected(event)
 
     def record(event: Event, direction: Direction, text: str) -> None:
         message_id: str | None = None
@@ -38,18 +75,16 @@ def recorder(log: MessageLog) -> Subscriber:
             message_id = frame.message_id
             if isinstance(frame, Call):
                 action = frame.action
-                open_calls[event.identity, direction, message_id] = action
-                if len(open_calls) > MAX_OPEN_CALLS:
-                    open_calls.popitem(last=False)
+                open_calls.asked(event.identity, direction, frame)
             else:
-                action = open_calls.pop((event.identity, _OTHER[direction], message_id), None)
+                action = open_calls.answered(event.identity, direction, message_id)
         log.record(
             MessageEntry(
                 at=event.at,
                 identity=event.identity,
                 direction=direction,
                 text=text,
-                message_id=message_id,
+                message_id=message_id and message_id[:MAX_MESSAGE_ID],
                 action=action,
                 verdict=verdict,
             )

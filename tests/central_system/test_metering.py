@@ -163,3 +163,16 @@ async def test_the_values_of_several_moments_are_kept_together(autojump_clock: A
         assert await charger.result("MeterValues", {"connectorId": 0, "meterValue": values}) == {}
         [record] = await central.ledger.ask(ListMeterValues())
     assert len(record.meter_values) == 2
+
+
+async def test_readings_that_come_late_do_not_move_the_energy_backwards(autojump_clock: Any) -> None:
+    async with open_central() as central, central.charger() as charger:
+        await charger.boot()
+        transaction_id = (await charger.result("StartTransaction", start(meterStart=100)))["transactionId"]
+        for timestamp, value in [("2026-03-01T13:00:00Z", "900"), ("2026-03-01T12:30:00Z", "500")]:
+            values = [{"timestamp": timestamp, "sampledValue": [{"value": value}]}]
+            payload = {"connectorId": 1, "transactionId": transaction_id, "meterValue": values}
+            assert await charger.result("MeterValues", payload) == {}
+        transaction = await central.ledger.ask(FindTransaction(transaction_id))
+        assert transaction is not None
+        assert transaction.energy_wh == 800

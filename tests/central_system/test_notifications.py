@@ -7,6 +7,7 @@ from tests.support.central import START, open_central
 from tests.support.failing_ledger import FailingLedger
 from tests.support.messages import AT, status
 
+from ocpp_actors.central_system.availability import MAX_CONNECTORS
 from ocpp_actors.ledger.memory import MemoryLedger
 from ocpp_actors.ledger.port import FindChargePoint, ListSecurityEvents, Origin, RecordSigningRequest
 from ocpp_actors.observer import ConnectorStatusChanged, SecurityEventRaised
@@ -96,3 +97,17 @@ async def test_a_signing_request_is_stored_and_rejected_without_a_certificate_au
         assert await charger.result("SignCertificate", {"csr": "PEM"}) == {"status": "Rejected"}
     [request] = [request for request in ledger.asked if isinstance(request, RecordSigningRequest)]
     assert (request.identity, request.csr) == ("CP1", "PEM")
+
+
+async def test_so_many_connectors_are_kept_and_no_more(autojump_clock: Any) -> None:
+    async with open_central(max_message_rate=0.0) as central, central.charger() as charger:
+        await charger.boot()
+        for connector_id in range(MAX_CONNECTORS):
+            await charger.result("StatusNotification", status(connector_id))
+        refusal = await charger.call("StatusNotification", status(1_000_000))
+        assert (refusal[2], refusal[3]) == ("PropertyConstraintViolation", "connectorId out of range")
+        await charger.result("StatusNotification", status(5, status="Charging"))
+        record = await central.ledger.ask(FindChargePoint("CP1"))
+    assert record is not None
+    assert set(record.connectors) == set(range(MAX_CONNECTORS))
+    assert record.connectors[5].status == "Charging"

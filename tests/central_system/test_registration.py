@@ -13,6 +13,7 @@ from ocpp_actors.central_system.registration import JITTER
 from ocpp_actors.ledger.port import FindChargePoint, RecordBoot, SetRegistration
 from ocpp_actors.observer import CommandEnded, Flagged
 from ocpp_actors.protocol.messages import (
+    ClearCache,
     ExtendedMessageTrigger,
     ExtendedTriggerMessage,
     MessageTrigger,
@@ -142,6 +143,22 @@ async def test_a_boot_that_was_not_asked_for_in_the_end_is_asked_for_on_the_next
         async with central.charger() as charger:
             await charger.result("Heartbeat", {})
             assert (await serve_command(charger, {"status": "Accepted"}))[0] == "TriggerMessage"
+
+
+async def test_a_boot_that_finds_no_room_in_the_mailbox_is_asked_for_at_the_next_message(
+    autojump_clock: Any,
+) -> None:
+    async with open_central(mailbox_size=1) as central, central.charger() as charger:
+        in_the_way = central.fleet.submit("CP1", ClearCache())
+        await charger.result("Heartbeat", {})
+        assert (await serve_command(charger, {"status": "Accepted"}))[0] == "ClearCache"
+        await in_the_way.wait()
+        assert central.told(Flagged) == []
+        await charger.send([2, "again", "Heartbeat", {}])
+        frames = sorted([await charger.receive(), await charger.receive()])
+        assert [frame[0] for frame in frames] == [2, 3]
+        assert frames[0][2:] == ["TriggerMessage", {"requestedMessage": "BootNotification"}]
+        assert [event.quirk for event in central.told(Flagged)] == ["no boot"]
 
 
 async def test_a_boot_that_comes_by_itself_is_not_asked_for(autojump_clock: Any) -> None:

@@ -138,9 +138,26 @@ async def test_a_repeated_stop_changes_nothing(autojump_clock: Any) -> None:
         transaction_id = (await charger.result("StartTransaction", start()))["transactionId"]
         await charger.result("StopTransaction", stop(transaction_id))
         before = await central.ledger.ask(FindTransaction(transaction_id))
+        assert await charger.result("StopTransaction", stop(transaction_id)) == {}
+        assert await central.ledger.ask(FindTransaction(transaction_id)) == before
+        assert len(central.told(TransactionStopped)) == 1
+        assert central.told(Flagged) == []
+
+
+async def test_a_second_stop_that_differs_is_confirmed_flagged_and_kept_by_itself(
+    autojump_clock: Any,
+) -> None:
+    async with open_central() as central, central.charger() as charger:
+        await charger.boot()
+        transaction_id = (await charger.result("StartTransaction", start()))["transactionId"]
+        await charger.result("StopTransaction", stop(transaction_id))
+        before = await central.ledger.ask(FindTransaction(transaction_id))
         assert await charger.result("StopTransaction", stop(transaction_id, meterStop=999)) == {}
         assert await central.ledger.ask(FindTransaction(transaction_id)) == before
         assert len(central.told(TransactionStopped)) == 1
+        assert [event.quirk for event in central.told(Flagged)] == ["second stop"]
+        [kept] = await central.ledger.ask(ListOrphanStops())
+        assert kept.meter_stop == 999
 
 
 async def test_a_stop_of_an_unknown_id_ends_the_only_transaction_that_fits_and_is_flagged(
@@ -149,7 +166,8 @@ async def test_a_stop_of_an_unknown_id_ends_the_only_transaction_that_fits_and_i
     async with open_central() as central, central.charger() as charger:
         await charger.boot()
         transaction_id = (await charger.result("StartTransaction", start()))["transactionId"]
-        assert await charger.result("StopTransaction", stop(-1)) == {}
+        answer = await charger.result("StopTransaction", stop(-1, idTag="TAG"))
+        assert answer == {"idTagInfo": {"status": "Accepted"}}
         assert [event.transaction_id for event in central.told(TransactionStopped)] == [transaction_id]
         [flagged] = central.told(Flagged)
         assert flagged.quirk == "unknown transaction"

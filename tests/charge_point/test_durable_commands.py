@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 import trio
+from structlog.testing import capture_logs
 from tests.support.central import START, Central, open_central
-from tests.support.failing_ledger import FailingLedger
+from tests.support.failing_ledger import FailingLedger, Fault
 from tests.support.messages import hears_nothing, serve_command
 
 from ocpp_actors.central_system.context import Context
@@ -383,3 +384,80 @@ async def test_an_answer_that_came_is_not_lost_when_the_tree_crashes_while_it_is
         await serve_command(charger, ACCEPTED)
         assert (await following.wait()).state is CommandState.ANSWERED
         assert (await record(central, command_id)).state is CommandState.ANSWERED
+
+
+async def test_a_caller_that_gives_up_leaves_no_command_stored_and_forgotten(autojump_clock: Any) -> None:
+    ledger = FailingLedger()
+    async with open_central(ledger=ledger) as central:
+        await introduce(ledger, "CP1")
+        ledger.is_slow(QueueCommand, seconds=3)
+        with trio.move_on_after(1) as caller:
+            await central.fleet.queue("CP1", SOFT, HOUR)
+            await trio.lowlevel.checkpoint()
+        assert caller.cancelled_caught
+        assert trio.current_time() == 3
+        async with central.charger() as charger:
+            await charger.boot()
+            await serve_command(charger, ACCEPTED)
+            await trio.testing.wait_all_tasks_blocked()
+        assert [record.state for record in await ledger.ask(ListCommands())] == [CommandState.ANSWERED]
+
+
+async def test_a_ledger_that_hangs_holds_the_caller_up_for_so_long(autojump_clock: Any) -> None:
+    ledger = FailingLedger()
+    async with open_central(ledger=ledger, ledger_patience=7.0, mailbox_size=1) as central:
+        await introduce(ledger, "CP1")
+        ledger.hangs(QueueCommand)
+        with pytest.raises(LedgerUnavailable, match="no answer within 7 s"):
+            await central.fleet.queue("CP1", SOFT, HOUR)
+        assert trio.current_time() == 7
+        ledger.recovers()
+        await central.fleet.queue("CP1", SOFT, HOUR)
+
+
+async def test_callers_at_the_same_time_do_not_exceed_the_mailbox(autojump_clock: Any) -> None:
+    ledger = FailingLedger()
+    outcomes = []
+    async with open_central(ledger=ledger, mailbox_size=2) as central:
+        await introduce(ledger, "CP1")
+        ledger.is_slow(QueueCommand, seconds=1)
+
+        async def queue() -> None:
+            try:
+                await central.fleet.queue("CP1", SOFT, HOUR)
+            except MailboxFull:
+                outcomes.append("full")
+            else:
+                outcomes.append("queued")
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(4):
+                nursery.start_soon(queue)
+        assert sorted(outcomes) == ["full", "full", "queued", "queued"]
+        assert len(await ledger.ask(ListCommands())) == 2
+
+
+@pytest.mark.parametrize("slow", [1, 2])
+async def test_a_command_that_two_find_expired_is_told_once(autojump_clock: Any, slow: int) -> None:
+    """The sweep finds it first; where only the sweep is slow, it is the last to be done with it."""
+    ledger = FailingLedger()
+    async with open_central(ledger=ledger) as central, central.charger() as charger:
+        await central.fleet.queue("CP1", SOFT, timedelta(seconds=2.5))
+        ledger.is_slow(EndCommand, seconds=5, times=slow)
+        await trio.sleep(4)
+        # The sweep is recording the expiry; the boot lets the outbound queue look at the command too.
+        await charger.boot()
+        await trio.sleep(20)
+        assert [event.outcome for event in central.told(CommandEnded)] == ["expired"]
+
+
+async def test_a_bug_while_commands_expire_is_logged_and_the_next_look_goes_on(autojump_clock: Any) -> None:
+    ledger = FailingLedger()
+    async with open_central(ledger=ledger) as central:
+        await introduce(ledger, "CP1")
+        await central.fleet.queue("CP1", SOFT, timedelta(seconds=1))
+        ledger._faults.append(Fault((EndCommand,), RuntimeError("a bug"), 0.0, False, 2))
+        with capture_logs() as lines:
+            await trio.sleep(10)
+        assert [line["log_level"] for line in lines] == ["error", "error"]
+        assert [record.state for record in await ledger.ask(ListCommands())] == [CommandState.EXPIRED]

@@ -61,14 +61,26 @@ async def test_whoever_waits_again_after_the_mailbox_was_emptied_is_woken(autoju
 def test_there_is_room_for_so_many() -> None:
     mailbox = Mailbox(2)
     mailbox.put(command())
-    mailbox.check_room()
     mailbox.put(command())
     with pytest.raises(MailboxFull, match="2 commands are waiting"):
         mailbox.put(command())
-    with pytest.raises(MailboxFull):
-        mailbox.check_room()
     mailbox.put(command(), bounded=False)
     assert len(mailbox) == 3
+
+
+def test_a_reserved_place_counts_as_taken_until_it_is_given_back() -> None:
+    mailbox = Mailbox(1)
+    unused = [mailbox.unused]
+    with mailbox.reserved_place():
+        unused.append(mailbox.unused)
+        with pytest.raises(MailboxFull):
+            mailbox.put(command())
+    unused.append(mailbox.unused)
+    mailbox.put(command())
+    unused.append(mailbox.unused)
+    assert unused == [True, False, True, False]
+    with pytest.raises(MailboxFull), mailbox.reserved_place():
+        pass
 
 
 def test_removing_what_is_not_there_does_nothing() -> None:

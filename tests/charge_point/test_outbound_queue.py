@@ -9,9 +9,10 @@ from tests.support.connection import FakeConnection, session_on
 from tests.support.messages import hears_nothing, serve_command
 from trio.testing import MockClock
 
+from ocpp_actors.central_system.judging import LARGE
 from ocpp_actors.charge_point.mailbox import Command, MailboxFull, Outcome
 from ocpp_actors.charge_point.outbound_queue import run_outbound_queue
-from ocpp_actors.charge_point.session import Session
+from ocpp_actors.charge_point.session import Reply, Session
 from ocpp_actors.ledger.port import (
     AdmitChargePoint,
     ChargePointSettings,
@@ -94,7 +95,7 @@ async def test_a_reply_in_the_very_moment_of_the_timeout_never_answers_the_next_
             await trio.sleep_until(moment)
             event = session.conversation.receive(text)
             if isinstance(event, ReplyArrived):
-                session.replies_in.send_nowait(event.reply)
+                session.replies_in.send_nowait(Reply(event.reply, len(text)))
 
         async with trio.open_nursery() as nursery:
             began = trio.current_time()
@@ -286,10 +287,22 @@ async def test_a_session_that_was_replaced_sends_nothing_more(autojump_clock: An
         session = entry.session
         assert session is not None
         event = session.conversation.receive(f'[3,"{frame[1]}",{{"status":"Accepted"}}]')
-        session.replies_in.send_nowait(event.reply)  # type: ignore[union-attr]
+        session.replies_in.send_nowait(Reply(event.reply, 40))  # type: ignore[union-attr]
         session.end(1008, "replaced")
         assert await old.closed() == (1008, "replaced")
         assert (await waiting.wait()).description == "the connection ended before it was sent"
+
+
+async def test_a_large_answer_that_came_in_the_moment_of_the_end_still_counts(autojump_clock: Any) -> None:
+    async with open_central() as central, central.charger() as charger:
+        await charger.boot()
+        command = central.fleet.submit("CP1", SOFT)
+        frame = await charger.receive()
+        [session] = central.fleet.sessions()
+        event = session.conversation.receive(f'[3,"{frame[1]}",{{"status":"nonsense"}}]')
+        session.replies_in.send_nowait(Reply(event.reply, LARGE + 1))  # type: ignore[union-attr]
+        session.end(1008, "replaced")
+        assert (await command.wait()).state is CommandState.INVALID
 
 
 async def test_what_may_not_be_asked_is_refused_at_once(autojump_clock: Any) -> None:

@@ -4,11 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import trio
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 from tests.support.central import START, open_central
 
 from ocpp_actors.central_system.context import Context
 from ocpp_actors.central_system.handlers import default_router
-from ocpp_actors.observer import CallHandled, FrameReceived, FrameSent
+from ocpp_actors.observer import CallHandled, Flagged, FrameReceived, FrameSent
 from ocpp_actors.protocol import messages as m
 from ocpp_actors.protocol.conversation import MAX_TURNS
 from ocpp_actors.server.transport import MESSAGE_QUEUE
@@ -61,3 +63,18 @@ async def test_each_frame_and_each_answered_call_is_told(autojump_clock: Any) ->
             0,
         )
         assert told.at == START + timedelta(seconds=5)
+
+
+async def test_what_a_charger_makes_up_is_logged_and_told_in_short(autojump_clock: Any) -> None:
+    huge = "x" * 100_000
+    async with open_central() as central, central.charger() as charger:
+        await charger.boot()
+        with capture_logs(processors=[merge_contextvars]) as lines:
+            await charger.call("Heartbeat", {}, huge)
+            assert (await charger.call(huge, {}))[2] == "NotImplemented"
+            await charger.send([3, huge, {}])
+            await charger.result("Heartbeat", {})
+    assert len(lines) == 3
+    assert max(len(str(line)) for line in lines) < 1000
+    [flagged] = central.told(Flagged)
+    assert len(flagged.detail) <= 100

@@ -68,6 +68,7 @@ def meter_values(
     power_w: float | None = None,
     values: list[dict[str, Any]] | None = None,
     received_at: datetime = NOON,
+    energy_at: datetime | None = None,
 ) -> RecordMeterValues:
     return RecordMeterValues(
         identity,
@@ -78,6 +79,7 @@ def meter_values(
         energy_wh,
         power_w,
         received_at,
+        energy_at,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import attrs
@@ -15,11 +16,12 @@ from ocpp_actors.ledger import port
 from ocpp_actors.ledger.database import open_engine, parse_url
 from ocpp_actors.ledger.memory import MemoryLedger
 from ocpp_actors.ledger.sql import carry_out
+from ocpp_actors.ledger.sql.dispatch import carry_out as dispatch
 from ocpp_actors.ledger.tables import metadata
 from ocpp_actors.protocol.messages import AuthorizationStatus, RegistrationStatus
 
 IDENTITIES = st.sampled_from(["CP-1", "cp-1", "CP-2"])
-TAGS = st.sampled_from(["A", "a", "B"])
+TAGS = st.sampled_from(["A", "a", "B", "b\0"])
 MOMENTS = st.integers(0, 3).map(later)
 METERS = st.integers(0, 3)
 REFERENCES = st.integers(-2, 5)
@@ -50,7 +52,7 @@ def starts() -> st.SearchStrategy[Step]:
 
 def stops() -> st.SearchStrategy[Step]:
     def build(
-        identity: str, reference: int, tag: str | None, meter: int, moment: datetime, data: Any
+        identity: str, reference: int, tag: str | None, meter: int, moment: datetime, reason: str, data: Any
     ) -> Step:
         return lambda transactions, commands: stop(
             transactions(reference),
@@ -58,24 +60,74 @@ def stops() -> st.SearchStrategy[Step]:
             id_tag=tag,
             meter_stop=meter,
             timestamp=moment,
+            reason=reason,
             transaction_data=data,
         )
 
-    return st.builds(build, IDENTITIES, REFERENCES, st.none() | TAGS, METERS, MOMENTS, DATA)
+    reasons = st.sampled_from(["Local", "Remote"])
+    return st.builds(build, IDENTITIES, REFERENCES, st.none() | TAGS, METERS, MOMENTS, reasons, DATA)
+
+
+def guessed_and_real_stops() -> st.SearchStrategy[list[Step]]:
+    """A transaction that a guess ends, and the real stop; what happens between and after is left to the others."""
+
+    def build(number: int, tag: str, sent: int, meter: int, data: Any, other: Any) -> list[Step]:
+        return [
+            fixed(start("CP-1", id_tag=tag, meter_start=0, timestamp=later(number))),
+            lambda transactions, commands: stop(
+                transactions(sent), id_tag=tag, meter_stop=meter, transaction_data=data
+            ),
+            lambda transactions, commands: stop(
+                transactions(0), id_tag=tag, meter_stop=meter + 1, transaction_data=other
+            ),
+        ]
+
+    return st.builds(build, st.integers(0, 3), TAGS, st.integers(-2, 0), METERS, DATA, DATA)
 
 
 def metering() -> st.SearchStrategy[Step]:
-    def build(identity: str, reference: int | None, content: int, energy: float | None) -> Step:
+    def build(
+        identity: str, reference: int | None, content: int, energy: float | None, moment: datetime | None
+    ) -> Step:
         return lambda transactions, commands: meter_values(
             None if reference is None else transactions(reference),
             identity,
             content_hash=bytes([content]),
             energy_wh=energy,
+            energy_at=moment,
         )
 
     return st.builds(
-        build, IDENTITIES, st.none() | REFERENCES, st.integers(0, 2), st.none() | st.floats(0, 1e6, width=32)
+        build,
+        IDENTITIES,
+        st.none() | REFERENCES,
+        st.integers(0, 5),
+        st.none() | st.floats(0, 1e6, width=32),
+        st.none() | MOMENTS,
     )
+
+
+def metered_transactions() -> st.SearchStrategy[list[Step]]:
+    """A transaction whose register is read several times, received in another order."""
+
+    def build(tag: str, readings: list[tuple[int, datetime | None]]) -> list[Step]:
+        begin = fixed(start("CP-2", id_tag=tag, meter_start=0))
+
+        def reading(number: int, moment: datetime | None) -> Step:
+            return lambda transactions, commands: meter_values(
+                transactions(0),
+                "CP-2",
+                content_hash=f"{number} {moment}".encode(),
+                energy_wh=float(number),
+                energy_at=moment,
+            )
+
+        find: Step = lambda transactions, commands: port.FindTransaction(transactions(0))  # noqa: E731
+        steps = [step for number, moment in readings for step in (reading(number, moment), find)]
+        return [begin, *steps]
+
+    readings = st.tuples(st.integers(1, 9), st.none() | MOMENTS)
+    return st.builds(build, TAGS, st.lists(readings, min_size=1, max_size=3))
 
 
 def command_steps() -> st.SearchStrategy[Step]:
@@ -90,6 +142,11 @@ def command_steps() -> st.SearchStrategy[Step]:
     outcomes = st.sampled_from([port.CommandState.ANSWERED, port.CommandState.EXPIRED])
     return st.one_of(
         IDENTITIES.map(lambda identity: fixed(command(identity))),
+        IDENTITIES.map(
+            lambda identity: fixed(
+                command(identity, "ChangeConfiguration", {"key": "AuthorizationKey", "value": "secret"})
+            )
+        ),
         st.builds(sent, REFERENCES, MOMENTS),
         st.builds(ended, REFERENCES, outcomes, st.none() | st.just({"status": "Accepted"}), MOMENTS),
         MOMENTS.map(lambda moment: fixed(port.AbandonSentCommands(moment))),
@@ -142,19 +199,20 @@ def id_tag_steps() -> st.SearchStrategy[Step]:
     return requests.map(fixed)
 
 
-STEPS = st.lists(
-    st.one_of(
-        starts(),
-        stops(),
-        metering(),
-        command_steps(),
-        charge_point_steps(),
-        id_tag_steps(),
-        IDENTITIES.map(lambda identity: fixed(security_event(identity))),
-    ),
-    min_size=5,
-    max_size=30,
+ONE_STEP = st.one_of(
+    starts(),
+    stops(),
+    metering(),
+    command_steps(),
+    charge_point_steps(),
+    id_tag_steps(),
+    IDENTITIES.map(lambda identity: fixed(security_event(identity))),
 )
+STEPS = st.lists(
+    st.one_of(ONE_STEP.map(lambda step: [step]), guessed_and_real_stops(), metered_transactions()),
+    min_size=5,
+    max_size=20,
+).map(lambda groups: list(chain.from_iterable(groups)))
 AT_THE_END = [
     port.ListChargePoints(),
     port.ListIdTags(),
@@ -252,9 +310,9 @@ def test_every_request_and_note_is_carried_out_by_both() -> None:
         and kind not in (port.Request, port.Note)
     ]
     assert len(kinds) >= 30
-    in_memory = vars(MemoryLedger)["carry_out"].dispatcher
+    in_memory = vars(MemoryLedger)["_carry_out"].dispatcher
     for kind in kinds:
-        assert carry_out.dispatch(kind) is not carry_out.dispatch(object), kind
+        assert dispatch.dispatch(kind) is not dispatch.dispatch(object), kind
         assert in_memory.dispatch(kind) is not in_memory.dispatch(object), kind
 
 

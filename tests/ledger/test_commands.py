@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import trio
 from structlog.testing import capture_logs
@@ -115,3 +117,41 @@ async def test_what_is_no_json_is_refused(ledger: Ledger) -> None:
     with capture_logs(), pytest.raises(RequestFailed):
         await ledger.ask(command(payload={"value": object()}))
     assert await ledger.ask(ListCommands()) == []
+
+
+KEY = {"key": "AuthorizationKey", "value": "0123456789abcdef"}
+MASKED = {"key": "AuthorizationKey", "value": "***"}
+
+
+async def test_the_key_of_a_command_is_there_until_it_ended(ledger: Ledger) -> None:
+    ended, abandoned, waiting = [
+        await ledger.ask(command(action="ChangeConfiguration", payload=KEY)) for _ in range(3)
+    ]
+    for command_id in (ended, abandoned):
+        await ledger.ask(MarkCommandSent(command_id, "m", NOON))
+    assert [record.payload for record in await ledger.ask(ListCommands())] == [KEY] * 3
+    await ledger.ask(EndCommand(ended, CommandState.ANSWERED, {"status": "Accepted"}, NOON))
+    assert await ledger.ask(AbandonSentCommands(NOON)) == 1
+    payloads = {record.command_id: record.payload for record in await ledger.ask(ListCommands())}
+    assert payloads == {ended: MASKED, abandoned: MASKED, waiting: KEY}
+
+
+async def test_a_key_in_an_answer_is_masked_and_the_rest_is_kept(ledger: Ledger) -> None:
+    command_id = await ledger.ask(command(action="GetConfiguration", payload={"key": ["AuthorizationKey"]}))
+    interval = {"key": "HeartbeatInterval", "readonly": False, "value": "300"}
+    answer: dict[str, Any] = {"configurationKey": [KEY | {"readonly": False}, interval]}
+    await ledger.ask(EndCommand(command_id, CommandState.ANSWERED, answer, NOON))
+    ended = await ledger.ask(FindCommand(command_id))
+    assert ended is not None
+    assert ended.payload == {"key": ["AuthorizationKey"]}
+    assert ended.detail == {"configurationKey": [MASKED | {"readonly": False}, interval]}
+    assert answer["configurationKey"][0]["value"] == KEY["value"], "what was handed in is left alone"
+
+
+async def test_a_command_that_expires_is_masked_and_keeps_its_outcome(ledger: Ledger) -> None:
+    command_id = await ledger.ask(command(payload=KEY))
+    await ledger.ask(EndCommand(command_id, CommandState.EXPIRED, None, NOON))
+    await ledger.ask(EndCommand(command_id, CommandState.ANSWERED, KEY, NOON))
+    ended = await ledger.ask(FindCommand(command_id))
+    assert ended is not None
+    assert (ended.payload, ended.detail) == (MASKED, None)

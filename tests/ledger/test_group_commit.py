@@ -83,7 +83,11 @@ def test_a_batch_without_failures_needs_no_savepoint(store: LedgerStore) -> None
 def test_a_poisonous_request_fails_alone_and_the_rest_is_committed_once(store: LedgerStore) -> None:
     with counted("commit") as commits, capture_logs() as logs:
         first, poison, naive, last = ask(
-            store, start(), POISON, meter_values(None, received_at=NOON.replace(tzinfo=None)), stop(-1)
+            store,
+            start(),
+            POISON,
+            meter_values(None, received_at=NOON.replace(tzinfo=None)),
+            stop(-1, id_tag="TAG"),
         )
     assert len(commits) == 1
     assert (first.error, last.error) == (None, None)

@@ -369,6 +369,28 @@ def test_a_day_goes_on_in_another_file_where_it_grows_large(tmp_path: Path) -> N
     assert kept == [entry(number) for number in range(20 - len(kept), 20)]
 
 
+def test_a_day_may_have_more_than_9999_files(tmp_path: Path) -> None:
+    files = MessageFiles(tmp_path, 2000)
+    files.open()
+    files.append([entry(0)])
+    (tmp_path / "messages-2024-05-01-0001.jsonl").rename(tmp_path / "messages-2024-05-01-9998.jsonl")
+    for number in range(1, 5):
+        files.append([entry(number, text="x" * 200)])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "messages-2024-05-01-10000.jsonl",
+        "messages-2024-05-01-10001.jsonl",
+        "messages-2024-05-01-9998.jsonl",
+        "messages-2024-05-01-9999.jsonl",
+    ]
+    page = MessagePage([], None)
+    found = []
+    while (page := files.find(MessageQuery(limit=1, cursor=page.cursor))).entries:
+        found += [one.message_id for one in page.entries]
+    assert found == ["0", "1", "2", "3", "4"]
+    files.prune(later(2 * 24 * 3600))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_message_log_is_not_synced_at_each_commit(tmp_path: Path) -> None:
     tables = MessageTables(URL.create("sqlite+pysqlite", database=str(tmp_path / "messages.db")), 1000)
     tables.open()

@@ -1,3 +1,5 @@
+from datetime import datetime
+
 from tests.ledger.facts import NOON, later, meter_values, samples, start, stop
 
 from ocpp_actors.ledger.port import (
@@ -91,6 +93,30 @@ async def test_the_energy_of_a_running_transaction_is_its_last_register_less_its
             meter_values(started.transaction_id, content_hash=bytes([number]), energy_wh=register)
         )
         assert await energy() == expected
+
+
+async def test_late_meter_values_do_not_move_the_energy_backwards(ledger: Ledger) -> None:
+    started = await ledger.ask(start(meter_start=1000))
+
+    async def energy_after(register: float, read_at: datetime | None, received_at: datetime) -> float | None:
+        await ledger.ask(
+            meter_values(
+                started.transaction_id,
+                content_hash=str(register).encode(),
+                energy_wh=register,
+                energy_at=read_at,
+                received_at=received_at,
+            )
+        )
+        transaction = await ledger.ask(FindTransaction(started.transaction_id))
+        assert transaction is not None
+        return transaction.energy_wh
+
+    assert await energy_after(2000.0, later(60), later(61)) == 1000.0
+    assert await energy_after(1500.0, later(30), later(62)) == 1000.0
+    assert await energy_after(2500.0, later(60), later(63)) == 1500.0, "of the same moment the last is taken"
+    assert await energy_after(1600.0, None, later(59)) == 1500.0
+    assert await energy_after(3000.0, None, later(64)) == 2000.0
 
 
 async def test_transaction_data_is_kept_in_the_order_of_receipt(ledger: Ledger) -> None:

@@ -58,7 +58,7 @@ def test_postgresql_is_spoken_with_psycopg(scheme: str) -> None:
 
 def test_postgresql_without_its_driver_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(LedgerUrlError, match=r"pip install 'ocpp-actors\[postgresql\]'"):
+    with pytest.raises(LedgerUrlError, match=r"pip install 'psycopg\[binary\]'"):
         parse_url("postgresql://user@host/name")
     assert parse_url("sqlite:///ledger.db").database == "ledger.db"
 

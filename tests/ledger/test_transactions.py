@@ -1,4 +1,5 @@
 from datetime import timedelta, timezone
+from typing import Any
 
 import pytest
 import trio
@@ -122,16 +123,127 @@ async def test_a_stop_finds_its_transaction_by_its_id(ledger: Ledger) -> None:
     assert transaction.energy_wh == 4000.0
 
 
-async def test_a_second_stop_changes_nothing(ledger: Ledger) -> None:
+async def test_a_repeated_stop_changes_nothing(ledger: Ledger) -> None:
     started = await ledger.ask(start())
-    await ledger.ask(stop(started.transaction_id, transaction_data=samples()))
+    abroad = later(3600).astimezone(timezone(timedelta(hours=2)))
+    await ledger.ask(stop(started.transaction_id, id_tag="tag", transaction_data=samples()))
     before = await ledger.ask(FindTransaction(started.transaction_id))
     again = await ledger.ask(
-        stop(started.transaction_id, meter_stop=9999, timestamp=later(9), transaction_data=samples("2"))
+        stop(
+            started.transaction_id,
+            "cp-1",
+            id_tag="TAG",
+            timestamp=abroad,
+            transaction_data=samples(),
+            received_at=later(7200),
+        )
     )
     assert again == Stopped(StopMatch.BY_ID, started.transaction_id, repeated=True)
     assert await ledger.ask(FindTransaction(started.transaction_id)) == before
     assert len(await ledger.ask(ListMeterValues())) == 1
+    assert await ledger.ask(ListOrphanStops()) == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"meter_stop": 9999},
+        {"timestamp": later(9)},
+        {"reason": "Remote"},
+        {"id_tag": "OTHER"},
+    ],
+    ids=["meterStop", "timestamp", "reason", "idTag"],
+)
+async def test_a_second_stop_that_differs_is_kept_by_itself(ledger: Ledger, other: dict[str, Any]) -> None:
+    started = await ledger.ask(start())
+    transaction_id = started.transaction_id
+    await ledger.ask(stop(transaction_id, transaction_data=samples()))
+    before = await ledger.ask(FindTransaction(transaction_id))
+    request = stop(transaction_id, **other)
+    second = await ledger.ask(request)
+    again = await ledger.ask(request)
+    assert second == Stopped(StopMatch.BY_ID, transaction_id, repeated=False, conflicting=True)
+    assert again == Stopped(StopMatch.BY_ID, transaction_id, repeated=True, conflicting=True)
+    assert await ledger.ask(FindTransaction(transaction_id)) == before
+    assert await ledger.ask(ListOrphanStops()) == [
+        OrphanStop(
+            "CP-1",
+            transaction_id,
+            request.id_tag,
+            request.meter_stop,
+            request.timestamp,
+            request.reason,
+            later(3601),
+        )
+    ]
+
+
+async def test_second_stops_that_differ_in_their_reason_alone_are_all_kept(ledger: Ledger) -> None:
+    started = await ledger.ask(start())
+    for reason in ("Local", "Remote", "PowerLoss"):
+        await ledger.ask(stop(started.transaction_id, reason=reason))
+    assert [orphan.reason for orphan in await ledger.ask(ListOrphanStops())] == ["Remote", "PowerLoss"]
+
+
+async def test_the_transaction_data_of_a_second_stop_is_kept(ledger: Ledger) -> None:
+    started = await ledger.ask(start())
+    for _ in range(2):
+        await ledger.ask(stop(started.transaction_id))
+        await ledger.ask(stop(started.transaction_id, transaction_data=samples("1")))
+        await ledger.ask(stop(started.transaction_id, meter_stop=9999, transaction_data=samples("2")))
+    kept = await ledger.ask(ListMeterValues(transaction_id=started.transaction_id))
+    assert [record.meter_values for record in kept] == [samples("1"), samples("2")]
+    assert [record.connector_id for record in kept] == [1, 1]
+
+
+async def test_the_real_stop_replaces_an_end_that_was_guessed(ledger: Ledger) -> None:
+    started = await ledger.ask(start())
+    transaction_id = started.transaction_id
+    guess = stop(-1, id_tag="TAG", meter_stop=1900, timestamp=later(60), transaction_data=samples("1"))
+    real = stop(transaction_id, id_tag="TAG", meter_stop=5100, reason="Remote", transaction_data=samples("2"))
+    assert await ledger.ask(guess) == Stopped(StopMatch.GUESSED, transaction_id, repeated=False)
+    assert await ledger.ask(real) == Stopped(StopMatch.BY_ID, transaction_id, repeated=False)
+    transaction = await ledger.ask(FindTransaction(transaction_id))
+    assert transaction is not None
+    assert (transaction.meter_stop, transaction.stopped_at, transaction.stop_reason) == (
+        5100,
+        later(3600),
+        "Remote",
+    )
+    assert transaction.energy_wh == 4100.0
+    orphan = OrphanStop("CP-1", -1, "TAG", 1900, later(60), "Local", later(3601))
+    assert await ledger.ask(ListOrphanStops()) == [orphan]
+    (data,) = await ledger.ask(ListMeterValues(transaction_id=transaction_id))
+    assert data.meter_values == samples("2")
+    strays, _ = await ledger.ask(ListMeterValues())
+    assert (strays.meter_values, strays.transaction_id, strays.connector_id) == (samples("1"), None, None)
+
+
+async def test_after_the_real_stop_both_stops_are_repetitions(ledger: Ledger) -> None:
+    started = await ledger.ask(start())
+    guess, real = stop(-1, id_tag="TAG", meter_stop=1900), stop(started.transaction_id, id_tag="TAG")
+    await ledger.ask(guess)
+    await ledger.ask(real)
+    before = await ledger.ask(ListTransactions())
+    other = await ledger.ask(start(connector_id=2))
+    assert await ledger.ask(guess) == Stopped(StopMatch.ORPHAN, None, repeated=True)
+    assert await ledger.ask(real) == Stopped(StopMatch.BY_ID, started.transaction_id, repeated=True)
+    assert (await ledger.ask(stop(started.transaction_id, id_tag="TAG", meter_stop=9999))).conflicting
+    assert await ledger.ask(ListTransactions(active=False)) == before
+    (active,) = await ledger.ask(ListTransactions(active=True))
+    assert active.transaction_id == other.transaction_id
+    assert len(await ledger.ask(ListOrphanStops())) == 2
+
+
+async def test_the_real_stop_does_not_touch_the_same_start_that_came_again_after_the_guess(
+    ledger: Ledger,
+) -> None:
+    first = await ledger.ask(start())
+    await ledger.ask(stop(-1, id_tag="TAG", meter_stop=1900))
+    second = await ledger.ask(start())
+    assert second.transaction_id != first.transaction_id
+    assert (await ledger.ask(stop(first.transaction_id))).match is StopMatch.BY_ID
+    assert await ledger.ask(start()) == Started(second.transaction_id, repeated=True, others_active=0)
 
 
 @pytest.mark.parametrize("sent_id", [-1, 0, 2**31 - 1, 5_000_000_000])
@@ -155,9 +267,11 @@ async def test_a_stop_with_a_foreign_id_is_matched_where_only_one_transaction_fi
 
 async def test_the_repetition_of_a_guessed_stop_does_not_stop_another_transaction(ledger: Ledger) -> None:
     first = await ledger.ask(start())
-    guessed = await ledger.ask(stop(-1, transaction_data=samples()))
+    guessed = await ledger.ask(stop(-1, id_tag="TAG", transaction_data=samples()))
     second = await ledger.ask(start(connector_id=2, timestamp=later(1)))
-    again = await ledger.ask(stop(-1, "cp-1", transaction_data=samples(), received_at=later(7200)))
+    again = await ledger.ask(
+        stop(-1, "cp-1", id_tag="tag", transaction_data=samples(), received_at=later(7200))
+    )
     assert guessed == Stopped(StopMatch.GUESSED, first.transaction_id, repeated=False)
     assert again == Stopped(StopMatch.GUESSED, first.transaction_id, repeated=True)
     assert [left.transaction_id for left in await ledger.ask(ListTransactions(active=True))] == [
@@ -169,14 +283,25 @@ async def test_the_repetition_of_a_guessed_stop_does_not_stop_another_transactio
 @pytest.mark.parametrize(
     ("starts", "identity", "id_tag"),
     [
-        ([], "CP-1", None),
-        ([start(), start(connector_id=2)], "CP-1", None),
-        ([start(timestamp=later(3601))], "CP-1", None),
-        ([start(meter_start=5001)], "CP-1", None),
+        ([], "CP-1", "TAG"),
+        ([start()], "CP-1", None),
+        ([start(id_tag="")], "CP-1", None),
+        ([start(), start(connector_id=2)], "CP-1", "TAG"),
+        ([start(timestamp=later(3601))], "CP-1", "TAG"),
+        ([start(meter_start=5001)], "CP-1", "TAG"),
         ([start(id_tag="OTHER")], "CP-1", "TAG"),
         ([start()], "CP-2", "TAG"),
     ],
-    ids=["none", "several", "began later", "began higher", "other idTag", "other charge point"],
+    ids=[
+        "none",
+        "no idTag",
+        "an empty idTag",
+        "several",
+        "began later",
+        "began higher",
+        "other idTag",
+        "other charge point",
+    ],
 )
 async def test_a_stop_that_fits_none_or_several_is_an_orphan(
     ledger: Ledger, starts: list[RecordStart], identity: str, id_tag: str | None
@@ -225,6 +350,21 @@ async def test_transactions_are_listed_newest_first(ledger: Ledger) -> None:
     assert await listed(ListTransactions(active=False)) == [0]
     assert await listed(ListTransactions(limit=2)) == [3, 2]
     assert await listed(ListTransactions(before=ids[2], limit=1)) == [1]
+
+
+async def test_nul_in_texts_is_kept_as_its_symbol(ledger: Ledger) -> None:
+    started = await ledger.ask(start(id_tag="\0"))
+    assert (await ledger.ask(start(id_tag="\0"))).repeated
+    assert (await ledger.ask(start(connector_id=2, id_tag="\0"))).others_active == 1
+    for request in (stop(started.transaction_id, id_tag="A\0"), stop(-1, id_tag="x\0")):
+        assert not (await ledger.ask(request)).repeated
+        assert (await ledger.ask(request)).repeated
+    transaction = await ledger.ask(FindTransaction(started.transaction_id))
+    assert transaction is not None
+    assert (transaction.id_tag, transaction.stop_id_tag) == ("␀", "A␀")
+    (orphan,) = await ledger.ask(ListOrphanStops())
+    assert orphan.id_tag == "x␀"
+    assert len(await ledger.ask(ListTransactions(id_tag="\0"))) == 2
 
 
 async def test_an_unknown_transaction_is_none(ledger: Ledger) -> None:

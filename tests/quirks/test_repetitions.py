@@ -181,7 +181,10 @@ async def test_quirk_16_a_stop_resent_under_a_new_id_changes_nothing(
         before = await central.ledger.ask(ListTransactions())
         await trio.sleep(60)
         assert await charger.result("StopTransaction", stop) == ACCEPTED
+        assert flagged(central) == []
         assert await charger.result("StopTransaction", stop | {"meterStop": 950}) == ACCEPTED
+        assert flagged(central) == ["second stop"]
+        assert [orphan.meter_stop for orphan in await central.ledger.ask(ListOrphanStops())] == [950]
         assert await central.ledger.ask(ListTransactions()) == before
         assert len(central.told(TransactionStopped)) == 1
 
@@ -202,7 +205,7 @@ async def test_quirk_17_a_stop_under_a_wrong_id_ends_the_only_transaction_that_f
 ) -> None:
     async with central_with(lenient) as central, central.charger() as charger:
         transaction_id = await start(charger)
-        await charger.result("StopTransaction", STOP | {"transactionId": sent_id})
+        await charger.result("StopTransaction", STOP | {"transactionId": sent_id, "idTag": "A"})
         assert (await the_transaction(central)).meter_stop == 900
         assert [event.transaction_id for event in central.told(TransactionStopped)] == [transaction_id]
         assert flagged(central) == ["unknown transaction"]
@@ -220,11 +223,23 @@ async def test_quirk_17_a_stop_that_fits_none_is_confirmed_and_kept_as_an_orphan
 ) -> None:
     async with central_with(lenient) as central, central.charger() as charger:
         await start(charger)
-        await charger.result("StopTransaction", STOP | {"transactionId": sent_id} | stop)
+        await charger.result("StopTransaction", STOP | {"transactionId": sent_id, "idTag": "A"} | stop)
         (orphan,) = await central.ledger.ask(ListOrphanStops())
         assert (orphan.identity, orphan.transaction_id) == ("CP1", sent_id)
         assert (await the_transaction(central)).stopped_at is None
         assert flagged(central) == ["unknown transaction"]
+
+
+async def test_quirk_17_the_real_stop_replaces_one_that_was_guessed(
+    autojump_clock: trio.abc.Clock, lenient: bool
+) -> None:
+    async with central_with(lenient) as central, central.charger() as charger:
+        transaction_id = await start(charger)
+        await charger.result("StopTransaction", STOP | {"transactionId": -1, "idTag": "A"})
+        real = STOP | {"transactionId": transaction_id, "idTag": "A", "meterStop": 950}
+        assert await charger.result("StopTransaction", real) == ACCEPTED
+        assert (await the_transaction(central)).meter_stop == 950
+        assert [orphan.meter_stop for orphan in await central.ledger.ask(ListOrphanStops())] == [900]
 
 
 @UNKNOWN
@@ -234,7 +249,7 @@ async def test_quirk_17_a_stop_that_could_be_of_two_transactions_ends_neither(
     async with central_with(lenient) as central, central.charger() as charger:
         await start(charger)
         await start(charger, connectorId=2)
-        await charger.result("StopTransaction", STOP | {"transactionId": sent_id})
+        await charger.result("StopTransaction", STOP | {"transactionId": sent_id, "idTag": "A"})
         assert len(await central.ledger.ask(ListOrphanStops())) == 1
         assert len(await central.ledger.ask(ListTransactions(active=True))) == 2
 

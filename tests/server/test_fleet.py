@@ -1,11 +1,15 @@
 """Who is connected: identities, counts, and two devices that fight over one identity."""
 
+from datetime import timedelta
 from typing import Any
 
 import trio
 from tests.support.central import START, Central, open_central
 from tests.support.failing_ledger import FailingLedger
+from tests.support.known import introduce
+from tests.support.listening import PipeListener, charger_on
 from tests.support.messages import serve_command, status
+from tests.support.raw import raw_peer, upgrade
 
 from ocpp_actors.ledger.port import (
     FindChargePoint,
@@ -16,6 +20,7 @@ from ocpp_actors.ledger.port import (
 )
 from ocpp_actors.observer import Connected, Disconnected, SecurityEventRaised
 from ocpp_actors.protocol import messages as m
+from ocpp_actors.server.admission import Handshake
 from ocpp_actors.server.fleet import FIGHT_PAUSE, FIGHT_TAKEOVERS, FIGHT_WINDOW
 
 
@@ -136,3 +141,106 @@ async def test_after_a_fight_a_charger_that_lost_its_connection_is_not_slowed_do
             await charger.boot()
             assert trio.current_time() == began
         central.nursery.cancel_scope.cancel()
+
+
+async def test_the_pause_of_a_fight_is_no_part_of_the_handshakes_time_and_takes_no_place_for_one(
+    autojump_clock: Any,
+) -> None:
+    async with open_central(handshake_timeout=2.0, max_handshakes=1) as central:
+        listener = PipeListener()
+        central.nursery.start_soon(central.server.run, [listener])
+        await take_over(central, FIGHT_TAKEOVERS + 1)
+        began = trio.current_time()
+        async with trio.open_nursery() as nursery:
+
+            async def late() -> None:
+                async with charger_on(listener.connect(central)) as charger:
+                    assert trio.current_time() - began == FIGHT_PAUSE
+                    await charger.boot()
+
+            nursery.start_soon(late)
+            await trio.sleep(1)
+            async with charger_on(listener.connect(central), "CP2") as other:
+                await other.boot()
+                assert trio.current_time() - began == 1
+        central.nursery.cancel_scope.cancel()
+
+
+async def test_of_the_newcomers_to_a_fight_only_the_last_waits_and_the_fight_is_recorded_once(
+    autojump_clock: Any,
+) -> None:
+    async with open_central() as central:
+        await take_over(central, FIGHT_TAKEOVERS + 1)
+        began, answers = trio.current_time(), []
+
+        async def newcomer() -> None:
+            async with raw_peer(central) as peer:
+                await peer.send(upgrade("/ocpp/CP1"))
+                answers.append(((await peer.answer()).status, trio.current_time() - began))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(newcomer)
+                await trio.sleep(1)
+        assert answers == [(503, 1), (503, 2), (101, 2 + FIGHT_PAUSE)]
+        assert len(central.told(SecurityEventRaised)) == 1
+        await trio.sleep(FIGHT_WINDOW)
+        await take_over(central, FIGHT_TAKEOVERS + 1)
+        await take_over(central, 1, every=FIGHT_PAUSE + 1)
+        assert len(central.told(SecurityEventRaised)) == 2
+        central.nursery.cancel_scope.cancel()
+
+
+# --- what is kept in memory --------------------------------------------------------------------------------------
+
+
+async def test_strangers_that_never_registered_are_forgotten_when_they_leave(autojump_clock: Any) -> None:
+    async with open_central() as central:
+        for number in range(50):
+            async with central.charger(f"stranger {number}".replace(" ", "%20")):
+                pass
+        async with central.charger("here"):
+            await trio.sleep(10)
+            assert [*central.fleet._entries] == ["here"]
+
+
+async def test_an_entry_is_kept_while_something_is_known_in_memory_only(autojump_clock: Any) -> None:
+    async with open_central() as central:
+        async with central.charger("registered") as charger:
+            await charger.boot()
+        async with central.charger("noted") as charger:
+            await charger.result("StatusNotification", status())
+        async with central.charger("fought%20over"), central.charger("fought%20over"):
+            await trio.sleep(1)
+        await introduce(central.ledger, "commanded")
+        await central.fleet.queue("commanded", m.ClearCache(), timedelta(seconds=100))
+        await trio.sleep(FIGHT_WINDOW - 5)
+        assert {*central.fleet._entries} == {"registered", "noted", "fought over", "commanded"}
+        await trio.sleep(10)
+        assert {*central.fleet._entries} == {"registered", "commanded"}
+        await trio.sleep(60)
+        assert {*central.fleet._entries} == {"registered"}
+        async with central.charger("noted") as charger:
+            await charger.boot()
+            entry = central.fleet.find("noted")
+            assert entry is not None
+            assert set(entry.charge_point.record.connectors) == {1}
+
+
+async def test_an_entry_is_kept_while_its_charger_is_on_its_way(autojump_clock: Any) -> None:
+    async def dawdle(handshake: Handshake) -> None:
+        central.fleet.entry(handshake.known)
+        await trio.sleep(5)
+
+    async with open_central(change_steps=lambda steps: [*steps, dawdle]) as central:
+        async with trio.open_nursery() as nursery:
+
+            async def connect() -> None:
+                async with central.charger():
+                    await trio.sleep(1)
+
+            nursery.start_soon(connect)
+            await trio.sleep(3)
+            assert central.fleet.find("CP1") is not None
+        await trio.sleep(3)
+        assert central.fleet.find("CP1") is None

@@ -236,6 +236,35 @@ async def test_a_charger_without_agreement_does_not_replace_the_one_that_is_conn
         await charger.result("Heartbeat", {})
 
 
+# --- browsers ----------------------------------------------------------------------------------------------------
+
+ORIGIN = (b"Origin", b"https://page.example")
+BROWSER = [ORIGIN, (b"User-Agent", b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")]
+
+
+async def test_a_web_page_is_not_let_in_whatever_its_origin(autojump_clock: trio.abc.Clock) -> None:
+    async with open_central() as central:
+        for origin in (b"https://page.example", b"http://central.test", b"null", b"file://"):
+            refusal = await central.refused(headers=[(b"Origin", origin), BROWSER[1]])
+            assert refusal.status_code == 403
+        assert await central.ledger.ask(ListChargePoints()) == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [(b"Origin", b"http://central.test")],
+        [(b"Origin", b"file://"), (b"User-Agent", b"charger/1.0")],
+        [(b"User-Agent", b"Mozilla/5.0")],
+    ],
+)
+async def test_a_charger_whose_library_names_an_origin_is_no_browser(
+    autojump_clock: trio.abc.Clock, headers: list[tuple[bytes, bytes]]
+) -> None:
+    async with open_central() as central, central.charger(headers=headers) as charger:
+        await charger.boot()
+
+
 # --- limits ------------------------------------------------------------------------------------------------------
 
 
@@ -258,6 +287,47 @@ async def test_at_the_limit_ones_own_place_can_be_taken_over(autojump_clock: tri
             assert await old.closed() == (1008, "replaced")
             await charger.boot()
             assert (await central.refused(identity="CP2")).status_code == 503
+
+
+async def test_a_stranger_without_a_place_is_not_recorded(autojump_clock: trio.abc.Clock) -> None:
+    async with open_central(max_connections=1) as central, central.charger() as charger:
+        await charger.boot()
+        assert (await central.refused(identity="stranger")).status_code == 503
+        assert await central.ledger.ask(FindChargePoint("stranger")) is None
+    async with open_central() as central, raw_peer(central) as late:
+        central.server.shut_down()
+        await late.send(upgrade("/ocpp/stranger"))
+        assert (await late.answer()).status == 503
+        assert await central.ledger.ask(FindChargePoint("stranger")) is None
+
+
+async def test_handshakes_in_progress_take_places_too(autojump_clock: trio.abc.Clock) -> None:
+    ledger = FailingLedger()
+    ledger.is_slow(AdmitChargePoint, seconds=3)
+    answers = []
+    async with open_central(ledger=ledger, max_connections=2) as central:
+
+        async def connect(identity: str) -> None:
+            async with raw_peer(central) as peer:
+                await peer.send(upgrade(f"/ocpp/{identity}"))
+                answers.append((identity, (await peer.answer()).status))
+                await trio.sleep(10)
+
+        async with trio.open_nursery() as nursery:
+            for identity in ("A", "B", "a", "C", "D"):
+                nursery.start_soon(connect, identity)
+                await trio.sleep(0.1)
+        assert sorted(answers) == [("A", 101), ("B", 101), ("C", 503), ("D", 503), ("a", 101)]
+        # All places are given back.
+        async with central.charger("C") as charger, central.charger("D"):
+            await charger.boot()
+
+
+async def test_a_refused_peer_gives_its_place_back(autojump_clock: trio.abc.Clock) -> None:
+    async with open_central(admission="known", max_connections=1) as central:
+        for _ in range(3):
+            assert (await central.refused(identity="unknown")).status_code == 404
+            await trio.testing.wait_all_tasks_blocked()
 
 
 async def test_during_shutdown_there_is_a_503_with_retry_after(autojump_clock: trio.abc.Clock) -> None:
@@ -346,7 +416,7 @@ async def test_a_step_of_the_users_own_sees_what_was_found_out_and_can_refuse(
             raise Refused(403, "only from the depot", [("X-Depot", "10.0.0.0/8")])
 
     def with_mine(steps: list[Step]) -> list[Step]:
-        return [*steps[:2], only_the_depot, *steps[2:]]
+        return [*steps[:-2], only_the_depot, *steps[-2:]]
 
     async with open_central(change_steps=with_mine) as central:
         await introduce(central.ledger, "CP1")
@@ -360,7 +430,7 @@ async def test_a_step_of_the_users_own_sees_what_was_found_out_and_can_refuse(
             await charger.boot()
 
 
-async def test_the_steps_are_path_identity_limits_credentials_subprotocol(
+async def test_the_steps_are_path_browsers_limits_identity_credentials_subprotocol(
     autojump_clock: trio.abc.Clock,
 ) -> None:
     """Each refuses before the next is asked, whatever else is wrong."""
@@ -369,10 +439,12 @@ async def test_the_steps_are_path_identity_limits_credentials_subprotocol(
             await introduce(central.ledger, identity, key=b"key" if identity == "CP1" else None)
         async with central.charger("here") as charger:
             await charger.boot()
-            assert (await central.refused(path="/", subprotocols=())).status_code == 404
-            assert (await central.refused(identity="unknown", subprotocols=())).status_code == 404
-            assert (await central.refused(identity="CP1", subprotocols=())).status_code == 503
+            browser = {"headers": BROWSER, "subprotocols": ()}
+            assert (await central.refused(path="/", **browser)).status_code == 404
+            assert (await central.refused(identity="unknown", **browser)).status_code == 403
+            assert (await central.refused(identity="unknown", subprotocols=())).status_code == 503
         await trio.testing.wait_all_tasks_blocked()
+        assert (await central.refused(identity="unknown", subprotocols=())).status_code == 404
         assert (await central.refused(identity="CP1", subprotocols=())).status_code == 401
 
 

@@ -283,7 +283,37 @@ async def test_so_many_handshakes_are_in_progress_and_the_next_has_to_wait(autoj
         async with server.charger() as charger:
             assert trio.current_time() == 10
             await charger.boot()
-        assert server.listener.accepted_at == [0, 0, 10]
+        # The one that waits was accepted, and none after it.
+        assert server.listener.accepted_at == [0, 0, 0]
+
+
+async def test_an_idle_listener_keeps_no_place_for_a_handshake(autojump_clock: Any) -> None:
+    other = PipeListener()
+    async with running(other, max_handshakes=1) as server:
+        for listener in (server.listener, other, server.listener):
+            async with charger_on(listener.connect(server.central)) as charger:
+                await charger.boot()
+        assert trio.current_time() == 0
+
+
+async def test_one_that_waits_for_its_handshake_is_dropped_at_a_shutdown(autojump_clock: Any) -> None:
+    async with running(max_handshakes=1, handshake_timeout=5.0) as server:
+        server.listener.connect(server.central)
+        waiting = server.listener.connect(server.central)
+        await trio.sleep(1)
+        server.central.server.shut_down()
+        assert await waiting.receive_some() == b""
+        await server.ended.wait()
+
+
+async def test_the_rate_of_connections_is_that_of_all_listeners_together(autojump_clock: Any) -> None:
+    other = PipeListener()
+    async with running(other, max_connection_rate=2.0) as server:
+        for listener in (server.listener, other):
+            for _ in range(10):
+                listener.connect(server.central)
+        await trio.sleep(4)
+        assert 9 <= len(server.listener.accepted_at + other.accepted_at) <= 12
 
 
 async def test_established_connections_leave_room_for_handshakes(autojump_clock: Any) -> None:

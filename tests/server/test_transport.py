@@ -173,7 +173,7 @@ async def test_what_is_no_handshake_is_found_out_when_the_peer_leaves(
 
 async def test_the_stream_is_closed_after_the_block_whatever_happens(autojump_clock: Any) -> None:
     ours, theirs = trio.testing.memory_stream_pair()
-    with pytest.raises(ExceptionGroup):
+    with pytest.RaisesGroup(RuntimeError):
         async with open_transport(theirs, 1000):
             raise RuntimeError
     assert await ours.receive_some() == b""

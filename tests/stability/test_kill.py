@@ -31,7 +31,22 @@ class Confirmed:
         return len(self.starts) + len(self.stops) + self.values.total()
 
 
-async def charge_for_ever(url: str, identity: str, confirmed: Confirmed, serial: list[int]) -> None:
+@define
+class Tally:
+    """Counts what the server has confirmed in one round, and tells when it is enough."""
+
+    enough: int
+    reached: trio.Event = field(factory=trio.Event)
+
+    def one_more(self) -> None:
+        self.enough -= 1
+        if self.enough <= 0:
+            self.reached.set()
+
+
+async def charge_for_ever(
+    url: str, identity: str, confirmed: Confirmed, serial: list[int], tally: Tally
+) -> None:
     """Run transactions as fast as they are answered, until the server is gone."""
     try:
         async with open_charger(url, identity) as charger:
@@ -45,17 +60,20 @@ async def charge_for_ever(url: str, identity: str, confirmed: Confirmed, serial:
                 )
                 transaction = start["transactionId"]
                 confirmed.starts[transaction] = meter
+                tally.one_more()
                 for offset in range(3):
                     values = [{"timestamp": TIME, "sampledValue": [{"value": str(meter + offset)}]}]
                     await charger.result(
                         "MeterValues", {"connectorId": 1, "transactionId": transaction, "meterValue": values}
                     )
                     confirmed.values[transaction] += 1
+                    tally.one_more()
                 await charger.result(
                     "StopTransaction",
                     {"transactionId": transaction, "meterStop": meter + 9, "timestamp": TIME},
                 )
                 confirmed.stops[transaction] = meter + 9
+                tally.one_more()
     except* (ConnectionClosed, HandshakeError, OSError):
         pass
 
@@ -66,13 +84,12 @@ async def test_whatever_was_confirmed_survives_kill_9(tmp_path: Path) -> None:
     serial = [0]
     for _ in range(ROUNDS):
         clients = [Confirmed() for _ in range(CLIENTS)]
-        enough = chance.randrange(CLIENTS, 400)
+        tally = Tally(chance.randrange(CLIENTS, 400))
         async with open_server(tmp_path, message_log="off") as server, trio.open_nursery() as nursery:
             for number, each in enumerate(clients):
-                nursery.start_soon(charge_for_ever, server.url, f"CP{number}", each, serial)
+                nursery.start_soon(charge_for_ever, server.url, f"CP{number}", each, serial, tally)
             with trio.fail_after(60):
-                while sum(map(len, clients)) < enough:
-                    await trio.lowlevel.checkpoint()
+                await tally.reached.wait()
             await server.kill()
         all_confirmed += clients
 

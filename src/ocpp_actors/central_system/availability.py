@@ -1,13 +1,26 @@
 """StatusNotification: what each connector is doing (OCPP 1.6 §4.9)."""
 
+from typing import Final
+
 from ocpp_actors.central_system.context import Context
 from ocpp_actors.ledger.port import Connector, NoteConnector
 from ocpp_actors.observer import ConnectorStatusChanged
+from ocpp_actors.protocol.errors import ErrorCode, ProtocolFault
 from ocpp_actors.protocol.messages import StatusNotification, StatusNotificationResponse
+
+MAX_CONNECTORS: Final = 1000
+"""Connectors of one charge point. OCPP 1.6 sets no limit; more are surely made up, and each is kept."""
 
 
 def status_notification(request: StatusNotification, context: Context) -> StatusNotificationResponse:
-    """Keep the status of a connector; connector 0 is the charge point itself. Answered at once, written behind."""
+    """Keep the status of a connector; connector 0 is the charge point itself. Answered at once, written behind.
+
+    Raises ProtocolFault: PropertyConstraintViolation, where MAX_CONNECTORS others are known (as errata 3.39
+        answers an invalid connectorId).
+    """
+    connectors = context.charge_point.record.connectors
+    if request.connector_id not in connectors and len(connectors) >= MAX_CONNECTORS:
+        raise ProtocolFault(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "connectorId out of range")
     connector = Connector(
         connector_id=request.connector_id,
         status=request.status,
@@ -18,7 +31,7 @@ def status_notification(request: StatusNotification, context: Context) -> Status
         timestamp=request.timestamp,
         received_at=context.received_at,
     )
-    context.charge_point.record.connectors[request.connector_id] = connector
+    connectors[request.connector_id] = connector
     context.note(NoteConnector(context.identity, connector))
     context.tell(
         ConnectorStatusChanged(

@@ -39,10 +39,6 @@ class Policy:
     ledger_patience: float = 10.0
 
 
-Command = Callable[[str, str, Mapping[str, object]], None]
-"""Sends a CALL without waiting for its outcome: identity, action, payload."""
-
-
 @define
 class CentralSystem:
     """What all charge points share."""
@@ -67,8 +63,8 @@ class Context:
     size: int
     """Characters of the frame that it came in."""
     received_at: datetime
-    command: Callable[[str, Mapping[str, object]], None]
-    """Queue a CALL (action, payload) to this charge point without waiting for its outcome."""
+    command: Callable[[str, Mapping[str, object]], bool]
+    """Queue a CALL (action, payload) to this charge point without waiting for its outcome; False: there is no room."""
     _deadline: float | None = field(default=None, init=False)
 
     @property

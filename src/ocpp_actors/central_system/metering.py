@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -32,7 +33,8 @@ async def meter_values(request: MeterValues, context: Context) -> MeterValuesRes
     "The outcome of such sanity checks SHOULD NOT ever cause the Central System to not respond" (§4.7): values of an
     unknown transaction are kept without one, and flagged.
     """
-    energy, power = energy_wh(request.meter_value), power_w(request.meter_value)
+    register, power = last_register(request.meter_value), power_w(request.meter_value)
+    energy, energy_at = register or (None, None)
     kept = await context.ask_patiently(
         RecordMeterValues(
             identity=context.identity,
@@ -43,6 +45,7 @@ async def meter_values(request: MeterValues, context: Context) -> MeterValuesRes
             energy_wh=energy,
             power_w=power,
             received_at=context.received_at,
+            energy_at=energy_at,
         )
     )
     if request.transaction_id is not None and not kept.linked:
@@ -67,7 +70,13 @@ def _content_hash(payload: Mapping[str, Any]) -> bytes:
 
 
 def energy_wh(values: Sequence[MeterValue]) -> float | None:
-    """Return the last reading of the register of imported active energy, in watt-hours; None where there is none.
+    """Return the last reading of the register of imported active energy, in watt-hours; None where there is none."""
+    register = last_register(values)
+    return None if register is None else register[0]
+
+
+def last_register(values: Sequence[MeterValue]) -> tuple[float, datetime] | None:
+    """Return the last reading of the register of imported active energy, in watt-hours, and when it was taken.
 
     The measurand, unit and location that are left out mean this very register, in Wh, at the outlet (§7.43). A
     reading of the whole connector is preferred to the sum of its phases, of which none may be unreadable.
@@ -77,18 +86,18 @@ def energy_wh(values: Sequence[MeterValue]) -> float | None:
 
 def power_w(values: Sequence[MeterValue]) -> float | None:
     """Return the last reading of imported active power, in watts; None where there is none."""
-    return _last(values, Measurand.POWER_ACTIVE_IMPORT, TO_WATTS)
+    last = _last(values, Measurand.POWER_ACTIVE_IMPORT, TO_WATTS)
+    return None if last is None else last[0]
 
 
 def _last(
     values: Sequence[MeterValue], measurand: Measurand, factors: dict[UnitOfMeasure | None, float]
-) -> float | None:
-    newest: float | None = None
-    newest_at = None
+) -> tuple[float, datetime] | None:
+    newest: tuple[float, datetime] | None = None
     for value in values:
         reading = _reading(value.sampled_value, measurand, factors)
-        if reading is not None and (newest_at is None or value.timestamp >= newest_at):
-            newest, newest_at = reading, value.timestamp
+        if reading is not None and (newest is None or value.timestamp >= newest[1]):
+            newest = reading, value.timestamp
     return newest
 
 

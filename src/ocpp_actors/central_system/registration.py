@@ -33,9 +33,10 @@ def check_registration(action: str, context: Context) -> None:
     registration = charge_point.registration
     if registration is RegistrationStatus.ACCEPTED:
         if charge_point.record.registration is None and not charge_point.boot_requested:
-            charge_point.boot_requested = True
-            context.flag("no boot", f"{action} came before any BootNotification")
-            context.command("TriggerMessage", {"requestedMessage": "BootNotification"})
+            requested = context.command("TriggerMessage", {"requestedMessage": "BootNotification"})
+            if requested:
+                context.flag("no boot", f"{action} came before any BootNotification")
+            charge_point.boot_requested = requested
         return
     if registration is RegistrationStatus.PENDING and commands.came(charge_point, action):
         return

@@ -2,27 +2,22 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
-from functools import partial
 from reprlib import repr as shortened
 from typing import Any, TypeVar
 
 import structlog
-import trio
 
 from ocpp_actors.central_system.context import Context, Unconfirmable
+from ocpp_actors.central_system.judging import judge
 from ocpp_actors.central_system.registration import check_registration
 from ocpp_actors.ledger.port import LedgerUnavailable, RequestFailed
 from ocpp_actors.protocol.catalogue import ACTIONS, Action, Role
 from ocpp_actors.protocol.codec import encode
 from ocpp_actors.protocol.errors import ErrorCode, ProtocolFault
 from ocpp_actors.protocol.frames import Call
-from ocpp_actors.protocol.validation import Fault, Invalid, decode, decode_leniently
+from ocpp_actors.protocol.validation import Invalid
 
 log = structlog.get_logger(__name__)
-
-LARGE = 64 * 1024
-"""Characters of a frame above which what is wrong with it is found out in a thread: for a megabyte that takes about a
-second, in which no other charge point would be answered."""
 
 Handler = Callable[[Any, Context], Any]
 """Takes a request and its context, returns the response or a coroutine of it."""
@@ -160,40 +155,22 @@ class Handled:
 
 async def _decode(action: Action, payload: Any, context: Context) -> Any:
     try:
-        return decode(action.request, payload)
-    except Invalid as invalid:
-        look_again = partial(_look_again, action, payload, context.charge_point.lenient, invalid)
-    try:
-        request, put_up_with = (
-            await trio.to_thread.run_sync(look_again) if context.size > LARGE else look_again()
+        return await judge(
+            action.request,
+            payload,
+            size=context.size,
+            lenient=context.charge_point.lenient,
+            flag=context.flag,
         )
     except Invalid as invalid:
-        for fault in invalid.faults:
-            log.warning("invalid payload", path=fault.path, rule=fault.rule, fault=fault.description)
         first = invalid.first
         raise ProtocolFault(first.code, first.description, {"path": first.path, "rule": first.rule}) from None
-    for fault in put_up_with:
-        context.flag("invalid payload", f"{fault.path}: {fault.description}")
-    return request
 
 
 def _encode(action: Action, response: Any) -> dict[str, Any]:
     if not isinstance(response, action.response):
         raise TypeError(f"the handler of {action.name} returned {response!r}")
     return encode(response)
-
-
-def _look_again(
-    action: Action, payload: Any, lenient: bool, invalid: Invalid
-) -> tuple[Any, tuple[Fault, ...]]:
-    """Put up with what can be put up with, or find out what is wrong. It may take its time."""
-    try:
-        if lenient:
-            return decode_leniently(action.request, payload)
-        raise invalid
-    except Invalid as refusal:
-        _ = refusal.faults
-        raise
 
 
 def _action_of(request_class: type) -> Action:

@@ -48,7 +48,8 @@ async def stop_transaction(request: StopTransaction, context: Context) -> StopTr
     """Record the end of a transaction.
 
     "The Central System cannot prevent a transaction from stopping" (§4.10): it is confirmed whatever it says, and one
-    that belongs to no known transaction is kept by itself and flagged. Without a reason it is Local.
+    that belongs to no known transaction, or to one that has another end, is kept by itself and
+    flagged. Without a reason it is Local.
     """
     stopped = await context.ask_patiently(
         RecordStop(
@@ -71,7 +72,11 @@ async def stop_transaction(request: StopTransaction, context: Context) -> StopTr
         )
     elif stopped.match is StopMatch.ORPHAN:
         context.flag("unknown transaction", f"stop of {request.transaction_id}, kept by itself")
-    if stopped.transaction_id is not None and not stopped.repeated:
+    elif stopped.conflicting:
+        context.flag(
+            "second stop", f"transaction {stopped.transaction_id} has another end, this is kept by itself"
+        )
+    if stopped.transaction_id is not None and not stopped.repeated and not stopped.conflicting:
         reason = request.reason or Reason.LOCAL
         context.tell(TransactionStopped(context.identity, context.now(), stopped.transaction_id, reason))
     if request.id_tag is None:

@@ -29,11 +29,11 @@ async def run_heartbeat_monitor(session: Session) -> None:
         await trio.sleep_until(min(next_ping, pong_due, _silent_at(session)))
         now = trio.current_time()
         if now >= _silent_at(session):
-            raise SessionOver(1011, f"nothing received for {settings.silence_limit:g} s", abort=True)
+            raise SessionOver(1006, f"nothing received for {settings.silence_limit:g} s", abort=True)
         if now >= pong_due and pinged_at is not None:
             if connection.last_pong is not None and connection.last_received < pinged_at:
                 raise SessionOver(
-                    1011, f"a ping was not answered within {settings.ping_timeout:g} s", abort=True
+                    1006, f"a ping was not answered within {settings.ping_timeout:g} s", abort=True
                 )
             pinged_at = None
         if now >= next_ping:

@@ -1,7 +1,8 @@
 """Commands to one charge point: CALLs of the central system that wait, are sent, and end in an outcome."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -48,11 +49,13 @@ class Command:
     outcome: Outcome | None = None
     _ended: trio.Event = field(factory=trio.Event)
 
-    def end(self, outcome: Outcome) -> None:
-        """Give the command its outcome; a second one changes nothing."""
-        if self.outcome is None:
-            self.outcome = outcome
-            self._ended.set()
+    def end(self, outcome: Outcome) -> bool:
+        """Give the command its outcome; a second one changes nothing. Returns whether this was the first."""
+        if self.outcome is not None:
+            return False
+        self.outcome = outcome
+        self._ended.set()
+        return True
 
     async def wait(self) -> Outcome:
         """Wait for the outcome. The caller brings the deadline."""
@@ -71,28 +74,46 @@ class Mailbox:
     def __init__(self, size: int) -> None:
         self._size = size
         self._commands: deque[Command] = deque()
+        self._reserved = 0
         self._filled = trio.Event()
 
     def __len__(self) -> int:
         return len(self._commands)
 
+    @property
+    def unused(self) -> bool:
+        """Whether no command waits and no place is reserved for one."""
+        return not self._commands and not self._reserved
+
     def put(self, command: Command, *, bounded: bool = True) -> None:
-        """Add a command at the end. One that was accepted before the server was restarted is not ``bounded``.
+        """Add a command at the end.
+
+        One that was accepted before the server was restarted is not ``bounded``, nor is one that has a place reserved.
 
         Raises MailboxFull: there are as many as there may be.
         """
         if bounded:
-            self.check_room()
+            self._check_room()
         self._commands.append(command)
         self._filled.set()
 
-    def check_room(self) -> None:
-        """Do nothing if a command may be added.
+    @contextmanager
+    def reserved_place(self) -> Iterator[None]:
+        """Keep room for one command for as long as the block lasts.
 
         Raises MailboxFull: there are as many as there may be.
         """
-        if len(self._commands) >= self._size:
-            raise MailboxFull(f"{len(self._commands)} commands are waiting")
+        self._check_room()
+        self._reserved += 1
+        try:
+            yield
+        finally:
+            self._reserved -= 1
+
+    def _check_room(self) -> None:
+        taken = len(self._commands) + self._reserved
+        if taken >= self._size:
+            raise MailboxFull(f"{taken} commands are waiting")
 
     def expired(self, now: datetime) -> list[Command]:
         """Return the waiting commands whose time to live is over."""

@@ -6,6 +6,7 @@ import structlog
 import trio
 
 from ocpp_actors.central_system import commands
+from ocpp_actors.central_system.judging import judge
 from ocpp_actors.charge_point.mailbox import Command, Outcome
 from ocpp_actors.charge_point.session import InFlight, Session
 from ocpp_actors.ledger.port import (
@@ -18,7 +19,7 @@ from ocpp_actors.ledger.port import (
 from ocpp_actors.observer import CommandEnded
 from ocpp_actors.protocol.catalogue import ACTIONS
 from ocpp_actors.protocol.frames import CallError, CallResult
-from ocpp_actors.protocol.validation import Invalid, decode, decode_leniently
+from ocpp_actors.protocol.validation import Invalid
 
 log = structlog.get_logger(__name__)
 
@@ -75,8 +76,7 @@ async def _may_be_sent(session: Session, command: Command) -> bool:
 async def _never_sent(session: Session, command: Command, state: CommandState, reason: str) -> None:
     await _record_end(session, command, state, {"reason": reason})
     session.mailbox.remove(command)
-    command.end(Outcome(state, description=reason))
-    _tell_ended(session, command, 0.0)
+    _end(session, command, Outcome(state, description=reason))
 
 
 async def _send(session: Session, command: Command) -> None:
@@ -128,7 +128,7 @@ async def _await_reply(session: Session, in_flight: InFlight) -> None:
         with trio.move_on_at(in_flight.deadline):
             in_flight.reply = await session.replies_out.receive()
     _take_reply(session, in_flight)
-    await end_in_flight(session, _outcome(session, in_flight))
+    await end_in_flight(session, await _outcome(session, in_flight))
 
 
 def _take_reply(session: Session, in_flight: InFlight) -> None:
@@ -151,50 +151,56 @@ async def end_in_flight(session: Session, outcome: Outcome) -> None:
         commands.lost(session.charge_point, command.action, command.payload)
     else:
         commands.ended(session.charge_point, command.action, command.payload, outcome.response)
-    command.end(outcome)
-    _tell_ended(session, command, outcome.seconds)
+    _end(session, command, outcome)
 
 
-def lost(session: Session, reason: str) -> Outcome:
-    """Return the outcome of the command in flight when the connection is over: its answer if that came, or lost."""
+def lost(in_flight: InFlight, reason: str) -> Outcome:
+    """Return the outcome of a command in flight whose connection is over."""
+    seconds = trio.current_time() - in_flight.sent_at
+    return Outcome(CommandState.LOST, in_flight.message_id, description=reason, seconds=seconds)
+
+
+async def last_outcome(session: Session, otherwise: Outcome) -> Outcome:
+    """Return the outcome of the command in flight when the connection is over, from its answer if that came."""
     in_flight = session.in_flight
     assert in_flight is not None
     _take_reply(session, in_flight)
-    if in_flight.reply is None:
-        seconds = trio.current_time() - in_flight.sent_at
-        return Outcome(CommandState.LOST, in_flight.message_id, description=reason, seconds=seconds)
-    return _outcome(session, in_flight)
+    return otherwise if in_flight.reply is None else await _outcome(session, in_flight)
 
 
-def _outcome(session: Session, in_flight: InFlight) -> Outcome:
+async def _outcome(session: Session, in_flight: InFlight) -> Outcome:
     reply, message_id = in_flight.reply, in_flight.message_id
     seconds = trio.current_time() - in_flight.sent_at
     if reply is None:
         description = f"no answer within {session.settings.call_timeout:g} s"
         return Outcome(CommandState.TIMEOUT, message_id, description=description, seconds=seconds)
-    if isinstance(reply, CallError):
+    frame = reply.frame
+    if isinstance(frame, CallError):
         return Outcome(
             CommandState.CALL_ERROR,
             message_id,
-            payload=reply.details,
-            error_code=reply.code,
-            description=reply.description,
+            payload=frame.details,
+            error_code=frame.code,
+            description=frame.description,
             seconds=seconds,
         )
-    return _answered(session, in_flight, reply, seconds)
+    return await _answered(session, in_flight, frame, reply.size, seconds)
 
 
-def _answered(session: Session, in_flight: InFlight, reply: CallResult, seconds: float) -> Outcome:
+async def _answered(
+    session: Session, in_flight: InFlight, reply: CallResult, size: int, seconds: float
+) -> Outcome:
     response_class = ACTIONS[in_flight.command.action].response
     try:
-        if session.charge_point.lenient:
-            response, put_up_with = decode_leniently(response_class, reply.payload)
-            for fault in put_up_with:
-                session.flag("invalid payload", f"{fault.path}: {fault.description}")
-        else:
-            response = decode(response_class, reply.payload)
+        with structlog.contextvars.bound_contextvars(command=in_flight.command.action):
+            response = await judge(
+                response_class,
+                reply.payload,
+                size=size,
+                lenient=session.charge_point.lenient,
+                flag=session.flag,
+            )
     except Invalid as invalid:
-        log.warning("invalid answer", command=in_flight.command.action, fault=invalid.first.description)
         return Outcome(
             CommandState.INVALID,
             in_flight.message_id,
@@ -232,8 +238,8 @@ def _detail(outcome: Outcome) -> dict[str, object]:
     return {name: value for name, value in detail.items() if value is not None}
 
 
-def _tell_ended(session: Session, command: Command, seconds: float) -> None:
-    assert command.outcome is not None
-    session.central_system.observer.tell(
-        CommandEnded(session.identity, session.now(), command.action, command.outcome.state, seconds)
-    )
+def _end(session: Session, command: Command, outcome: Outcome) -> None:
+    if command.end(outcome):
+        session.central_system.observer.tell(
+            CommandEnded(session.identity, session.now(), command.action, outcome.state, outcome.seconds)
+        )

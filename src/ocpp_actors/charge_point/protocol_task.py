@@ -12,7 +12,7 @@ import trio
 from ocpp_actors.central_system.context import Context, Unconfirmable
 from ocpp_actors.central_system.router import Handled
 from ocpp_actors.charge_point.mailbox import Command, MailboxFull
-from ocpp_actors.charge_point.session import Session, SessionOver
+from ocpp_actors.charge_point.session import Reply, Session, SessionOver, brief
 from ocpp_actors.observer import CallHandled, FrameReceived
 from ocpp_actors.protocol.conversation import CallArrived, CallRefused, MessageIgnored, ReplyArrived, Turn
 from ocpp_actors.protocol.errors import ProtocolFault
@@ -55,16 +55,18 @@ def _receive(session: Session, message: str | bytes) -> None:
     event = session.conversation.receive(message, trio.current_time())
     match event:
         case ReplyArrived(reply):
-            session.replies_in.send_nowait(reply)
+            session.replies_in.send_nowait(Reply(reply, len(message)))
         case MessageIgnored(reason, description):
-            log.warning("message ignored", reason=str(reason), detail=description)
-            session.flag(str(reason), description)
+            log.warning("message ignored", reason=str(reason), detail=brief(description))
+            session.flag(str(reason), brief(description))
         case CallRefused(message_id, fault):
-            log.warning("CALL refused", message_id=message_id, error_code=fault.code, fault=fault.description)
+            log.warning(
+                "CALL refused", message_id=brief(message_id), error_code=fault.code, fault=fault.description
+            )
             session.turns.ring()
         case CallArrived(call, reused_id):
             if reused_id:
-                session.flag("message id reused", f"{call.action} under the id of another message")
+                session.flag("message id reused", f"{brief(call.action)} under the id of another message")
             session.turns.ring()
         case _:
             session.turns.ring()
@@ -96,7 +98,7 @@ async def _answer(session: Session, nursery: trio.Nursery) -> None:
             continue
         context = _context(session, turn.what, turn)
         with structlog.contextvars.bound_contextvars(
-            action=turn.what.action, message_id=turn.what.message_id
+            action=brief(turn.what.action), message_id=turn.what.message_id
         ):
             handled = await _answer_call(session, turn.what, context, turn.received_at)
             if handled is not None and handled.followed:
@@ -135,11 +137,13 @@ async def _follow(handled: Handled, context: Context, following: trio.Semaphore)
 
 
 def _context(session: Session, call: Call, turn: Turn) -> Context:
-    def command(action: str, payload: Mapping[str, object]) -> None:
+    def command(action: str, payload: Mapping[str, object]) -> bool:
         try:
             session.mailbox.put(Command(action, payload))
         except MailboxFull as error:
             log.warning("command not queued", command=action, reason=str(error))
+            return False
+        return True
 
     return Context(
         central_system=session.central_system,

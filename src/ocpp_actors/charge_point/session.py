@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 import trio
-from attrs import define, field
+from attrs import define, field, frozen
 
 from ocpp_actors.central_system.charge_point import ChargePoint
 from ocpp_actors.central_system.context import CentralSystem
@@ -18,6 +18,9 @@ from ocpp_actors.protocol.conversation import Conversation
 from ocpp_actors.protocol.frames import CallError, CallResult
 from ocpp_actors.settings import Settings
 
+MAX_LOGGED = 100
+"""Characters of a name or an id that a charge point made up; it may send a megabyte."""
+
 
 class SessionOver(Exception):
     """The session is to end: the connection is closed with this code and reason, or dropped if it is to ``abort``."""
@@ -27,6 +30,11 @@ class SessionOver(Exception):
         self.code = code
         self.reason = reason
         self.abort = abort
+
+
+def brief(text: str) -> str:
+    """Return what a charge point sent, short enough for a log."""
+    return text if len(text) <= MAX_LOGGED else text[: MAX_LOGGED - 1] + "…"
 
 
 class Doorbell:
@@ -45,6 +53,14 @@ class Doorbell:
         await self._heard.receive()
 
 
+@frozen
+class Reply:
+    """The answer to a command, and how long its frame was, in characters or bytes."""
+
+    frame: CallResult | CallError
+    size: int
+
+
 @define(eq=False)
 class InFlight:
     """The command that was sent and waits for its answer; times are of trio's clock."""
@@ -53,7 +69,7 @@ class InFlight:
     message_id: str
     sent_at: float
     deadline: float
-    reply: CallResult | CallError | None = None
+    reply: Reply | None = None
 
 
 @define(eq=False)
@@ -90,15 +106,15 @@ class Session:
     """Rings when a turn was taken."""
     boots: Doorbell = field(init=False, factory=Doorbell)
     """Rings when a BootNotification was answered."""
-    replies_in: trio.MemorySendChannel[CallResult | CallError] = field(init=False)
-    replies_out: trio.MemoryReceiveChannel[CallResult | CallError] = field(init=False)
+    replies_in: trio.MemorySendChannel[Reply] = field(init=False)
+    replies_out: trio.MemoryReceiveChannel[Reply] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.writer = FrameWriter(self.connection, self.settings.send_timeout, self._tell_sent)
         self.bucket = TokenBucket(
             self.settings.max_message_rate, self.settings.max_message_burst, trio.current_time()
         )
-        self.replies_in, self.replies_out = trio.open_memory_channel[CallResult | CallError](1)
+        self.replies_in, self.replies_out = trio.open_memory_channel[Reply](1)
 
     @property
     def identity(self) -> str:

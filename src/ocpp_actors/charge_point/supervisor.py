@@ -9,9 +9,9 @@ import trio
 
 from ocpp_actors.charge_point.connection import ConnectionEnded
 from ocpp_actors.charge_point.heartbeat_monitor import run_heartbeat_monitor
-from ocpp_actors.charge_point.outbound_queue import end_in_flight, lost, run_outbound_queue
+from ocpp_actors.charge_point.outbound_queue import end_in_flight, last_outcome, lost, run_outbound_queue
 from ocpp_actors.charge_point.protocol_task import run_protocol_task
-from ocpp_actors.charge_point.session import Session, SessionOver
+from ocpp_actors.charge_point.session import Session, SessionOver, brief
 from ocpp_actors.observer import Restarted
 from ocpp_actors.protocol.errors import ErrorCode, ProtocolFault
 
@@ -105,7 +105,7 @@ async def _run_task(task: Callable[[Session], Awaitable[None]], session: Session
 async def _answer_call_in_hand(session: Session) -> None:
     call = session.conversation.in_hand
     if call is not None:
-        log.warning("answering for the crash", action=call.action, message_id=call.message_id)
+        log.warning("answering for the crash", action=brief(call.action), message_id=call.message_id)
         await session.writer.write(session.conversation.refuse(FAILURE))
 
 
@@ -121,8 +121,9 @@ async def _leave_nothing_behind(session: Session, over: SessionOver) -> None:
     if session.in_flight is None:
         return
     command = session.in_flight.command
-    outcome = lost(session, f"the connection ended: {over.reason or over.code}")
+    outcome = lost(session.in_flight, f"the connection ended: {over.reason or over.code}")
     try:
+        outcome = await last_outcome(session, outcome)
         await end_in_flight(session, outcome)
     finally:
         command.end(outcome)

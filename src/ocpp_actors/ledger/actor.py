@@ -135,7 +135,7 @@ class StoreActor(pykka.ThreadingActor):
         batch: Batch | None = None
         try:
             batch = self._carry_out(jobs)
-        except BaseException as error:
+        except BaseException as error:  # noqa: ASYNC103, it runs in a thread of Pykka, without trio
             log.exception("the ledger's thread survived an error")
             for job in jobs:
                 job.error = LedgerUnavailable(f"internal error: {type(error).__name__}")

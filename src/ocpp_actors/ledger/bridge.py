@@ -21,7 +21,7 @@ from ocpp_actors.ledger.write_behind import WriteBehind
 log = structlog.get_logger(__name__)
 
 CLOSE_TIMEOUT: Final = 5.0
-"""Seconds that the actor is given to carry out what is left, and again to stop."""
+"""Seconds in which a store writes what is left and stops, unless it is opened with another limit."""
 
 MEMORY: Final = "memory:"
 
@@ -41,16 +41,24 @@ class Bridge:
     """The trio side of one actor: a bounded number of jobs on their way, each settled exactly once.
 
     ``queue_limit`` bounds the jobs that are queued or being carried out; ``on_batch`` is told in trio's thread what
-    each batch took.
+    each batch took. ``close_timeout`` is how many seconds the whole end may take.
     """
 
     def __init__(
-        self, store: Store, *, queue_limit: int, batch_limit: int, on_batch: BatchHook | None = None
+        self,
+        store: Store,
+        *,
+        queue_limit: int,
+        batch_limit: int,
+        on_batch: BatchHook | None = None,
+        close_timeout: float = CLOSE_TIMEOUT,
     ) -> None:
         self._token = trio.lowlevel.current_trio_token()
         self._room = trio.Semaphore(queue_limit)
         self._inbox = Inbox()
         self._on_batch = on_batch
+        self._close_timeout = close_timeout
+        self._close_by: float | None = None
         self._outstanding: dict[Job, Slot] = {}
         self._stopped = trio.Event()
         self._actor = StoreActor.start(
@@ -89,15 +97,21 @@ class Bridge:
             self._settle(self._inbox.give_up(), None)
         return slot
 
+    def close_by(self) -> float:
+        """Return by when, on trio's clock, the end is over; the first call begins it."""
+        if self._close_by is None:
+            self._close_by = trio.current_time() + self._close_timeout
+        return self._close_by
+
     async def close(self) -> None:
-        """Carry out what is queued and stop the actor, each bounded by CLOSE_TIMEOUT and shielded from cancellation."""
-        with trio.move_on_after(CLOSE_TIMEOUT, shield=True) as scope:
+        """Carry out what is queued and stop the actor, until ``close_by`` and shielded from cancellation."""
+        with trio.move_on_at(self.close_by(), shield=True) as scope:
             for slot in list(self._outstanding.values()):
                 await slot.settled.wait()
         if scope.cancelled_caught:
             log.error("not everything could be written before the end", waiting=len(self._outstanding))
-        with trio.move_on_after(CLOSE_TIMEOUT, shield=True) as scope:
-            self._actor.stop(block=False)
+        self._actor.stop(block=False)
+        with trio.move_on_at(self.close_by(), shield=True) as scope:
             await self._stopped.wait()
         if scope.cancelled_caught:
             log.error("the ledger's thread hangs and is left behind")
@@ -135,18 +149,29 @@ class Bridge:
 
 @asynccontextmanager
 async def running(
-    store: Store, *, queue_limit: int, batch_limit: int, on_batch: BatchHook | None = None
+    store: Store,
+    *,
+    queue_limit: int,
+    batch_limit: int,
+    on_batch: BatchHook | None = None,
+    close_timeout: float = CLOSE_TIMEOUT,
 ) -> AsyncIterator[Bridge]:
-    """Run an actor that owns the store, from its opening to its end.
+    """Run an actor that owns the store, from its opening to its end, which takes up to ``close_timeout`` seconds.
 
     Raises LedgerUnavailable: the store cannot be opened.
     """
-    bridge = Bridge(store, queue_limit=queue_limit, batch_limit=batch_limit, on_batch=on_batch)
+    bridge = Bridge(
+        store,
+        queue_limit=queue_limit,
+        batch_limit=batch_limit,
+        on_batch=on_batch,
+        close_timeout=close_timeout,
+    )
     try:
         await bridge.ask(Open())
         yield bridge
     finally:
-        await bridge.close()
+        await bridge.close()  # noqa: ASYNC102, it is shielded and bounded inside
 
 
 @define(eq=False)
@@ -175,11 +200,12 @@ async def open_ledger(
     note_limit: int = 100_000,
     note_interval: float = 1.0,
     on_batch: BatchHook | None = None,
+    close_timeout: float = CLOSE_TIMEOUT,
 ) -> AsyncIterator[Ledger]:
     """Open the ledger at a database URL, or ``memory:`` for one that forgets everything at its end.
 
-    Its tables are brought to this version first. At its end the notes are written, bounded by CLOSE_TIMEOUT.
-    A nursery runs inside: an exception of the body arrives in an exception group.
+    Its tables are brought to this version first. At its end the notes and what is queued are written, all within
+    ``close_timeout`` seconds. A nursery runs inside: an exception of the body arrives in an exception group.
 
     ``queue_limit`` bounds the requests on their way, above it ``ask`` waits. ``batch_limit`` bounds the requests of
     one commit. ``note_limit`` bounds the notes that wait, written every ``note_interval`` seconds. ``on_batch`` is
@@ -192,7 +218,13 @@ async def open_ledger(
         yield MemoryLedger()
         return
     store = LedgerStore(parse_url(url))
-    async with running(store, queue_limit=queue_limit, batch_limit=batch_limit, on_batch=on_batch) as bridge:
+    async with running(
+        store,
+        queue_limit=queue_limit,
+        batch_limit=batch_limit,
+        on_batch=on_batch,
+        close_timeout=close_timeout,
+    ) as bridge:
         notes = WriteBehind(bridge.put, limit=note_limit, chunk=batch_limit)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(notes.run, note_interval)
@@ -200,6 +232,6 @@ async def open_ledger(
                 yield DatabaseLedger(bridge, notes)
             finally:
                 nursery.cancel_scope.cancel()
-                with trio.move_on_after(CLOSE_TIMEOUT, shield=True):
+                with trio.move_on_at(bridge.close_by(), shield=True):
                     await notes.flush()
                 notes.give_up()

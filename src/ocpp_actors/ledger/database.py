@@ -77,7 +77,7 @@ def parse_url(url: str) -> URL:
         return parsed.set(drivername="sqlite+pysqlite")
     if backend in ("postgresql", "postgres"):
         if importlib.util.find_spec("psycopg") is None:
-            raise LedgerUrlError("PostgreSQL needs its driver: pip install 'ocpp-actors[postgresql]'")
+            raise LedgerUrlError("PostgreSQL needs its driver: pip install 'psycopg[binary]'")
         return parsed.set(drivername="postgresql+psycopg")
     raise LedgerUrlError(
         f"{backend} is not supported: use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"

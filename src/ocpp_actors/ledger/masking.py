@@ -1,13 +1,15 @@
-"""Secrets are taken out of a frame before it is recorded (security whitepaper A01.FR.09).
+"""Secrets are taken out of a frame before it is recorded, and out of a command that is done (A01.FR.08, A01.FR.09).
 
 The secret of OCPP 1.6 that travels in frames is the AuthorizationKey: in a ChangeConfiguration of the server, and in
 the answer to a GetConfiguration if a charge point shows it.
 """
 
 import re
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
+
+T = TypeVar("T")
 
 MASK: Final = "***"
 _KEY: Final = "authorizationkey"
@@ -29,6 +31,12 @@ def mask(text: str) -> str:
         return orjson.dumps(frame).decode() if _mask_within(frame) else text
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return _mask_roughly(text)
+
+
+def mask_document(document: T) -> T:
+    """Return a payload, or anything else that is JSON, with every value of AuthorizationKey masked."""
+    copy: T = orjson.loads(orjson.dumps(document))
+    return copy if _mask_within(copy) else document
 
 
 def _mask_within(frame: Any) -> bool:

@@ -15,8 +15,8 @@ from ocpp_actors.ledger.port import LedgerUnavailable, RequestFailed
 PARTS: Final = 10
 """A file is at most this part of the whole log, so that the oldest part can be deleted."""
 
-_NAME: Final = re.compile(r"messages-\d{4}-\d\d-\d\d-\d{4}\.jsonl")
-_CURSOR: Final = re.compile(r"(messages-\d{4}-\d\d-\d\d-\d{4}\.jsonl):(\d{1,18})")
+_NAME: Final = re.compile(r"messages-(\d{4}-\d\d-\d\d)-(\d{4,18})\.jsonl")
+_CURSOR: Final = re.compile(rf"({_NAME.pattern}):(\d{{1,18}})")
 
 
 class MessageFiles:
@@ -47,13 +47,14 @@ class MessageFiles:
 
     def find(self, query: MessageQuery) -> MessagePage:
         """Read a page. The cursor is a file and the offset in it."""
-        name, offset = _cursor(query.cursor)
+        begin, offset = _cursor(query.cursor)
         entries: list[MessageEntry] = []
         cursor = query.cursor
         for path in self._files():
-            if path.name < name or (query.since and _day(path) < query.since.astimezone(UTC).date()):
+            order = _order(path.name)
+            if order < begin or (query.since and _day(path) < query.since.astimezone(UTC).date()):
                 continue
-            for line, end in _lines(path, offset if path.name == name else 0):
+            for line, end in _lines(path, offset if order == begin else 0):
                 cursor = f"{path.name}:{end}"
                 entry = _entry(line)
                 if entry is not None and _matches(query, entry):
@@ -75,7 +76,8 @@ class MessageFiles:
         """Nothing is held open."""
 
     def _files(self) -> list[Path]:
-        return sorted(path for path in self._directory.iterdir() if _NAME.fullmatch(path.name))
+        files = (path for path in self._directory.iterdir() if _NAME.fullmatch(path.name))
+        return sorted(files, key=lambda path: _order(path.name))
 
     def _path(self, day: date) -> Path:
         parts = [path for path in self._files() if _day(path) == day]
@@ -83,7 +85,8 @@ class MessageFiles:
             return self._directory / f"messages-{day}-0001.jsonl"
         if parts[-1].stat().st_size * PARTS < self._max_size:
             return parts[-1]
-        return self._directory / f"messages-{day}-{int(parts[-1].stem[-4:]) + 1:04}.jsonl"
+        _, number = _order(parts[-1].name)
+        return self._directory / f"messages-{day}-{number + 1:04}.jsonl"
 
     def _cap(self) -> None:
         files = self._files()
@@ -112,17 +115,24 @@ def _lines(path: Path, offset: int) -> Iterator[tuple[bytes, int]]:
                 yield line, offset
 
 
+def _order(name: str) -> tuple[str, int]:
+    """Return the day and the number of a file."""
+    match = _NAME.fullmatch(name)
+    assert match is not None, name
+    return match[1], int(match[2])
+
+
 def _day(path: Path) -> date:
     return date.fromisoformat(path.name[9:19])
 
 
-def _cursor(cursor: str | None) -> tuple[str, int]:
+def _cursor(cursor: str | None) -> tuple[tuple[str, int], int]:
     if cursor is None:
-        return "", 0
+        return ("", 0), 0
     match = _CURSOR.fullmatch(cursor)
     if match is None:
         raise RequestFailed(f"the cursor {cursor!r} is none of the message log's")
-    return match[1], int(match[2])
+    return _order(match[1]), int(match[4])
 
 
 def _matches(query: MessageQuery, entry: MessageEntry) -> bool:
@@ -137,12 +147,12 @@ def _matches(query: MessageQuery, entry: MessageEntry) -> bool:
 def _line(entry: MessageEntry) -> dict[str, Any]:
     line = {
         "at": entry.at.astimezone(UTC).isoformat(),
-        "identity": entry.identity,
+        "chargePoint": entry.identity,
         "direction": entry.direction,
         "messageId": entry.message_id,
         "action": entry.action,
+        "frame": entry.text,
         "verdict": entry.verdict,
-        "text": entry.text,
     }
     return {
         name: value.encode("utf-8", "replace").decode() for name, value in line.items() if value is not None
@@ -154,9 +164,9 @@ def _entry(line: bytes) -> MessageEntry | None:
         found = orjson.loads(line)
         return MessageEntry(
             at=datetime.fromisoformat(found["at"]),
-            identity=found["identity"],
+            identity=found["chargePoint"],
             direction=found["direction"],
-            text=found["text"],
+            text=found["frame"],
             message_id=found.get("messageId"),
             action=found.get("action"),
             verdict=found.get("verdict"),

@@ -18,7 +18,7 @@ from sqlalchemy import URL
 
 from ocpp_actors.clock import Clock
 from ocpp_actors.ledger.actor import Batch, Job
-from ocpp_actors.ledger.bridge import Bridge, running
+from ocpp_actors.ledger.bridge import CLOSE_TIMEOUT, Bridge, running
 from ocpp_actors.ledger.database import parse_url, unavailable
 from ocpp_actors.ledger.masking import mask
 from ocpp_actors.ledger.message_entries import MessageEntry, MessagePage, MessageQuery, MessageStore
@@ -180,13 +180,14 @@ async def open_message_log(
     queue_limit: int = 10_000,
     waiting_limit: int = 64 << 20,
     batch_limit: int = 1000,
+    close_timeout: float = CLOSE_TIMEOUT,
 ) -> AsyncIterator[MessageLog]:
     """Open the message log: a file (SQLite), a database URL, a directory for JSON lines, or ``off``.
 
     A directory is one that exists, or is written with a slash at its end. ``days`` is how long entries are kept, looked
     after at the start and daily; ``max_size`` how many bytes about. ``queue_limit`` bounds the entries that wait and
-    ``waiting_limit`` their characters: above it they are dropped. What waits at the end is written, bounded by CLOSE_TIMEOUT. A nursery runs inside: an exception
-    of the body arrives in an exception group.
+    ``waiting_limit`` their characters: above it they are dropped. What waits at the end is written, within
+    ``close_timeout`` seconds. A nursery runs inside: an exception of the body arrives in an exception group.
 
     Raises LedgerUrlError: the URL is none of a database that is supported.
     Raises LedgerUnavailable: it cannot be opened; the text says where and why.
@@ -197,7 +198,13 @@ async def open_message_log(
     lost = _Lost()
     keeper = _Keeper(_store(target, max_size))
     async with (
-        running(keeper, queue_limit=queue_limit, batch_limit=batch_limit, on_batch=lost.add) as bridge,
+        running(
+            keeper,
+            queue_limit=queue_limit,
+            batch_limit=batch_limit,
+            on_batch=lost.add,
+            close_timeout=close_timeout,
+        ) as bridge,
         trio.open_nursery() as nursery,
     ):
         await bridge.put(_Prune(clock.now() - timedelta(days=days)))

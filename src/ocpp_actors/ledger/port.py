@@ -2,6 +2,9 @@
 
 A ledger is asked with typed requests. ``ask`` returns only after the fact is committed and, where the store has a
 disk, synced to it. Repetition is decided by the store's own unique constraints, never by a check before an insert.
+
+A text may hold any character, but NUL comes back as ``␀`` (U+2400), and is compared as such: PostgreSQL has no NUL.
+JSON documents (payloads, meter values) keep it.
 """
 
 from datetime import datetime
@@ -302,26 +305,37 @@ class StopMatch(StrEnum):
     GUESSED = "guessed"
     """The id is not one of this charge point's, but exactly one of its unfinished transactions fits."""
     ORPHAN = "orphan"
-    """No transaction fits; the stop is kept by itself."""
+    """No transaction fits; the stop is kept by itself, see ListOrphanStops."""
 
 
 @frozen
 class Stopped:
-    """The answer to RecordStop. ``transaction_id`` is None for an orphan; ``repeated``: nothing was changed."""
+    """The answer to RecordStop. ``transaction_id`` is None for an orphan; ``repeated``: this stop was known.
+
+    ``conflicting``: the transaction has another end, sent under its own id. That end stays, and this stop is kept by
+    itself.
+    """
 
     match: StopMatch
     transaction_id: int | None
     repeated: bool
+    conflicting: bool = False
 
 
 @frozen
 class RecordStop(Request[Stopped]):
     """A transaction ended (OCPP 1.6 §4.10).
 
-    ``transaction_id`` is as the charge point sent it. An id that is not one of its own matches its only unfinished
-    transaction that began no later and at no higher meter value, with the same idTag where both are given; where none
-    or several fit, the stop is kept as an orphan. A second stop of a stopped transaction changes nothing. The sampled
-    values in ``transaction_data`` are kept as sent, and repeated only once (content hash).
+    ``transaction_id`` is as the charge point sent it. With an id that is not one of its own, a stop with an idTag is
+    guessed to be that of the only unfinished transaction of the same idTag that began no later and at no higher meter
+    value; where none or several fit, or there is no idTag, it is kept as an orphan.
+
+    A stop under the transaction's own id replaces an end that was guessed; the guessed stop becomes an orphan again.
+    Any other stop of a stopped transaction leaves its end as it is: the same again (meterStop, timestamp, reason and
+    idTag) changes nothing, another is kept beside the orphans and answered as conflicting.
+
+    The sampled values in ``transaction_data`` are kept as sent, whatever becomes of the stop, and repeated only once
+    (content hash).
     """
 
     identity: str
@@ -347,7 +361,7 @@ class RecordMeterValues(Request[MeterValuesKept]):
     """Meter values as sent (OCPP 1.6 §4.7), one row a message; ``content_hash`` makes a repetition harmless.
 
     ``energy_wh`` is the last register of imported active energy among them and ``power_w`` the last imported active
-    power, where they could be derived.
+    power, where they could be derived. ``energy_at`` is when the register was read, None: when it was received.
     """
 
     identity: str
@@ -358,6 +372,7 @@ class RecordMeterValues(Request[MeterValuesKept]):
     energy_wh: float | None
     power_w: float | None
     received_at: datetime
+    energy_at: datetime | None = None
 
 
 @frozen
@@ -378,7 +393,8 @@ class Transaction:
     stop_reason: str | None
     stop_id_tag: str | None
     energy_wh: float | None
-    """meterStop - meterStart once stopped; before that the last derived register less meterStart; None unknown."""
+    """meterStop - meterStart once stopped; before that the derived register that was read last, less meterStart,
+    whenever it was received; None unknown."""
 
 
 @frozen
@@ -429,7 +445,7 @@ class ListMeterValues(Request["list[MeterValuesRecord]"]):
 
 @frozen
 class OrphanStop:
-    """A StopTransaction that no transaction fits."""
+    """A StopTransaction that ended no transaction: none fits, or it has another end."""
 
     identity: str
     transaction_id: int
@@ -513,7 +529,10 @@ class CommandState(StrEnum):
 
 @frozen
 class CommandRecord:
-    """A CALL of the server that may wait for an offline charge point, and survives a restart."""
+    """A CALL of the server that may wait for an offline charge point, and survives a restart.
+
+    Once it has an outcome, the AuthorizationKey is masked in its payload and detail (security whitepaper A01.FR.08).
+    """
 
     command_id: int
     identity: str

@@ -187,10 +187,17 @@ stray_stops = Table(
     Column("received_at", UtcDateTime, nullable=False),
     Column("transaction_id", Id, ForeignKey("transactions.id")),
     UniqueConstraint(
-        "charge_point", "sent_transaction_id", "stopped_at", "meter_stop", "id_tag_key", name="uq_stray_stops"
+        "charge_point",
+        "sent_transaction_id",
+        "stopped_at",
+        "meter_stop",
+        "id_tag_key",
+        "reason",
+        name="uq_stray_stops",
     ),
     sqlite_autoincrement=True,
 )
+Index("ix_stray_stops_transaction", stray_stops.c.transaction_id)
 
 meter_values = Table(
     "meter_values",
@@ -205,6 +212,7 @@ meter_values = Table(
     Column("meter_values", Document, nullable=False),
     Column("content_hash", LargeBinary, nullable=False),
     Column("energy_wh", Double),
+    Column("energy_at", UtcDateTime),
     Column("power_w", Double),
     Column("received_at", UtcDateTime, nullable=False),
     UniqueConstraint("charge_point", "content_hash"),
@@ -212,6 +220,15 @@ meter_values = Table(
 )
 Index("ix_meter_values_transaction", meter_values.c.transaction_id, meter_values.c.id)
 Index("ix_meter_values_charge_point", meter_values.c.charge_point, meter_values.c.id)
+has_register = meter_values.c.energy_wh.is_not(None)
+Index(
+    "ix_meter_values_register",
+    meter_values.c.transaction_id,
+    meter_values.c.energy_at,
+    meter_values.c.id,
+    sqlite_where=has_register,
+    postgresql_where=has_register,
+)
 
 security_events = Table(
     "security_events",

@@ -4,7 +4,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
@@ -60,6 +60,8 @@ class Handshake:
     """What is spoken. None: nothing was agreed on, so the connection is upgraded and closed at once (§3.2)."""
     unnamed: bool = field(default=False)
     """OCPP 1.6 is spoken, but not named in the answer, because the peer did not offer it by name."""
+    stay: ExitStack = field(factory=ExitStack)
+    """What is undone when the connection has ended, or was refused."""
 
     def header(self, name: bytes) -> bytes | None:
         """Return the first header of that lower-case name."""
@@ -116,11 +118,28 @@ def path_step(prefix: str) -> Step:
     return step
 
 
+# --- browsers --------------------------------------------------------------------------------------------------
+
+
+async def browsers_step(handshake: Handshake) -> None:
+    """Turn browsers away (403): any page that is open in one could speak as a charge point.
+
+    A browser tells the page's Origin and is a "Mozilla", and no page can change either. An Origin alone is no sign of
+    one: some WebSocket libraries of charge points send their server's name, or ``file://``.
+    """
+    agent = handshake.header(b"user-agent") or b""
+    if handshake.header(b"origin") is not None and agent.strip().startswith(b"Mozilla"):
+        raise Refused(403, "browsers are not let in")
+
+
 # --- limits ----------------------------------------------------------------------------------------------------
 
 
 def limits_step(why_no_room: Callable[[Handshake], str | None]) -> Step:
-    """Turn peers away while there is a reason why there is no room for them: 503 with Retry-After."""
+    """Turn peers away while there is a reason why there is no room for them: 503 with Retry-After.
+
+    It comes before the identity step, which keeps what it finds.
+    """
 
     async def step(handshake: Handshake) -> None:
         reason = why_no_room(handshake)

@@ -1,7 +1,8 @@
 """Who is connected: identity to live session, takeover, and commands to charge points."""
 
-from collections import deque
-from collections.abc import Iterator
+import math
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -48,8 +49,12 @@ FIGHT_PAUSE = 5.0
 IDENTITY_CONFLICT = "IdentityConflict"
 """The type of the security event of such a fight."""
 
-EXPIRY_CHECK = 1.0
-"""Seconds between two looks for waiting commands that have expired."""
+SWEEP_EVERY = 1.0
+"""Seconds between two looks for waiting commands that have expired and for entries that need not be kept."""
+
+NOTES_TIME = 60.0
+"""Seconds that what a charge point noted is kept in memory after its session: until it is written, it is known nowhere
+else."""
 
 
 class NotConnected(Exception):
@@ -73,6 +78,11 @@ class Entry:
     session: Session | None = None
     generation: int = 0
     takeovers: deque[float] = field(factory=deque)
+    fight_told_at: float = -math.inf
+    newcomer: trio.Event | None = None
+    """Turns away the newcomer that waits while the identity is fought over."""
+    notes_until: float = -math.inf
+    """When all that was noted of the charge point has surely been written."""
 
 
 class Fleet:
@@ -86,6 +96,7 @@ class Fleet:
         self._central_system = central_system
         self._mailbox_size = mailbox_size
         self._entries: dict[str, Entry] = {}
+        self._places: Counter[str] = Counter()
         self._connected = 0
 
     def __len__(self) -> int:
@@ -93,7 +104,10 @@ class Fleet:
         return self._connected
 
     def find(self, identity: str) -> Entry | None:
-        """Return the entry of an identity, if it was connected since the start or has commands waiting."""
+        """Return the entry of an identity, if it was connected since the start or has commands waiting.
+
+        That of a charge point that never registered is forgotten when nothing goes on with it.
+        """
         return self._entries.get(identity.casefold())
 
     def sessions(self) -> list[Session]:
@@ -121,24 +135,54 @@ class Fleet:
             )
         return entry
 
+    # --- places ------------------------------------------------------------------------------------------------
+
+    def has_room(self, identity: str, limit: int) -> bool:
+        """Whether at most ``limit`` identities have a place with this one; one that has a place may share it."""
+        return identity.casefold() in self._places or len(self._places) < limit
+
+    @contextmanager
+    def place(self, identity: str) -> Iterator[None]:
+        """Give a connection of this identity a place for as long as the block lasts; its entry is kept meanwhile."""
+        key = identity.casefold()
+        self._places[key] += 1
+        try:
+            yield
+        finally:
+            self._places[key] -= 1
+            if not self._places[key]:
+                del self._places[key]
+
     # --- sessions ----------------------------------------------------------------------------------------------
 
-    async def wait_out_fight(self, entry: Entry) -> None:
-        """Hold a newcomer back for a while if its identity is being fought over by two devices."""
+    async def wait_out_fight(self, entry: Entry, before_pause: Callable[[], None]) -> bool:
+        """Hold a newcomer back for FIGHT_PAUSE if its identity is being fought over by two devices.
+
+        ``before_pause`` is called if it has to wait. Of several newcomers only the last may wait; False tells that
+        another came and this one is to be turned away.
+        """
         now = trio.current_time()
         while entry.takeovers and entry.takeovers[0] <= now - FIGHT_WINDOW:
             entry.takeovers.popleft()
-        if entry.session is not None and len(entry.takeovers) >= FIGHT_TAKEOVERS:
-            detail = (
-                f"{len(entry.takeovers)} takeovers within {FIGHT_WINDOW:g} s: two devices use this identity"
-            )
-            log.warning("identity is fought over", detail=detail)
-            with trio.move_on_after(FIGHT_PAUSE):
-                await self._report_fight(entry.charge_point.identity, detail)
-                await trio.sleep_forever()
+        if entry.session is None or len(entry.takeovers) < FIGHT_TAKEOVERS:
+            return True
+        before_pause()
+        if entry.newcomer is not None:
+            entry.newcomer.set()
+        turned_away = entry.newcomer = trio.Event()
+        with trio.move_on_after(FIGHT_PAUSE):
+            if entry.fight_told_at <= now - FIGHT_WINDOW:
+                entry.fight_told_at = now
+                await self._report_fight(entry)
+            await turned_away.wait()
+        if entry.newcomer is turned_away:
+            entry.newcomer = None
+        return not turned_away.is_set()
 
-    async def _report_fight(self, identity: str, detail: str) -> None:
-        now = self._now()
+    async def _report_fight(self, entry: Entry) -> None:
+        identity, now = entry.charge_point.identity, self._now()
+        detail = f"{len(entry.takeovers)} takeovers within {FIGHT_WINDOW:g} s: two devices use this identity"
+        log.warning("identity is fought over", identity=identity, detail=detail)
         self._central_system.observer.tell(SecurityEventRaised(identity, now, IDENTITY_CONFLICT, detail))
         event = SecurityEvent(
             identity=identity,
@@ -176,6 +220,9 @@ class Fleet:
             if entry.session is session:
                 entry.session = None
                 self._connected -= 1
+                record = entry.charge_point.record
+                if record.connectors or record.progress:
+                    entry.notes_until = trio.current_time() + NOTES_TIME
                 for command in entry.mailbox.take_fleeting():
                     commands.lost(entry.charge_point, command.action, command.payload)
                     self._end(entry, command, CommandState.LOST, "the connection ended before it was sent")
@@ -229,22 +276,25 @@ class Fleet:
 
         It survives a restart of the server. Returns the id under which the ledger keeps its outcome.
 
+        A caller that is cancelled meanwhile does not undo it: the storing goes on for at most ``LEDGER_PATIENCE``
+        seconds, so that no command is stored and then forgotten.
+
         Raises UnknownChargePoint: there is no such charge point.
-        Raises LedgerUnavailable: it could not be stored, and is not queued.
+        Raises LedgerUnavailable: it could not be stored in time, and is not queued. Should the ledger have stored it
+            all the same, it waits there for the next start of the server.
+        Raises RequestFailed: the ledger refuses it.
         Raises MailboxFull: too many commands are waiting.
         """
-        now = self._now()
-        ledger = self._central_system.ledger
+        now, policy = self._now(), self._central_system.policy
         entry = await self._find_or_load(identity)
-        entry.mailbox.check_room()
         action, payload, expires_at = type(request).__name__, encode(request), now + time_to_live
-        command_id = await ledger.ask(
-            QueueCommand(entry.charge_point.identity, action, payload, now, expires_at, requested_by)
-        )
-        entry.mailbox.put(
-            Command(action, payload, durable_id=command_id, expires_at=expires_at), bounded=False
-        )
-        return command_id
+        queued = QueueCommand(entry.charge_point.identity, action, payload, now, expires_at, requested_by)
+        with entry.mailbox.reserved_place(), trio.move_on_after(policy.ledger_patience, shield=True):
+            command_id = await self._central_system.ledger.ask(queued)
+            command = Command(action, payload, durable_id=command_id, expires_at=expires_at)
+            entry.mailbox.put(command, bounded=False)
+            return command_id
+        raise LedgerUnavailable(f"no answer within {policy.ledger_patience:g} s")
 
     async def restore_commands(self) -> None:
         """At start: put the commands that wait in the ledger back into their mailboxes.
@@ -283,13 +333,37 @@ class Fleet:
         return entry
 
     async def run(self) -> None:
-        """End waiting commands that have expired, until cancelled."""
+        """End waiting commands that have expired, and forget entries that nothing needs, until cancelled."""
         while True:
-            await trio.sleep(EXPIRY_CHECK)
-            now = self._now()
-            for entry in list(self._entries.values()):
-                for command in entry.mailbox.expired(now):
-                    await self._expire(entry, command, now)
+            await trio.sleep(SWEEP_EVERY)
+            try:
+                await self._sweep()
+            except Exception:
+                log.exception("the waiting commands could not be looked through")
+
+    async def _sweep(self) -> None:
+        now = self._now()
+        for key, entry in list(self._entries.items()):
+            for command in entry.mailbox.expired(now):
+                await self._expire(entry, command, now)
+            if self._forgettable(key, entry):
+                del self._entries[key]
+
+    def _forgettable(self, key: str, entry: Entry) -> bool:
+        """Whether the ledger knows all that matters of a charge point that never registered.
+
+        There are as many of them as strangers care to invent; those that registered are kept.
+        """
+        now = trio.current_time()
+        return (
+            entry.charge_point.record.registration is None
+            and entry.session is None
+            and key not in self._places
+            and entry.mailbox.unused
+            and not entry.charge_point.boot_requested
+            and entry.notes_until <= now
+            and (not entry.takeovers or entry.takeovers[-1] <= now - FIGHT_WINDOW)
+        )
 
     async def _expire(self, entry: Entry, command: Command, now: datetime) -> None:
         assert command.durable_id is not None
@@ -305,10 +379,10 @@ class Fleet:
         self._end(entry, command, CommandState.EXPIRED, "it expired before it could be sent")
 
     def _end(self, entry: Entry, command: Command, state: CommandState, reason: str) -> None:
-        command.end(Outcome(state, description=reason))
-        self._central_system.observer.tell(
-            CommandEnded(entry.charge_point.identity, self._now(), command.action, state, 0.0)
-        )
+        if command.end(Outcome(state, description=reason)):
+            self._central_system.observer.tell(
+                CommandEnded(entry.charge_point.identity, self._now(), command.action, state, 0.0)
+            )
 
     def _now(self) -> datetime:
         return self._central_system.clock.now()

@@ -1,6 +1,7 @@
 """Accepts connections and runs each behind a barrier, until it is told to shut down."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 import structlog
 import trio
@@ -13,17 +14,19 @@ from ocpp_actors.charge_point.supervisor import supervise
 from ocpp_actors.pace import TokenBucket
 from ocpp_actors.protocol.conversation import Conversation
 from ocpp_actors.server.admission import (
+    RETRY_AFTER,
     Handshake,
     Refused,
     Step,
     admit,
+    browsers_step,
     credentials_step,
     identity_step,
     limits_step,
     path_step,
     subprotocol_step,
 )
-from ocpp_actors.server.fleet import Entry, Fleet
+from ocpp_actors.server.fleet import FIGHT_PAUSE, Entry, Fleet
 from ocpp_actors.server.transport import HandshakeFailed, Transport, open_transport
 from ocpp_actors.settings import Settings
 
@@ -31,6 +34,9 @@ log = structlog.get_logger(__name__)
 
 ACCEPT_PAUSE = 0.5
 """Seconds before the next connection is accepted when one could not be."""
+
+OVERTAKEN = Refused(503, "another device came later under this identity", [("Retry-After", RETRY_AFTER)])
+"""What a newcomer is told that waited while two devices fought over its identity, when another came."""
 
 REFUSALS_LOGGED = 1.0
 REFUSALS_LOGGED_AT_ONCE = 20.0
@@ -40,9 +46,9 @@ REFUSALS_LOGGED_AT_ONCE = 20.0
 class Server:
     """The WebSocket endpoint of the central system.
 
-    ``new_message_id`` gives the ids of CALLs. The steps of admission decide who is let in: path, identity, limits,
-    credentials, subprotocol. ``change_steps`` is given them in this order and returns those that are used, so that a
-    user's own can be put between them.
+    ``new_message_id`` gives the ids of CALLs. The steps of admission decide who is let in: path, browsers, limits,
+    identity, credentials, subprotocol. ``change_steps`` is given them in this order and returns those that are used,
+    so that a user's own can be put between them.
     """
 
     def __init__(
@@ -71,8 +77,9 @@ class Server:
     def _own_steps(self) -> list[Step]:
         return [
             path_step(self._settings.path),
-            identity_step(self._central_system.ledger, unknown_admitted=self._settings.admission == "open"),
+            browsers_step,
             limits_step(self._why_no_room),
+            identity_step(self._central_system.ledger, unknown_admitted=self._settings.admission == "open"),
             credentials_step,
             subprotocol_step,
         ]
@@ -84,12 +91,14 @@ class Server:
 
     async def run(self, listeners: Sequence[trio.abc.Listener[trio.SocketStream]]) -> None:
         """Serve until shut_down(); after it connections have ``SHUTDOWN_TIMEOUT`` seconds to end by themselves."""
+        rate = self._settings.max_connection_rate
+        pace = TokenBucket(rate, max(1.0, rate), trio.current_time())
         async with trio.open_nursery() as connections:
             try:
                 with self._accepting:
                     async with trio.open_nursery() as acceptors:
                         for listener in listeners:
-                            acceptors.start_soon(self._accept, listener, connections)
+                            acceptors.start_soon(self._accept, listener, pace, connections)
             finally:
                 for listener in listeners:
                     await trio.aclose_forcefully(listener)
@@ -109,25 +118,23 @@ class Server:
             session.drop()
 
     async def _accept(
-        self, listener: trio.abc.Listener[trio.SocketStream], connections: trio.Nursery
+        self, listener: trio.abc.Listener[trio.SocketStream], pace: TokenBucket, connections: trio.Nursery
     ) -> None:
-        rate = self._settings.max_connection_rate
-        bucket = TokenBucket(rate, max(1.0, rate), trio.current_time())
         while True:
-            await self._handshakes.acquire()
             try:
                 stream = await listener.accept()
             except OSError as error:
                 # The peer gave up meanwhile, or the machine has no room for another connection: accept(2).
-                self._handshakes.release()
                 self._refusals.warning("a connection could not be accepted", reason=error.strerror)
                 await trio.sleep(ACCEPT_PAUSE)
                 continue
+            try:
+                await self._handshakes.acquire()
             except BaseException:
-                self._handshakes.release()
+                await trio.aclose_forcefully(stream)
                 raise
             connections.start_soon(self._serve_accepted, stream)
-            await trio.sleep(bucket.take(trio.current_time()))
+            await trio.sleep(pace.take(trio.current_time()))
 
     async def _serve_accepted(self, stream: trio.SocketStream) -> None:
         await self.serve(stream, _remote(stream), self._handshakes.release)
@@ -142,24 +149,43 @@ class Server:
         self._serving += 1
         with structlog.contextvars.bound_contextvars(remote=remote):
             try:
-                async with open_transport(stream, self._settings.max_message_size) as transport:
-                    try:
-                        entry = await self._let_in(transport, remote)
-                    finally:
-                        after_handshake()
-                    if entry is not None:
-                        await self._run_session(transport, entry, remote)
+                with ExitStack() as stay, ExitStack() as handshaking:
+                    handshaking.callback(after_handshake)
+                    async with open_transport(stream, self._settings.max_message_size) as transport:
+                        entry = await self._let_in(transport, remote, stay, handshaking)
+                        handshaking.close()
+                        if entry is not None:
+                            await self._run_session(transport, entry, remote)
             except* Exception as group:
                 log.error("a connection failed", exc_info=group)  # noqa: TRY400 — the group as it is
             finally:
                 self._serving -= 1
                 self._one_ended.ring()
 
-    async def _let_in(self, transport: Transport, remote: str) -> Entry | None:
-        with trio.move_on_after(self._settings.handshake_timeout):
+    async def _let_in(
+        self, transport: Transport, remote: str, stay: ExitStack, handshaking: ExitStack
+    ) -> Entry | None:
+        """Take a peer through its handshake; None: it was turned away.
+
+        ``stay`` is closed when the connection has ended, ``handshaking`` when it no longer counts as a handshake.
+        """
+        with trio.move_on_after(self._settings.handshake_timeout) as patience:
+
+            def before_pause() -> None:
+                patience.deadline += FIGHT_PAUSE
+                handshaking.close()
+
             try:
                 request = await transport.request()
-                return await self._answer_handshake(transport, request, remote)
+                handshake = Handshake(
+                    target=request.path,
+                    headers=request.headers,
+                    subprotocols=request.proposed_subprotocols,
+                    remote=remote,
+                    at=self._central_system.clock.now(),
+                    stay=stay,
+                )
+                return await self._answer_handshake(transport, request, handshake, before_pause)
             except HandshakeFailed as error:
                 self._refusals.warning("no charge point", reason=str(error))
                 return None
@@ -170,30 +196,22 @@ class Server:
         return None
 
     async def _answer_handshake(
-        self, transport: Transport, request: WebSocketRequest, remote: str
+        self,
+        transport: Transport,
+        request: WebSocketRequest,
+        handshake: Handshake,
+        before_pause: Callable[[], None],
     ) -> Entry | None:
-        handshake = Handshake(
-            target=request.path,
-            headers=request.headers,
-            subprotocols=request.proposed_subprotocols,
-            remote=remote,
-            at=self._central_system.clock.now(),
-        )
         try:
             await admit(handshake, self._steps)
         except Refused as refused:
-            log.warning(
-                "connection refused",
-                identity=handshake.identity,
-                status=refused.status,
-                reason=refused.reason,
-            )
-            headers = [(name.encode(), value.encode()) for name, value in refused.headers]
-            headers.append((b"Content-Type", b"text/plain; charset=utf-8"))
-            await request.reject(refused.status, extra_headers=headers, body=f"{refused.reason}\n".encode())
+            await self._refuse(request, handshake, refused)
             return None
+        handshake.stay.enter_context(self._fleet.place(handshake.known.identity))
         entry = self._fleet.entry(handshake.known)
-        await self._fleet.wait_out_fight(entry)
+        if not await self._fleet.wait_out_fight(entry, before_pause):
+            await self._refuse(request, handshake, OVERTAKEN)
+            return None
         if transport.gone:
             return None
         await request.accept(subprotocol=None if handshake.unnamed else handshake.subprotocol)
@@ -206,6 +224,14 @@ class Server:
             await transport.close(1002, "no common subprotocol")
             return None
         return entry
+
+    async def _refuse(self, request: WebSocketRequest, handshake: Handshake, refused: Refused) -> None:
+        log.warning(
+            "connection refused", identity=handshake.identity, status=refused.status, reason=refused.reason
+        )
+        headers = [(name.encode(), value.encode()) for name, value in refused.headers]
+        headers.append((b"Content-Type", b"text/plain; charset=utf-8"))
+        await request.reject(refused.status, extra_headers=headers, body=f"{refused.reason}\n".encode())
 
     async def _run_session(self, transport: Transport, entry: Entry, remote: str) -> None:
         session = Session(
@@ -225,17 +251,19 @@ class Server:
                 if self._shutting_down:
                     session.drain()
                 over = await supervise(session)
+            if transport.fault:
+                log.warning("the peer broke the WebSocket protocol", fault=transport.fault)
             log.info("disconnected", generation=session.generation, code=over.code, reason=over.reason)
 
     def _why_no_room(self, handshake: Handshake) -> str | None:
+        """Take a place, or say why there is none."""
         if self._shutting_down:
             return "the central system is shutting down"
         assert handshake.identity is not None
-        entry = self._fleet.find(handshake.identity)
-        if entry is not None and entry.session is not None:
-            return None
-        if len(self._fleet) >= self._settings.max_connections:
-            return f"{len(self._fleet)} charge points are connected, which is the limit"
+        limit = self._settings.max_connections
+        if not self._fleet.has_room(handshake.identity, limit):
+            return f"{limit} charge points are connected or about to be, which is the limit (MAX_CONNECTIONS)"
+        handshake.stay.enter_context(self._fleet.place(handshake.identity))
         return None
 
 

@@ -2,14 +2,15 @@
 
 The WebSocket protocol is trio-websocket's. It is used below ``serve_websocket``, on a stream of ours and with a wsproto
 connection of ours, because the server must know three things that the library keeps to itself: when anything arrived,
-when a pong arrived, and what was wrong with a frame. This is the only module that touches the library's private parts
-(``_reader_task``, ``_get_request``, ``_send``, ``_message_size`` and four event handlers), so its version is pinned.
+when a pong arrived, and what was wrong with a frame. This is the only module that touches the library's private parts,
+so its version is pinned: it calls ``_reader_task``, ``_get_request``, ``_send`` and ``_close_web_socket``, reads or
+sets ``_message_size``, ``_wsproto``, ``_close_reason``, ``_close_handshake`` and ``_reader_running``, and overrides
+``_handle_message_event``, ``_handle_ping_event``, ``_handle_pong_event`` and ``_handle_close_connection_event``.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-import structlog
 import trio
 import trio_websocket
 import wsproto
@@ -18,8 +19,6 @@ from wsproto.connection import ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
 from ocpp_actors.charge_point.connection import ConnectionEnded
-
-log = structlog.get_logger(__name__)
 
 MESSAGE_QUEUE = 4
 """Messages that may wait between the library's reader and ours. With one, a slow handler would hold up pongs too."""
@@ -153,10 +152,10 @@ class Transport:
                 await self._connection._reader_task()  # noqa: SLF001
         finally:
             self._reader_ended.set()
-        if self._connection.fault is not None:
-            log.warning("the peer broke the WebSocket protocol", fault=self._fault())
 
-    def _fault(self) -> str:
+    @property
+    def fault(self) -> str:
+        """How the peer broke the WebSocket protocol; empty if it did not."""
         fault = self._connection.fault or ""
         return (
             f"{fault} (a compressed frame? no extension was agreed on)" if "eserved bit" in fault else fault
@@ -214,7 +213,7 @@ class Transport:
     def _ended(self, closed: trio_websocket.ConnectionClosed) -> ConnectionEnded:
         code = 1006 if closed.reason is None else int(closed.reason.code)
         reason = "" if closed.reason is None else closed.reason.reason or ""
-        return ConnectionEnded(code, self._fault() or reason)
+        return ConnectionEnded(code, self.fault or reason)
 
 
 @asynccontextmanager

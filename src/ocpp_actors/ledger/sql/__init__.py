@@ -1,6 +1,16 @@
 """Requests and notes carried out on a SQLAlchemy connection, a module per concern."""
 
+from typing import Any
+
+from sqlalchemy import Connection
+
 from ocpp_actors.ledger.sql import charge_points, commands, id_tags, metering, security, transactions
-from ocpp_actors.ledger.sql.dispatch import carry_out
+from ocpp_actors.ledger.sql.dispatch import carry_out as dispatch
+from ocpp_actors.ledger.texts import without_nul
 
 __all__ = ["carry_out", "charge_points", "commands", "id_tags", "metering", "security", "transactions"]
+
+
+def carry_out(request: object, connection: Connection) -> Any:
+    """Carry out one request or note inside the connection's transaction and return its answer; see ``dispatch``."""
+    return dispatch(without_nul(request), connection)

@@ -1,9 +1,11 @@
 """Durable commands: each step is one UPDATE that holds only in the right state, so that none is taken twice."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from ocpp_actors.ledger.masking import mask_document
 from ocpp_actors.ledger.port import (
     AbandonSentCommands,
     CommandRecord,
@@ -49,14 +51,16 @@ def _mark_sent(request: MarkCommandSent, connection: Connection) -> bool:
 
 @carry_out.register
 def _end(request: EndCommand, connection: Connection) -> None:
-    connection.execute(
+    ended = connection.execute(
         update(commands)
         .where(
             commands.c.id == request.command_id,
             commands.c.state.in_([CommandState.WAITING.value, CommandState.SENT.value]),
         )
-        .values(state=request.state.value, detail=request.detail, ended_at=request.at)
+        .values(state=request.state.value, detail=mask_document(request.detail), ended_at=request.at)
+        .returning(commands.c.id, commands.c.payload)
     )
+    _mask_payloads(ended.all(), connection)
 
 
 @carry_out.register
@@ -65,8 +69,18 @@ def _abandon(request: AbandonSentCommands, connection: Connection) -> int:
         update(commands)
         .where(commands.c.state == CommandState.SENT.value)
         .values(state=CommandState.UNKNOWN.value, ended_at=request.at)
-    )
-    return abandoned.rowcount
+        .returning(commands.c.id, commands.c.payload)
+    ).all()
+    _mask_payloads(abandoned, connection)
+    return len(abandoned)
+
+
+def _mask_payloads(ended: Sequence[Row[Any]], connection: Connection) -> None:
+    """Mask the secrets of commands that were needed until they ended."""
+    for row in ended:
+        masked = mask_document(row.payload)
+        if masked != row.payload:
+            connection.execute(update(commands).where(commands.c.id == row.id).values(payload=masked))
 
 
 @carry_out.register

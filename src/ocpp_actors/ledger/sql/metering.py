@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects import sqlite
 
 from ocpp_actors.ledger.port import (
@@ -13,7 +13,8 @@ from ocpp_actors.ledger.port import (
     RecordMeterValues,
     RecordStop,
 )
-from ocpp_actors.ledger.samples import METER_VALUES, TRANSACTION_DATA, transaction_data_hash
+from ocpp_actors.ledger.repetition import transaction_data_hash
+from ocpp_actors.ledger.samples import METER_VALUES, TRANSACTION_DATA
 from ocpp_actors.ledger.sql.dispatch import all_of, carry_out, insert_into
 from ocpp_actors.ledger.tables import meter_values, transactions
 
@@ -32,6 +33,7 @@ def _record(request: RecordMeterValues, connection: Connection) -> MeterValuesKe
         "meter_values": request.meter_values,
         "content_hash": request.content_hash,
         "energy_wh": request.energy_wh,
+        "energy_at": None if request.energy_wh is None else request.energy_at or request.received_at,
         "power_w": request.power_w,
         "received_at": request.received_at,
     }
@@ -64,6 +66,19 @@ def keep_transaction_data(
             "content_hash": transaction_data_hash(request),
             "received_at": request.received_at,
         },
+    )
+
+
+def unlink_guessed_data(transaction_id: int, connection: Connection) -> None:
+    """Take from a transaction the sampled values of a stop that was only guessed to be its end."""
+    connection.execute(
+        update(meter_values)
+        .where(
+            meter_values.c.transaction_id == transaction_id,
+            meter_values.c.source == TRANSACTION_DATA,
+            meter_values.c.sent_transaction_id != transaction_id,
+        )
+        .values(transaction_id=None, connector_id=None)
     )
 
 

@@ -17,9 +17,17 @@ from ocpp_actors.ledger.port import (
     Stopped,
     Transaction,
 )
+from ocpp_actors.ledger.repetition import same_end
 from ocpp_actors.ledger.sql.dispatch import all_of, carry_out, insert_into
-from ocpp_actors.ledger.sql.metering import keep_transaction_data
-from ocpp_actors.ledger.tables import meter_values, stray_stops, transactions, unfinished, unfinished_start
+from ocpp_actors.ledger.sql.metering import keep_transaction_data, unlink_guessed_data
+from ocpp_actors.ledger.tables import (
+    has_register,
+    meter_values,
+    stray_stops,
+    transactions,
+    unfinished,
+    unfinished_start,
+)
 
 
 @cache
@@ -66,64 +74,88 @@ def _record_start(request: RecordStart, connection: Connection) -> Started:
 _own = and_(
     transactions.c.charge_point == bindparam("own_charge_point"), transactions.c.id == bindparam("own_id")
 )
-_find_own = select(transactions.c.id).where(_own)
+_find_own = select(transactions).where(_own)
 _stop = update(transactions).returning(transactions.c.id, transactions.c.connector_id)
 _stop_own = _stop.where(_own, unfinished)
 
 
 @carry_out.register
 def _record_stop(request: RecordStop, connection: Connection) -> Stopped:
-    charge_point = request.identity.casefold()
-    own = {"own_charge_point": charge_point, "own_id": request.transaction_id}
+    own = {"own_charge_point": request.identity.casefold(), "own_id": request.transaction_id}
     stopped = connection.execute(_stop_own, own | _end(request)).one_or_none()
     if stopped is not None:
         keep_transaction_data(request, stopped.id, stopped.connector_id, connection)
         return Stopped(StopMatch.BY_ID, stopped.id, repeated=False)
-    if connection.execute(_find_own, own).one_or_none() is not None:
-        return Stopped(StopMatch.BY_ID, request.transaction_id, repeated=True)
-    return _record_stray_stop(request, charge_point, connection)
+    ended = connection.execute(_find_own, own).one_or_none()
+    if ended is not None:
+        return _stop_again(request, ended, connection)
+    return _record_foreign_stop(request, connection)
 
 
-def _record_stray_stop(request: RecordStop, charge_point: str, connection: Connection) -> Stopped:
-    """Record a stop whose id is not one of the charge point's; its own natural key tells a repetition."""
-    values = {
-        "charge_point": charge_point,
-        "sent_transaction_id": request.transaction_id,
-        "id_tag_key": (request.id_tag or "").casefold(),
-        "meter_stop": request.meter_stop,
-        "stopped_at": request.timestamp,
-    }
-    stray_id = connection.execute(
-        insert_into(stray_stops, connection.dialect.name)
-        .values(
-            **values,
-            identity=request.identity,
-            id_tag=request.id_tag,
-            reason=str(request.reason),
-            received_at=request.received_at,
-        )
-        .on_conflict_do_nothing(index_elements=list(values))
-        .returning(stray_stops.c.id)
-    ).scalar_one_or_none()
+def _stop_again(request: RecordStop, ended: Row[Any], connection: Connection) -> Stopped:
+    """Record a stop of a stopped transaction: only an end that was guessed gives way to it."""
+    keep_transaction_data(request, ended.id, ended.connector_id, connection)
+    guessed = connection.execute(
+        update(stray_stops).where(stray_stops.c.transaction_id == ended.id).values(transaction_id=None)
+    )
+    if guessed.rowcount:
+        unlink_guessed_data(ended.id, connection)
+        connection.execute(_stop.where(transactions.c.id == ended.id), _end(request))
+        return Stopped(StopMatch.BY_ID, ended.id, repeated=False)
+    if same_end(request, ended.meter_stop, ended.stopped_at, ended.stop_reason, ended.stop_id_tag):
+        return Stopped(StopMatch.BY_ID, ended.id, repeated=True)
+    repeated = _keep_stray(request, connection) is None
+    return Stopped(StopMatch.BY_ID, ended.id, repeated, conflicting=True)
+
+
+def _record_foreign_stop(request: RecordStop, connection: Connection) -> Stopped:
+    """Record a stop whose id is not one of the charge point's."""
+    stray_id = _keep_stray(request, connection)
     if stray_id is None:
         first = select(stray_stops.c.transaction_id).where(
-            *(stray_stops.c[name] == value for name, value in values.items())
+            *(stray_stops.c[name] == value for name, value in _stray_key(request).items())
         )
-        return _stray(connection.execute(first).scalar_one(), repeated=True)
+        return _foreign(connection.execute(first).scalar_one(), repeated=True)
+    if request.id_tag is None:
+        keep_transaction_data(request, None, None, connection)
+        return _foreign(None, repeated=False)
     stopped = connection.execute(
-        _stop.where(transactions.c.id == _only_fit(request)), _end(request)
+        _stop.where(transactions.c.id == _only_fit(request, request.id_tag)), _end(request)
     ).one_or_none()
     if stopped is None:
         keep_transaction_data(request, None, None, connection)
-        return _stray(None, repeated=False)
+        return _foreign(None, repeated=False)
     connection.execute(
         update(stray_stops).where(stray_stops.c.id == stray_id).values(transaction_id=stopped.id)
     )
     keep_transaction_data(request, stopped.id, stopped.connector_id, connection)
-    return _stray(stopped.id, repeated=False)
+    return _foreign(stopped.id, repeated=False)
 
 
-def _stray(transaction_id: int | None, *, repeated: bool) -> Stopped:
+def _stray_key(request: RecordStop) -> dict[str, Any]:
+    return {
+        "charge_point": request.identity.casefold(),
+        "sent_transaction_id": request.transaction_id,
+        "id_tag_key": (request.id_tag or "").casefold(),
+        "meter_stop": request.meter_stop,
+        "stopped_at": request.timestamp,
+        "reason": str(request.reason),
+    }
+
+
+def _keep_stray(request: RecordStop, connection: Connection) -> int | None:
+    """Keep a stop by itself and return its id there; None where it is a repetition."""
+    key = _stray_key(request)
+    kept: int | None = connection.execute(
+        insert_into(stray_stops, connection.dialect.name)
+        .values(**key, identity=request.identity, id_tag=request.id_tag, received_at=request.received_at)
+        .on_conflict_do_nothing(index_elements=list(key))
+        .returning(stray_stops.c.id)
+    ).scalar_one_or_none()
+    return kept
+
+
+def _foreign(transaction_id: int | None, *, repeated: bool) -> Stopped:
     return Stopped(
         StopMatch.ORPHAN if transaction_id is None else StopMatch.GUESSED, transaction_id, repeated=repeated
     )
@@ -139,24 +171,23 @@ def _end(request: RecordStop) -> dict[str, Any]:
     }
 
 
-def _only_fit(request: RecordStop) -> Any:
+def _only_fit(request: RecordStop, id_tag: str) -> Any:
     """Select the id of the unfinished transaction that the stop fits, if there is exactly one."""
     candidates = transactions.alias()
     fits = [
         candidates.c.charge_point == request.identity.casefold(),
+        candidates.c.id_tag_key == id_tag.casefold(),
         candidates.c.stopped_at.is_(None),
         candidates.c.started_at <= request.timestamp,
         candidates.c.meter_start <= request.meter_stop,
     ]
-    if request.id_tag is not None:
-        fits.append(candidates.c.id_tag_key == request.id_tag.casefold())
     return select(case((func.count() == 1, func.min(candidates.c.id)))).where(*fits).scalar_subquery()
 
 
 _last_register = (
     select(meter_values.c.energy_wh)
-    .where(meter_values.c.transaction_id == transactions.c.id, meter_values.c.energy_wh.is_not(None))
-    .order_by(meter_values.c.id.desc())
+    .where(meter_values.c.transaction_id == transactions.c.id, has_register)
+    .order_by(meter_values.c.energy_at.desc(), meter_values.c.id.desc())
     .limit(1)
     .correlate(transactions)
     .scalar_subquery()

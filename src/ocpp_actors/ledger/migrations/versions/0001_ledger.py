@@ -12,6 +12,7 @@ ID: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 KEY: Final = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 MOMENT: Final = sa.DateTime(timezone=True)
 UNFINISHED: Final = sa.text("stopped_at IS NULL")
+HAS_REGISTER: Final = sa.text("energy_wh IS NOT NULL")
 
 
 def upgrade() -> None:
@@ -155,6 +156,7 @@ def upgrade() -> None:
         sa.Column("meter_values", sa.JSON(), nullable=False),
         sa.Column("content_hash", sa.LargeBinary(), nullable=False),
         sa.Column("energy_wh", sa.Double()),
+        sa.Column("energy_at", MOMENT),
         sa.Column("power_w", sa.Double()),
         sa.Column("received_at", MOMENT, nullable=False),
         sa.UniqueConstraint(
@@ -167,6 +169,13 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_meter_values_charge_point", "meter_values", ["charge_point", "id"])
+    op.create_index(
+        "ix_meter_values_register",
+        "meter_values",
+        ["transaction_id", "energy_at", "id"],
+        sqlite_where=HAS_REGISTER,
+        postgresql_where=HAS_REGISTER,
+    )
     op.create_index("ix_meter_values_transaction", "meter_values", ["transaction_id", "id"])
     op.create_table(
         "progress",
@@ -202,6 +211,7 @@ def upgrade() -> None:
             "stopped_at",
             "meter_stop",
             "id_tag_key",
+            "reason",
             name=op.f("uq_stray_stops"),
         ),
         sa.ForeignKeyConstraint(
@@ -210,3 +220,4 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_stray_stops")),
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_stray_stops_transaction", "stray_stops", ["transaction_id"])

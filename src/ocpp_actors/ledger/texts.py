@@ -1,0 +1,30 @@
+"""Texts as every store can hold them."""
+
+from typing import Any, Final, TypeVar, cast
+
+from attrs import evolve
+
+T = TypeVar("T")
+
+NUL: Final = "\N{SYMBOL FOR NULL}"
+"""What is kept in place of U+0000, which a JSON text may hold and a text of PostgreSQL may not."""
+
+
+def without_nul(request: T) -> T:
+    """Return a request with NUL replaced in its texts, also in those of the parts that are classes of their own.
+
+    Documents stay as they are: they are kept as JSON, in which NUL is escaped.
+    """
+    return cast("T", _replaced(request))
+
+
+def _replaced(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", NUL) if "\0" in value else value
+    changes = {}
+    for attribute in getattr(type(value), "__attrs_attrs__", ()):
+        part = getattr(value, attribute.name)
+        changed = _replaced(part)
+        if changed is not part:
+            changes[attribute.name] = changed
+    return evolve(value, **changes) if changes else value
