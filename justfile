@@ -23,14 +23,14 @@ test *arguments:
 
 # run all tests and measure what they cover
 coverage:
-    {{bin}}/pytest --cov
+    {{bin}}/pytest --cov -n 2 --dist loadfile
 
 # look for mistakes and for unformatted code
 lint:
     {{bin}}/ruff check .
     {{bin}}/ruff format --check .
-    # ASYNC114 wants a list of functions for nursery.start; ASYNC124, a handler or an admission step is async because its caller awaits any of them;
-    # the others are off by default, which naming one undoes
+    # ASYNC114 wants a list of functions for nursery.start; ASYNC124: a handler or an admission step is async because
+    # its caller awaits any of them; the others are off by default, which naming one undoes
     git ls-files --cached --others --exclude-standard '*.py' | xargs {{bin}}/flake8-async \
         --disable ASYNC114,ASYNC124,ASYNC106,ASYNC900,ASYNC910,ASYNC911,ASYNC912,ASYNC913
 

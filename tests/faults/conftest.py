@@ -1,6 +1,7 @@
-"""Keeps the log quiet, for thousands of faults are logged, and tells at the end how many points were covered."""
+"""Keeps the log quiet, for thousands of faults are logged, and tells how many points were covered."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -15,7 +16,7 @@ def quiet_log() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if covered:
-        points = ", ".join(f"{number} {what}" for what, number in covered.items())
-        terminalreporter.write_line(f"fault injection, points covered: {points}")
+@pytest.fixture(scope="session", autouse=True)
+def tally_of_covered_points(tallies: dict[str, Counter[str]]) -> Iterator[None]:
+    yield
+    tallies["fault injection"].update(covered)

@@ -33,7 +33,7 @@ def taken_as_designed(fault: Fault, clean_connections: int, world: World, connec
         assert world.restarts <= 1
         assert connections <= clean_connections + 1
         return
-    covered["while nothing else ended the session"] += 1
+    covered["undisturbed"] += 1
     failed = fault is Fault.EXCEPTION
     outside = injector.task in (CONNECTION, READER) and not (failed and injector.within(TREE))
     if outside or (failed and injector.within(WRITING)):

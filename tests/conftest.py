@@ -1,0 +1,45 @@
+"""What tests counted is told at the end of the run, also where workers of pytest-xdist ran them."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+Tallies = dict[str, Counter[str]]
+
+TALLIES = pytest.StashKey[Tallies]()
+
+LINES = {
+    "oracle": "{messages} messages, {valid} valid and {mutated} mutated payloads, same verdict, "
+    "{constraints} constraints of the official schemas broken at least once",
+    "fault injection": "{cancellation} cancellations and {exception} exceptions, {undisturbed} of them while nothing "
+    "else ended the session; {arrivals} arrivals of a newer connection, {ends} ends of an older one",
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    tallies: Tallies = {name: Counter() for name in LINES}
+    config.stash[TALLIES] = tallies
+
+
+@pytest.fixture(scope="session")
+def tallies(request: pytest.FixtureRequest) -> Tallies:
+    return request.config.stash[TALLIES]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["tallies"] = {name: dict(tally) for name, tally in session.config.stash[TALLIES].items()}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    for name, tally in getattr(node, "workeroutput", {}).get("tallies", {}).items():
+        node.config.stash[TALLIES][name].update(tally)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for name, tally in config.stash[TALLIES].items():
+        if tally:
+            terminalreporter.write_line(f"{name}: {LINES[name].format_map(tally)}")
