@@ -23,7 +23,7 @@ test *arguments:
 
 # run all tests and measure what they cover
 coverage:
-    {{bin}}/pytest --cov -n 2 --dist loadfile
+    {{bin}}/pytest --cov
 
 # look for mistakes and for unformatted code
 lint:

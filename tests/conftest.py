@@ -1,6 +1,7 @@
 """What tests counted is told at the end of the run, also where workers of pytest-xdist ran them."""
 
 from collections import Counter
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -37,6 +38,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_testnodedown(node: Any) -> None:
     for name, tally in getattr(node, "workeroutput", {}).get("tallies", {}).items():
         node.config.stash[TALLIES][name].update(tally)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    # What a test printed travels to the main process as UTF-8, and some print half a surrogate pair.
+    report = yield
+    report.sections = [
+        (name, content.encode("utf-8", "backslashreplace").decode()) for name, content in report.sections
+    ]
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
