@@ -31,7 +31,10 @@ def tallies(request: pytest.FixtureRequest) -> Tallies:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output["tallies"] = {name: dict(tally) for name, tally in session.config.stash[TALLIES].items()}
+        output["tallies"] = {
+            name: {str(what): number for what, number in tally.items()}
+            for name, tally in session.config.stash[TALLIES].items()
+        }
 
 
 @pytest.hookimpl(optionalhook=True)
