@@ -48,9 +48,10 @@ async def stop_transaction(request: StopTransaction, context: Context) -> StopTr
     """Record the end of a transaction.
 
     "The Central System cannot prevent a transaction from stopping" (§4.10): it is confirmed whatever it says, and one
-    that belongs to no known transaction, or to one that has another end, is kept by itself and
-    flagged. Without a reason it is Local.
+    that belongs to no known transaction, or to one that has another end, is kept by itself and flagged. Without a
+    reason it is Local.
     """
+    reason = request.reason or Reason.LOCAL
     stopped = await context.ask_patiently(
         RecordStop(
             identity=context.identity,
@@ -58,7 +59,7 @@ async def stop_transaction(request: StopTransaction, context: Context) -> StopTr
             id_tag=request.id_tag,
             meter_stop=request.meter_stop,
             timestamp=request.timestamp,
-            reason=request.reason or Reason.LOCAL,
+            reason=reason,
             transaction_data=None
             if request.transaction_data is None
             else as_sent(context.payload["transactionData"]),
@@ -77,7 +78,6 @@ async def stop_transaction(request: StopTransaction, context: Context) -> StopTr
             "second stop", f"transaction {stopped.transaction_id} has another end, this is kept by itself"
         )
     if stopped.transaction_id is not None and not stopped.repeated and not stopped.conflicting:
-        reason = request.reason or Reason.LOCAL
         context.tell(TransactionStopped(context.identity, context.now(), stopped.transaction_id, reason))
     if request.id_tag is None:
         return StopTransactionResponse()
