@@ -48,10 +48,11 @@ def payload(action: str, number: int) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def server(directory: Path) -> AsyncIterator[str]:
-    """Run a server without a limit on messages and yield the URL that charge points connect to."""
+async def server(directory: Path) -> AsyncIterator[tuple[str, str]]:
+    """Run a server without a limit on messages; yield the URL that charge points connect to, and that of its API."""
     settings = {
         "PORT": "0",
+        "API_PORT": "0",
         "DATABASE": f"sqlite:///{directory / 'ledger.db'}",
         "MAX_MESSAGE_RATE": "0",
         "LOG_LEVEL": "error",
@@ -61,12 +62,15 @@ async def server(directory: Path) -> AsyncIterator[str]:
         run = partial(trio.run_process, COMMAND, stdout=subprocess.PIPE, env=environment, check=False)
         process = await nursery.start(run)
         text = b""
-        while (found := re.search(rb"(ws://\S+)/IDENTITY", text)) is None:
+        while b"Messages are logged in" not in text:
             chunk = await process.stdout.receive_some()
             if not chunk:
                 raise SystemExit("the server did not start")
             text += chunk
-        yield found[1].decode()
+        url, api = re.search(rb"(ws://\S+)/IDENTITY", text), re.search(rb"(http://\S+?)/? ", text)
+        assert url
+        assert api
+        yield url[1].decode(), api[1].decode()
         process.send_signal(signal.SIGTERM)
 
 
@@ -105,7 +109,7 @@ async def main(charge_points: int, duration: float) -> None:
     print(f"{charge_points} charge points, closed loop, {duration:g} s each; milliseconds")
     print(f"{'message':<14}{'per second':>12}{'p50':>8}{'p95':>8}{'p99':>8}{'max':>8}")
     with tempfile.TemporaryDirectory() as directory:
-        async with server(Path(directory)) as url:
+        async with server(Path(directory)) as (url, _):
             for action in ("Heartbeat", "MeterValues"):
                 seconds = await measure(url, action, charge_points, duration)
                 cuts = statistics.quantiles(seconds, n=100)

@@ -12,7 +12,7 @@ copyright = "the ocpp-actors contributors"
 author = "the ocpp-actors contributors"
 release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "ocpp_actors_reference"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "ocpp_actors_commands", "ocpp_actors_reference"]
 exclude_patterns = ["_build", "_ext"]
 nitpicky = True
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 import trio
 
+from ocpp_actors.central_system.credentials import hash_key
 from ocpp_actors.ledger.bridge import open_ledger
 from ocpp_actors.ledger.port import (
     AdmitChargePoint,
@@ -21,7 +22,6 @@ from ocpp_actors.ledger.port import (
     SetKey,
 )
 from ocpp_actors.protocol.messages import AuthorizationStatus
-from ocpp_actors.server.admission import hash_key
 
 
 async def main(database: str) -> None:

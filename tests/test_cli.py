@@ -3,10 +3,12 @@ import sqlite3
 import subprocess
 import sys
 import types
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import rich_click as click
 
 import ocpp_actors
 from ocpp_actors import cli, logs
@@ -68,10 +70,23 @@ def test_the_version_is_told(capsys: Captured) -> None:
     assert capsys.readouterr().out == f"ocpp-actors {ocpp_actors.__version__}\n"
 
 
-@pytest.mark.parametrize("command", [[], ["serve"], ["check"], ["schema"]])
+def every(group: click.Group, *name: str) -> Iterator[list[str]]:
+    """The name of every command, word by word."""
+    yield [*name]
+    for below, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from every(command, *name, below)
+        else:
+            yield [*name, below]
+
+
+@pytest.mark.parametrize("command", list(every(cli.commands)), ids=" ".join)
 def test_every_command_has_help_and_an_example(capsys: Captured, command: list[str]) -> None:
     assert cli.main([*command, "--help"]) == 0
-    assert f"ocpp-actors {' '.join(command)}".strip() in capsys.readouterr().out
+    told, name = capsys.readouterr().out, " ".join(["ocpp-actors", *command])
+    assert f" Usage: {name} " in told
+    if command:
+        assert f" {name}" in told.split("Example")[1]
 
 
 def test_the_help_of_serve_names_every_setting(capsys: Captured) -> None:
@@ -222,6 +237,14 @@ def test_schema_without_an_action_lists_all_with_sender_and_profile(capsys: Capt
         "sentBy": ["central system", "charge point"],
         "profile": "Core",
     } in listed
+
+
+def test_no_command_imports_what_only_others_need() -> None:
+    code = "import sys, ocpp_actors.cli as c; c.main(['charge-points', '--help']); print(*sys.modules)"
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert not {"httpx", "trio", "litestar", "sqlalchemy", "cattrs"} & set(told.stdout.split())
 
 
 def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

@@ -1,17 +1,21 @@
 """The examples of the documentation do what they say."""
 
 import base64
+import re
 import runpy
+import subprocess
 import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import trio
 
 from ocpp_actors.clock import TrioClock
-from tests.support.central import START, open_central
-from tests.support.process import open_server
+from tests.support.central import START, Charger, open_central
+from tests.support.client import open_charger
+from tests.support.process import END_TIMEOUT, START_TIMEOUT, environment, open_server
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -59,6 +63,99 @@ async def test_own_central_system_uses_its_handlers_and_its_step(autojump_clock:
             assert await charger.result("Authorize", day) == {"idTagInfo": {"status": "Blocked"}}
 
 
+async def test_own_central_system_shares_the_power_of_the_site(autojump_clock: Any) -> None:
+    own = runpy.run_path(str(EXAMPLES / "own_central_system.py"))
+
+    async def limited(charger: Charger) -> float:
+        asked = await charger.receive()
+        await charger.send([3, asked[1], {"status": "Accepted"}])
+        profile = asked[3]["csChargingProfiles"]
+        assert (asked[2], asked[3]["connectorId"]) == ("SetChargingProfile", 0)
+        assert profile["chargingProfilePurpose"] == "ChargePointMaxProfile"
+        limit: float = profile["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"]
+        return limit
+
+    async with open_central() as central, trio.open_nursery() as nursery:
+        nursery.start_soon(own["share_power"], central.fleet)
+        async with central.charger("CP1") as first:
+            await first.boot()
+            assert await limited(first) == 63.0
+            async with central.charger("CP2") as second, central.charger("CP3") as third:
+                await second.boot()
+                await third.boot()
+                assert await limited(first) == await limited(second) == await limited(third) == 21.0
+            assert await limited(first) == 63.0
+        nursery.cancel_scope.cancel()
+
+
 async def test_own_central_system_starts_and_ends(tmp_path: Path) -> None:
     async with open_server(tmp_path, command=[EXAMPLES / "own_central_system.py"]) as server:
         assert await server.end() == 0
+
+
+async def test_a_wrong_setting_of_an_example_is_told_in_one_line(tmp_path: Path) -> None:
+    for example in ("own_central_system.py", "from_synchronous_program.py"):
+        ended = await trio.run_process(
+            [sys.executable, EXAMPLES / example],
+            env=environment(tmp_path, {"log_level": "loud"}),
+            capture_stderr=True,
+            check=False,
+        )
+        assert ended.returncode in {1, 2}
+        assert b"OCPP_ACTORS_LOG_LEVEL: 'loud' is not allowed" in ended.stderr
+        assert ended.stderr.count(b"\n") == 1
+
+
+async def test_a_synchronous_program_commands_charge_points_through_an_actor(tmp_path: Path) -> None:
+    example = EXAMPLES / "from_synchronous_program.py"
+    async with trio.open_nursery() as nursery:
+        process = await nursery.start(
+            partial(
+                trio.run_process,
+                [sys.executable, example],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                check=False,
+                env=environment(tmp_path, {"api_port": ""}),
+            )
+        )
+        lines = Lines(process.stdout)
+        url = re.search(r"ws://\S+(?=/IDENTITY)", await lines.next())
+        assert url
+        async with open_charger(url[0], "CP1") as charger:
+            await charger.boot()
+
+            async def restarted(command: bytes) -> str:
+                await process.stdin.send_all(command)
+                asked = await charger.receive()
+                assert asked[2:] == ["Reset", {"type": "Soft"}]
+                await charger.send([3, asked[1], {"status": "Accepted"}])
+                return await lines.next()
+
+            await process.stdin.send_all(b"list\n")
+            assert await lines.next() == "CP1"
+            assert await restarted(b"restart CP1\n") == "CP1 Accepted"
+            assert await restarted(b"restart\n") == "CP1 Accepted"
+            await process.stdin.send_all(b"restart CP2\nnonsense\n")
+            assert await lines.next() == "CP2 is not connected"
+            assert await lines.next() == "list, restart or restart IDENTITY"
+            await process.stdin.aclose()
+            with trio.fail_after(END_TIMEOUT):
+                assert await process.wait() == 0
+
+
+class Lines:
+    """The lines of a stream, one after the other."""
+
+    def __init__(self, stream: trio.abc.ReceiveStream) -> None:
+        self._stream = stream
+        self._text = b""
+
+    async def next(self) -> str:
+        with trio.fail_after(START_TIMEOUT):
+            while b"\n" not in self._text:
+                chunk = await self._stream.receive_some()
+                assert chunk, "it ended"
+                self._text += chunk
+        line, _, self._text = self._text.partition(b"\n")
+        return line.decode()

@@ -70,6 +70,12 @@ def test_variables_of_others_do_not_count() -> None:
     assert load_settings({}, {"PORT": "1", "OCPP_ACTOR_PORT": "1"}) == Settings()
 
 
+def test_a_variable_of_the_operators_commands_does_not_count_but_is_no_setting_either(config: Path) -> None:
+    assert load_settings({}, {"OCPP_ACTORS_API_URL": "http://example.com:8080"}) == Settings()
+    config.write_text('api_url = "http://example.com:8080"')
+    assert refusal({}, {}, config).startswith("api_url in ")
+
+
 def test_the_file_takes_the_names_of_the_environment_too(config: Path) -> None:
     config.write_text("HEARTBEAT_INTERVAL = 60")
     assert load_settings({}, {}, config).heartbeat_interval == 60
@@ -261,7 +267,68 @@ def test_every_setting_says_what_it_is_in_whole_sentences() -> None:
         assert each.kind.allowed
 
 
+def as_text(value: object) -> str:
+    if value is None:
+        return ""
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
 def test_every_default_is_allowed_as_text() -> None:
     for each in SETTINGS:
         value = getattr(Settings(), each.name)
-        assert getattr(load_settings({each.name: str(value)}, {}), each.name) == value, each.name
+        assert getattr(load_settings({each.name: as_text(value)}, {}), each.name) == value, each.name
+
+
+TOKEN = "0123456789abcdef"
+
+
+def test_the_operators_side_is_on_loopback_without_a_token() -> None:
+    settings = Settings()
+    assert (settings.api_host, settings.api_port, settings.api_token) == ("127.0.0.1", 8080, None)
+    assert settings.allowed_hosts == ("localhost", "127.0.0.1", "::1")
+    assert (settings.trusted_proxies, settings.webhook_url, settings.testing) == ((), None, False)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.com"])
+def test_off_loopback_the_api_needs_a_token(host: str) -> None:
+    assert refusal({"api_host": host}).startswith(f"API_TOKEN must be set because API_HOST is {host}")
+    assert load_settings({"api_host": host, "api_token": TOKEN}, {}).api_token == TOKEN
+    assert load_settings({"api_host": host, "api_port": ""}, {}).api_port is None
+
+
+def test_an_api_on_one_address_may_be_asked_for_under_it() -> None:
+    settings = load_settings({"api_host": "192.168.1.5", "api_token": TOKEN}, {})
+    assert settings.allowed_hosts == ("localhost", "127.0.0.1", "::1", "192.168.1.5")
+
+
+def test_several_values_are_separated_by_commas_or_listed_in_the_file(config: Path) -> None:
+    config.write_text('allowed_hosts = ["Charging.example", "[::1]"]\ntrusted_proxies = ["10.0.0.1"]\n')
+    settings = load_settings({}, {}, config)
+    assert settings.allowed_hosts == ("charging.example", "::1")
+    assert settings.trusted_proxies == ("10.0.0.1/32",)
+    settings = load_settings({"trusted_proxies": "10.0.0.0/8, ::1"}, {})
+    assert settings.trusted_proxies == ("10.0.0.0/8", "::1/128")
+    assert "addresses or networks" in refusal({"trusted_proxies": "everywhere"})
+    assert "without a port" in refusal({"allowed_hosts": "example.com/path"})
+
+
+def test_events_are_not_posted_unsigned() -> None:
+    assert refusal({"webhook_url": "https://example.com/hook"}).startswith("WEBHOOK_SECRET must be set")
+    assert "http://" in refusal({"webhook_url": "ftp://example.com", "webhook_secret": TOKEN})
+
+
+def test_a_token_is_long_enough_and_never_shown() -> None:
+    message = refusal({"api_token": "short"})
+    assert "16 at least" in message
+    assert "'short'" not in message
+    settings = load_settings(
+        {"api_token": TOKEN, "webhook_secret": TOKEN, "webhook_url": "https://me:pass@example.com/"}, {}
+    )
+    assert TOKEN not in repr(settings)
+    assert "me:pass" not in repr(settings)
+
+
+@pytest.mark.parametrize(("text", "value"), [("on", True), ("TRUE", True), ("1", True), ("off", False)])
+def test_a_switch_is_on_or_off(text: str, value: bool) -> None:
+    assert load_settings({"testing": text}, {}).testing is value
+    assert "on or off" in refusal({"testing": "perhaps"})

@@ -4,20 +4,26 @@ import resource
 import signal
 import sys
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 import trio
+from attrs import frozen
 
+from ocpp_actors import __version__
 from ocpp_actors.central_system.context import CentralSystem, Policy
 from ocpp_actors.central_system.handlers import default_router
+from ocpp_actors.central_system.reservations import expire_reservations
 from ocpp_actors.central_system.router import Router
 from ocpp_actors.clock import SystemClock
 from ocpp_actors.ledger.bridge import open_ledger
 from ocpp_actors.ledger.database import LedgerUrlError
 from ocpp_actors.ledger.message_log import open_message_log
-from ocpp_actors.ledger.port import LedgerUnavailable
+from ocpp_actors.ledger.port import CountAll, LedgerUnavailable
 from ocpp_actors.observer import Observer
+from ocpp_actors.operator.metrics import Metrics
+from ocpp_actors.operator.side import operators_side
 from ocpp_actors.protocol.messages import RegistrationStatus
 from ocpp_actors.recorder import recorder
 from ocpp_actors.server.admission import Step
@@ -39,33 +45,88 @@ ChangeSteps = Callable[[list[Step]], list[Step]]
 """Takes the server's steps of admission, in order, and returns those that are used."""
 
 
-def run(settings: Settings, router: Router | None = None, change_steps: ChangeSteps = list) -> int:
+@frozen
+class Running:
+    """A central system that serves, for who attends to it.
+
+    ``urls``: where charge points connect, without identity; ``api_urls``: where the API and the dashboard are.
+    """
+
+    settings: Settings
+    server: Server
+    fleet: Fleet
+    central_system: CentralSystem
+    urls: tuple[str, ...]
+    api_urls: tuple[str, ...]
+
+
+class Attend(Protocol):
+    """Runs beside a server, started once it listens, cancelled when it has ended."""
+
+    async def __call__(self, running: Running, task_status: trio.TaskStatus[None]) -> None:
+        """Attend to the server; call ``task_status.started()`` when all is ready for the first charge point."""
+        ...
+
+
+class _Cut(Exception):
+    """A second signal came."""
+
+
+async def attend_terminal(running: Running, task_status: trio.TaskStatus[None]) -> None:
+    """Tell the terminal where the server is; end it at the first SIGINT or SIGTERM, and cut it short at the second.
+
+    Only the main thread gets signals.
+    """
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        _greet(running)
+        task_status.started()
+        first = await anext(signals)
+        log.info("ending: answering what is in hand", signal=signal.Signals(first).name)
+        running.server.shut_down()
+        await anext(signals)
+        running.server.drop_all()
+        raise _Cut
+
+
+def run(
+    settings: Settings,
+    router: Router | None = None,
+    change_steps: ChangeSteps = list,
+    attend: Attend = attend_terminal,
+) -> int:
     """Run the server until SIGINT or SIGTERM and return the exit status.
 
     ``router`` has the handlers; without one, default_router() is used. ``change_steps`` may add to the steps of
-    admission.
+    admission. ``attend`` runs beside the server; one of your own calls attend_terminal(), or sees to the end itself.
 
     0 after it was told to end; 1 after a second signal cut it short; 2 if it could not start, with one line to
     stderr.
     """
     try:
-        return trio.run(serve, settings, router or default_router(), change_steps)
+        return trio.run(serve, settings, router or default_router(), change_steps, attend)
     except* CannotStart as group:
         print(f"ocpp-actors: {_only(group)}", file=sys.stderr)
     return 2
 
 
-async def serve(settings: Settings, router: Router, change_steps: ChangeSteps = list) -> int:
+async def serve(
+    settings: Settings, router: Router, change_steps: ChangeSteps = list, attend: Attend = attend_terminal
+) -> int:
     """Run the server inside trio; see run().
+
+    ``attend`` runs beside it, and what it raises ends it.
 
     Raises CannotStart: a store cannot be opened, or the address cannot be listened on.
     """
     _raise_open_files(settings.max_connections)
     clock = SystemClock()
-    listeners = await _listen(settings)
+    listeners = await _listen("HOST, PORT", settings.host, settings.port)
+    api_listeners: list[trio.SocketListener] = []
     try:
+        api_listeners = await _listen_for_api(settings)
+        metrics = Metrics(__version__)
         async with (
-            open_ledger(settings.database) as ledger,
+            open_ledger(settings.database, on_batch=metrics.on_batch) as ledger,
             open_message_log(
                 settings.message_log,
                 days=settings.message_log_days,
@@ -73,17 +134,36 @@ async def serve(settings: Settings, router: Router, change_steps: ChangeSteps = 
                 clock=clock,
             ) as message_log,
         ):
-            system = CentralSystem(ledger, clock, Observer(recorder(message_log)), _policy(settings))
+            observer = Observer(recorder(message_log))
+            system = CentralSystem(ledger, clock, observer, _policy(settings))
             fleet = Fleet(system, settings.mailbox_size)
+            metrics.set_active_transactions((await ledger.ask(CountAll())).active_transactions)
             await fleet.restore_commands()
             server = Server(
                 system, router, fleet, settings, lambda: str(uuid.uuid4()), change_steps=change_steps
             )
+            running = Running(
+                settings=settings,
+                server=server,
+                fleet=fleet,
+                central_system=system,
+                urls=_urls("ws", listeners, settings.path),
+                api_urls=_urls("http", api_listeners, "/"),
+            )
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(fleet.run)
-                await nursery.start(_end_on_signals, server)
-                _greet(settings, listeners)
-                await server.run(listeners)
+                nursery.start_soon(expire_reservations, system)
+                async with operators_side(
+                    settings,
+                    system,
+                    fleet,
+                    message_log,
+                    metrics,
+                    lambda: not server.shutting_down,
+                    api_listeners,
+                ):
+                    await nursery.start(attend, running)
+                    await server.run(listeners)
                 nursery.cancel_scope.cancel()
     except* (LedgerUnavailable, LedgerUrlError) as group:
         raise CannotStart(str(_only(group))) from None
@@ -93,33 +173,25 @@ async def serve(settings: Settings, router: Router, change_steps: ChangeSteps = 
     else:
         log.info("ended")
         status = 0
+    finally:
+        for listener in (*listeners, *api_listeners):
+            listener.socket.close()
     return status
 
 
-class _Cut(Exception):
-    """A second signal came."""
-
-
-async def _end_on_signals(server: Server, task_status: trio.TaskStatus[None]) -> None:
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        task_status.started()
-        first = await anext(signals)
-        log.info("ending: answering what is in hand", signal=signal.Signals(first).name)
-        server.shut_down()
-        await anext(signals)
-        server.drop_all()
-        raise _Cut
-
-
-async def _listen(settings: Settings) -> list[trio.SocketListener]:
-    if settings.port is None:
+async def _listen(names: str, host: str, port: int | None) -> list[trio.SocketListener]:
+    if port is None:
         raise CannotStart("PORT is empty, so there is nothing to listen on: give it a number")
     try:
-        return await trio.open_tcp_listeners(settings.port, host=settings.host, backlog=BACKLOG)
+        return await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
     except OSError as error:
-        raise CannotStart(
-            f"cannot listen on {settings.host}:{settings.port} (HOST, PORT): {error.strerror or error}"
-        ) from None
+        raise CannotStart(f"cannot listen on {host}:{port} ({names}): {error.strerror or error}") from None
+
+
+async def _listen_for_api(settings: Settings) -> list[trio.SocketListener]:
+    if settings.api_port is None:
+        return []
+    return await _listen("API_HOST, API_PORT", settings.api_host, settings.api_port)
 
 
 def _raise_open_files(max_connections: int) -> None:
@@ -142,13 +214,25 @@ def _policy(settings: Settings) -> Policy:
     )
 
 
-def _greet(settings: Settings, listeners: Sequence[trio.SocketListener]) -> None:
+def _urls(scheme: str, listeners: list[trio.SocketListener], path: str) -> tuple[str, ...]:
+    urls = []
     for listener in listeners:
         host, port, *_ = listener.socket.getsockname()
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        print(f"Charge points connect to   ws://{address}{settings.path}/IDENTITY   (subprotocol ocpp1.6)")
+        urls.append(f"{scheme}://{address}{path}")
+    return tuple(urls)
+
+
+def _greet(running: Running) -> None:
+    settings = running.settings
+    for url in running.urls:
+        print(f"Charge points connect to   {url}/IDENTITY   (subprotocol ocpp1.6)")
+    for url in running.api_urls:
+        print(f"API and dashboard are at   {url} ")
     print(f"Data is kept in            {without_password(settings.database)}")
     print(f"Messages are logged in     {without_password(settings.message_log)}", flush=True)
+    if settings.testing:
+        log.warning("TESTING is on: the server can be told to misbehave towards charge points")
 
 
 def _only(group: BaseExceptionGroup[Exception]) -> Exception:

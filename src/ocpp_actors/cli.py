@@ -17,10 +17,17 @@ import orjson
 import rich_click as click
 
 from ocpp_actors import __version__, logs
+from ocpp_actors.operator_cli.call import call
+from ocpp_actors.operator_cli.calls import calls
+from ocpp_actors.operator_cli.charge_points import charge_points
+from ocpp_actors.operator_cli.charging_profiles import charging_profiles
+from ocpp_actors.operator_cli.failures import MISTAKE, ApiFailure
+from ocpp_actors.operator_cli.id_tags import id_tags
+from ocpp_actors.operator_cli.messages import messages
+from ocpp_actors.operator_cli.output import tell
+from ocpp_actors.operator_cli.reservations import reservations
+from ocpp_actors.operator_cli.transactions import transactions
 from ocpp_actors.settings import PREFIX, SETTINGS, Setting, SettingsError, load_settings
-
-MISTAKE: Final = 2
-"""Exit status after a user's mistake."""
 
 _SQLITE: Final = b"SQLite format 3\0"
 
@@ -32,17 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = commands.main(arguments, prog_name="ocpp-actors", standalone_mode=False)
     except SettingsError as error:
-        return _mistake(str(error))
+        tell(str(error))
+        return MISTAKE
     except click.ClickException as error:
-        return _mistake(error.format_message())
+        tell(error.format_message())
+        return error.exit_status if isinstance(error, ApiFailure) else MISTAKE
     except click.Abort:
         return 1
     return status if isinstance(status, int) else 0
-
-
-def _mistake(message: str) -> int:
-    click.echo(logs.printable(f"ocpp-actors: {message}"), err=True)
-    return MISTAKE
 
 
 @click.group(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -176,6 +180,12 @@ def schema(action: str | None, response: bool, as_json: bool) -> int:
     for name, senders, profile in rows:
         click.echo(f"{name:<34}{' and '.join(senders):<32}{profile}")
     return 0
+
+
+for _each in (
+    charge_points, call, calls, transactions, messages, id_tags, reservations, charging_profiles,
+):  # fmt: skip
+    commands.add_command(_each)
 
 
 def _nearest(name: str, names: Sequence[str] | Any) -> str:

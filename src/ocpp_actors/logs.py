@@ -21,6 +21,9 @@ SECRETS: Final = frozenset({"authorization", "authorization_key", "password", "s
 CHATTY: Final = ("alembic", "pykka", "sqlalchemy", "trio-websocket")
 """Libraries whose lines below a warning are of interest only to who debugs."""
 
+SILENT: Final = ("httpcore", "httpx")
+"""Libraries whose lines below a warning have URLs and headers with secrets in them."""
+
 _PASSWORD: Final = re.compile(r"(?<=://)([^\s/@:]*):[^\s/@]*@")
 
 
@@ -70,6 +73,8 @@ def _route_standard_logging(
     root.setLevel(threshold)
     for name in CHATTY:
         logging.getLogger(name).setLevel(threshold if threshold <= logging.DEBUG else logging.WARNING)
+    for name in SILENT:
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
 
 

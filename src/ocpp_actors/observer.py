@@ -64,11 +64,17 @@ class CallHandled(Event):
 
 @frozen
 class CommandEnded(Event):
-    """A CALL of the server came to its end: answered, callError, invalid, timeout, lost, expired or unknown."""
+    """A CALL of the server came to its end: answered, callError, invalid, timeout, lost, expired or unknown.
+
+    ``error_code`` is that of a CALLERROR. ``command_id`` names it in the ledger, if an operator asked for it. ``seconds``
+    is the time from its sending, 0 if it was not sent.
+    """
 
     action: str
     outcome: str
     seconds: float
+    error_code: str | None = None
+    command_id: int | None = None
 
 
 @frozen
@@ -89,10 +95,11 @@ class Flagged(Event):
 
 @frozen
 class SecurityEventRaised(Event):
-    """A security event, from the charge point or noticed by the server itself."""
+    """A security event; ``origin`` is chargePoint, or centralSystem where the server itself noticed it."""
 
     type: str
     detail: str
+    origin: str = "chargePoint"
 
 
 @frozen
@@ -102,6 +109,24 @@ class ConnectorStatusChanged(Event):
     connector_id: int
     status: str
     error_code: str
+
+
+@frozen
+class ProgressReported(Event):
+    """A job gets on; ``kind`` is diagnostics, firmware, signedFirmware or log."""
+
+    kind: str
+    status: str
+    request_id: int | None
+
+
+@frozen
+class ReservationChanged(Event):
+    """A reservation was requested, or something became of it."""
+
+    reservation_id: int
+    connector_id: int
+    state: str
 
 
 @frozen
@@ -132,6 +157,7 @@ class MeterValuesRecorded(Event):
 
 
 Subscriber = Callable[[Event], None]
+"""Is called with each event, in the task of whoever tells it."""
 
 
 class Observer:

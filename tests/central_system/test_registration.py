@@ -10,7 +10,7 @@ from tests.support.failing_ledger import FailingLedger
 from tests.support.messages import hears_nothing, meter_values, serve_command, status
 
 from ocpp_actors.central_system.registration import JITTER
-from ocpp_actors.ledger.port import FindChargePoint, RecordBoot, SetRegistration
+from ocpp_actors.ledger.port import FindChargePoint, RecordBoot, RemoveChargePoint, SetRegistration
 from ocpp_actors.observer import CommandEnded, Flagged
 from ocpp_actors.protocol.messages import (
     ClearCache,
@@ -289,7 +289,7 @@ async def test_a_charger_that_was_forgotten_meanwhile_is_registered_anew(autojum
     ledger = FailingLedger()
     async with open_central(ledger=ledger, first_boot="Pending") as central, central.charger() as charger:
         await charger.boot()
-        ledger.inner._charge_points.clear()
+        await ledger.inner.ask(RemoveChargePoint("CP1", START))
         assert (await charger.boot())["status"] == "Pending"
         assert await ledger.ask(FindChargePoint("CP1")) is not None
 

@@ -217,8 +217,8 @@ async def test_a_command_whose_charger_is_gone_at_the_start_is_lost(autojump_clo
     async with open_central() as central:
         await introduce(central.ledger, "CP1")
         ask = central.ledger.ask
-        gone = await ask(QueueCommand("CP9", "ClearCache", {}, START, START + HOUR))
-        stays = await ask(QueueCommand("CP1", "ClearCache", {}, START, START + HOUR))
+        gone = (await ask(QueueCommand("CP9", "ClearCache", {}, START, START + HOUR))).command_id
+        stays = (await ask(QueueCommand("CP1", "ClearCache", {}, START, START + HOUR))).command_id
         await central.fleet.restore_commands()
         assert (await record(central, gone)).state is CommandState.LOST
         assert (await record(central, stays)).state is CommandState.WAITING

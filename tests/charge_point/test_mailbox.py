@@ -104,7 +104,7 @@ def test_commands_expire_at_their_time_unless_they_are_being_sent() -> None:
 async def test_the_fleeting_commands_can_be_taken_out() -> None:
     mailbox = Mailbox(5)
     fleeting = [command(), command()]
-    durable = command(durable_id=1)
+    durable = command(record_id=1, durable=True)
     for each in (fleeting[0], durable, fleeting[1]):
         mailbox.put(each)
     assert mailbox.take_fleeting() == fleeting

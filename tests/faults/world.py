@@ -381,7 +381,7 @@ class World:
         waiting = list(entry.mailbox._commands) if entry is not None else []
         for command in self.commands:
             self._check_command(command, waiting=command in waiting)
-        assert all(command in self.commands or command.durable_id for command in waiting)
+        assert all(command in self.commands or command.durable for command in waiting)
         assert self.session is None
         assert len(self.central.fleet) == 1, "only the neighbour is connected"
         assert all(line.theirs.closed for line in self.lines), "a stream was left open"
@@ -393,13 +393,13 @@ class World:
         assert self.heartbeats >= int(trio.current_time() / HEARTBEAT_EVERY)
 
     def _check_command(self, command: Command, *, waiting: bool) -> None:
-        if command.durable_id is None:
+        if command.record_id is None:
             assert command.outcome is not None, f"{command.action} has no outcome"
             assert not waiting
             return
         assert (command.outcome is None) == waiting, f"{command.action}: {command.outcome}, {waiting=}"
         assert isinstance(self.central.ledger, MemoryLedger)
-        record = self.central.ledger.carry_out(FindCommand(command.durable_id))
+        record = self.central.ledger.carry_out(FindCommand(command.record_id))
         if command.outcome is None or record.state == command.outcome.state:
             return
         # Where even recording the loss failed, the ledger makes it unknown at the next start.

@@ -6,6 +6,7 @@ from typing import Any
 from attrs import frozen
 
 from ocpp_actors.ledger.port import (
+    Ledger,
     Origin,
     QueueCommand,
     RecordMeterValues,
@@ -84,9 +85,16 @@ def meter_values(
 
 
 def command(
-    identity: str = "CP-1", action: str = "Reset", payload: dict[str, Any] | None = None
+    identity: str = "CP-1",
+    action: str = "Reset",
+    payload: dict[str, Any] | None = None,
+    *,
+    durable: bool = True,
+    idempotency_key: str | None = None,
 ) -> QueueCommand:
-    return QueueCommand(identity, action, payload or {"type": "Soft"}, NOON, later(600), "operator")
+    return QueueCommand(
+        identity, action, payload or {"type": "Soft"}, NOON, later(600), "operator", durable, idempotency_key
+    )
 
 
 def security_event(identity: str = "CP-1", event_type: str = "FirmwareUpdated") -> RecordSecurityEvent:
@@ -105,3 +113,10 @@ class FixedClock:
 
 POISON = start(meter_start=2**63)
 """No database has a column for this number."""
+
+
+async def notes_written(ledger: Ledger) -> None:
+    """Write the notes now instead of within a second."""
+    notes = getattr(ledger, "_notes", None)
+    if notes is not None:
+        await notes.flush()

@@ -2,25 +2,35 @@ from datetime import timedelta, timezone
 
 import pytest
 from attrs import evolve
-from tests.ledger.facts import NOON, later
+from tests.ledger.facts import NOON, command, later, notes_written, start, stop
 
 from ocpp_actors.ledger.port import (
     AdmitChargePoint,
     ChargePointSettings,
+    CommandState,
     Connector,
+    CountAll,
+    EndCommand,
     FindChargePoint,
+    FindCommand,
     KeyHash,
     Ledger,
     ListChargePoints,
+    ListTransactions,
+    MarkCommandSent,
     NoteBoot,
     NoteConnector,
     NoteProgress,
     NoteSeen,
+    PutChargePoint,
     RecordBoot,
+    RemoveChargePoint,
     RequestFailed,
     SetChargePointSettings,
     SetKey,
     SetRegistration,
+    Totals,
+    VersionConflict,
 )
 from ocpp_actors.protocol.messages import RegistrationStatus
 
@@ -132,13 +142,6 @@ async def test_a_record_is_the_askers_own(ledger: Ledger) -> None:
 CONNECTOR = Connector(1, "Faulted", "OtherError", "über", "vendor", "E42", NOON, later(1))
 
 
-async def notes_written(ledger: Ledger) -> None:
-    """Write the notes now instead of within a second."""
-    notes = getattr(ledger, "_notes", None)
-    if notes is not None:
-        await notes.flush()
-
-
 async def test_notes_are_kept_the_newest_of_each_key(ledger: Ledger) -> None:
     await ledger.ask(AdmitChargePoint("CP-1", NOON))
     ledger.note(NoteSeen("CP-1", later(1)))
@@ -198,3 +201,203 @@ async def test_notes_about_an_unknown_charge_point_are_not_kept(ledger: Ledger) 
     await notes_written(ledger)
     assert await ledger.ask(FindChargePoint("CP-1")) is None
     assert (await ledger.ask(AdmitChargePoint("CP-1", NOON))).connectors == {}
+
+
+# --- what an operator decides ----------------------------------------------------------------------------------------
+
+
+LENIENT = ChargePointSettings(lenient=True)
+
+
+async def test_an_operator_creates_a_charge_point_before_it_was_ever_seen(ledger: Ledger) -> None:
+    record = await ledger.ask(PutChargePoint("CP-1", None, LENIENT, NOON))
+    assert (record.identity, record.registration, record.settings) == ("CP-1", None, LENIENT)
+    assert (record.version, record.first_seen_at, record.last_seen_at) == (1, None, None)
+    assert await ledger.ask(FindChargePoint("cp-1")) == record
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        AdmitChargePoint("cp-1", later(5)),
+        RecordBoot("cp-1", RegistrationStatus.ACCEPTED, BOOT, later(5)),
+        NoteSeen("cp-1", later(5)),
+    ],
+    ids=lambda request: type(request).__name__,
+)
+async def test_a_charge_point_that_was_prepared_is_first_seen_when_it_comes(
+    ledger: Ledger, request_: AdmitChargePoint | NoteSeen
+) -> None:
+    await ledger.ask(PutChargePoint("CP-1", None, LENIENT, NOON))
+    if isinstance(request_, NoteSeen):
+        ledger.note(request_)
+        await notes_written(ledger)
+    else:
+        await ledger.ask(request_)
+    await ledger.ask(AdmitChargePoint("CP-1", later(9)))
+    record = await ledger.ask(FindChargePoint("CP-1"))
+    assert record is not None
+    assert (record.identity, record.first_seen_at, record.last_seen_at) == ("CP-1", later(5), later(5))
+    assert (record.settings, record.version) == (LENIENT, 1)
+
+
+async def test_an_operators_decision_changes_registration_and_settings_alone(ledger: Ledger) -> None:
+    await ledger.ask(RecordBoot("Cp-1", RegistrationStatus.ACCEPTED, BOOT, NOON))
+    ledger.note(NoteConnector("CP-1", CONNECTOR))
+    await notes_written(ledger)
+    before = await ledger.ask(FindChargePoint("CP-1"))
+    assert before is not None
+    changed = await ledger.ask(PutChargePoint("CP-1", RegistrationStatus.REJECTED, LENIENT, later(9)))
+    assert changed == evolve(
+        before, registration=RegistrationStatus.REJECTED, settings=LENIENT, version=before.version + 1
+    )
+    assert await ledger.ask(FindChargePoint("CP-1")) == changed
+
+
+async def test_a_decision_that_leaves_out_the_registration_keeps_that_of_the_boot(ledger: Ledger) -> None:
+    await ledger.ask(RecordBoot("CP-1", RegistrationStatus.PENDING, BOOT, NOON))
+    record = await ledger.ask(PutChargePoint("CP-1", None, LENIENT, NOON))
+    assert record.registration is RegistrationStatus.PENDING
+
+
+async def test_the_version_counts_what_operators_change_and_nothing_else(ledger: Ledger) -> None:
+    async def version() -> int:
+        record = await ledger.ask(FindChargePoint("CP-1"))
+        assert record is not None
+        return record.version
+
+    await ledger.ask(AdmitChargePoint("CP-1", NOON))
+    await ledger.ask(RecordBoot("CP-1", RegistrationStatus.PENDING, BOOT, NOON))
+    await ledger.ask(SetKey("CP-1", None))
+    assert await version() == 1
+    await ledger.ask(SetRegistration("CP-1", RegistrationStatus.ACCEPTED))
+    assert await version() == 2
+    await ledger.ask(SetChargePointSettings("CP-1", LENIENT))
+    assert await version() == 3
+    assert (await ledger.ask(PutChargePoint("CP-1", None, LENIENT, NOON, expected_version=3))).version == 4
+    await ledger.ask(RecordBoot("CP-1", RegistrationStatus.ACCEPTED, BOOT, later(1)))
+    assert await version() == 4
+
+
+async def test_of_another_version_a_charge_point_is_neither_changed_nor_removed(ledger: Ledger) -> None:
+    def put(expected_version: int) -> PutChargePoint:
+        return PutChargePoint("cp-1", RegistrationStatus.REJECTED, LENIENT, NOON, expected_version)
+
+    for request in (put(1), RemoveChargePoint("CP-1", NOON, expected_version=1)):
+        with pytest.raises(VersionConflict, match="does not exist") as missing:
+            await ledger.ask(request)
+        assert missing.value.version == 0
+    assert await ledger.ask(RemoveChargePoint("CP-1", NOON, expected_version=0)) is False
+    await ledger.ask(PutChargePoint("CP-1", None, ChargePointSettings(), NOON, expected_version=0))
+    await ledger.ask(SetRegistration("CP-1", RegistrationStatus.ACCEPTED))
+    before = await ledger.ask(FindChargePoint("CP-1"))
+    for request in (put(0), put(1), put(3), RemoveChargePoint("CP-1", NOON, expected_version=1)):
+        with pytest.raises(VersionConflict, match="version 2") as conflict:
+            await ledger.ask(request)
+        assert conflict.value.version == 2
+    assert await ledger.ask(FindChargePoint("CP-1")) == before
+    assert await ledger.ask(RemoveChargePoint("cp-1", NOON, expected_version=2)) is True
+
+
+async def test_a_charge_point_that_is_removed_is_unknown_and_what_it_did_stays(ledger: Ledger) -> None:
+    assert await ledger.ask(RemoveChargePoint("CP-1", NOON)) is False
+    await ledger.ask(RecordBoot("CP-1", RegistrationStatus.ACCEPTED, BOOT, NOON))
+    ledger.note(NoteConnector("CP-1", CONNECTOR))
+    ledger.note(NoteProgress("CP-1", "log", "Uploading", 8, NOON))
+    await notes_written(ledger)
+    await ledger.ask(start())
+    assert await ledger.ask(RemoveChargePoint("cp-1", later(5))) is True
+    assert await ledger.ask(FindChargePoint("CP-1")) is None
+    assert await ledger.ask(RemoveChargePoint("CP-1", later(6))) is False
+    assert len(await ledger.ask(ListTransactions(identity="CP-1"))) == 1
+    anew = await ledger.ask(AdmitChargePoint("CP-1", later(9)))
+    assert (anew.connectors, anew.progress, anew.boot, anew.version) == ({}, {}, None, 1)
+
+
+async def test_commands_for_a_charge_point_that_is_removed_are_lost(ledger: Ledger) -> None:
+    key = {"key": "AuthorizationKey", "value": "0123456789abcdef"}
+    for identity in ("CP-1", "CP-2"):
+        await ledger.ask(AdmitChargePoint(identity, NOON))
+    waiting, sent, ended = [(await ledger.ask(command("CP-1", payload=key))).command_id for _ in range(3)]
+    other = (await ledger.ask(command("CP-2"))).command_id
+    await ledger.ask(MarkCommandSent(sent, "m", NOON))
+    await ledger.ask(EndCommand(ended, CommandState.ANSWERED, {"response": {}}, later(1)))
+    await ledger.ask(RemoveChargePoint("cp-1", later(5)))
+
+    async def found(command_id: int) -> tuple[object, ...]:
+        record = await ledger.ask(FindCommand(command_id))
+        assert record is not None
+        return record.state, record.ended_at, record.payload["value"], record.detail
+
+    lost = (CommandState.LOST, later(5), "***", {"reason": "the charge point was removed"})
+    assert await found(waiting) == await found(sent) == lost
+    assert await found(ended) == (CommandState.ANSWERED, later(1), "***", {"response": {}})
+    still = await ledger.ask(FindCommand(other))
+    assert still is not None
+    assert still.state is CommandState.WAITING
+
+
+async def test_charge_points_are_searched_without_regard_to_case_or_wildcards(ledger: Ledger) -> None:
+    for identity in ["A%1", "a_2", "Straße", "b/3"]:
+        await ledger.ask(AdmitChargePoint(identity, NOON))
+    boot = {
+        "chargePointVendor": "VENDOR",
+        "chargePointModel": "Modèle",
+        "chargePointSerialNumber": "Sn\0-1",
+        "chargeBoxSerialNumber": "Box-1",
+        "firmwareVersion": "1.2_3",
+        "iccid": "hidden",
+    }
+    await ledger.ask(RecordBoot("C", RegistrationStatus.ACCEPTED, boot, NOON))
+
+    async def found(search: str, after: str = "", limit: int = 100) -> list[str]:
+        records = await ledger.ask(ListChargePoints(after, limit, search))
+        return [record.identity for record in records]
+
+    assert await found("") == ["A%1", "a_2", "b/3", "C", "Straße"]
+    assert await found("%") == ["A%1"]
+    assert await found("_") == ["a_2", "C"]
+    assert await found("_", after="A_2") == ["C"]
+    assert await found("A", limit=1) == ["A%1"]
+    assert await found("/") == ["b/3"]
+    assert await found("STRASSE") == await found("raß") == ["Straße"]
+    for part in ["vendor", "MODÈ", "sn\0-", "bOX", "1.2"]:
+        assert await found(part) == ["C"], part
+    assert await found("hidden") == []
+    await ledger.ask(RecordBoot("C", RegistrationStatus.ACCEPTED, {"chargePointVendor": "Other"}, NOON))
+    assert (await found("vendor"), await found("other")) == ([], ["C"])
+
+
+async def test_charge_points_are_listed_by_registration(ledger: Ledger) -> None:
+    await ledger.ask(AdmitChargePoint("new", NOON))
+    for registration in RegistrationStatus:
+        await ledger.ask(RecordBoot(f"is {registration}", registration, BOOT, NOON))
+
+    async def found(request: ListChargePoints) -> list[str]:
+        return [record.identity for record in await ledger.ask(request)]
+
+    for registration in RegistrationStatus:
+        assert await found(ListChargePoints(registration=registration)) == [f"is {registration}"]
+    rejected = RegistrationStatus.REJECTED
+    assert await found(ListChargePoints(search="pending", registration=rejected)) == []
+
+
+async def test_all_is_counted(ledger: Ledger) -> None:
+    assert await ledger.ask(CountAll()) == Totals(0, 0, {}, 0)
+    fine = evolve(CONNECTOR, status="Available", error_code="NoError")
+    states = {
+        "A": [fine, evolve(fine, connector_id=2, status="Charging")],
+        "B": [evolve(fine, error_code="WeakSignal"), evolve(fine, connector_id=2, status="Faulted")],
+        "C": [evolve(fine, connector_id=0, status="Faulted"), fine],
+        "D": [evolve(fine, connector_id=0), fine],
+        "E": [],
+    }
+    for identity, connectors in states.items():
+        await ledger.ask(AdmitChargePoint(identity, NOON))
+        for connector in connectors:
+            ledger.note(NoteConnector(identity, connector))
+    await notes_written(ledger)
+    running = [(await ledger.ask(start(connector_id=number))).transaction_id for number in range(3)]
+    await ledger.ask(stop(running[0]))
+    counted = {"Available": 4, "Charging": 1, "Faulted": 1}
+    assert await ledger.ask(CountAll()) == Totals(5, 2, counted, 2)

@@ -1,6 +1,6 @@
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from tests.ledger.facts import NOON, FixedClock, later
 from tests.ledger.postgresql import Server
 
+from ocpp_actors.ledger import message_files, message_tables
 from ocpp_actors.ledger import message_log as message_log_module
 from ocpp_actors.ledger.database import LedgerUrlError
 from ocpp_actors.ledger.message_entries import MessageEntry, MessagePage, MessageQuery
@@ -152,6 +153,147 @@ async def test_a_cursor_of_something_else_is_refused(target: str, cursor: str) -
         assert len(await everything(log)) == 1
 
 
+async def everything_in_pages(log: MessageLog, query: MessageQuery) -> list[str | None]:
+    found: list[str | None] = []
+    while (page := await log.find(query)).entries:
+        found += [one.message_id for one in page.entries]
+        query = evolve(query, cursor=page.cursor)
+    return found
+
+
+@pytest.mark.parametrize("limit", [1, 3, 100])
+async def test_the_newest_come_first_where_it_is_asked_for(target: str, limit: int) -> None:
+    day = 24 * 3600
+    async with opened(target) as log:
+        for number in range(7):
+            log.record(entry(number, at=later(number * day // 2), identity=f"CP-{number % 2}"))
+        query = MessageQuery(newest_first=True, limit=limit)
+        assert await everything_in_pages(log, query) == list("6543210")
+        assert await everything_in_pages(log, evolve(query, identity="cp-1")) == list("531")
+        assert await everything_in_pages(log, evolve(query, since=later(2 * day))) == list("654")
+        assert await everything_in_pages(log, evolve(query, since=later(9 * day))) == []
+
+
+async def test_going_back_nothing_is_repeated_or_left_out_while_entries_come(target: str) -> None:
+    async with opened(target) as log:
+        for number in range(4):
+            log.record(entry(number))
+        query = MessageQuery(newest_first=True, limit=2)
+        first = await log.find(query)
+        log.record(entry(4))
+        second = await log.find(evolve(query, cursor=first.cursor))
+        assert first.entries + second.entries == [entry(number) for number in (3, 2, 1, 0)]
+        assert await log.find(evolve(query, cursor=second.cursor)) == MessagePage([], second.cursor)
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+async def test_a_cursor_of_the_other_order_is_refused(target: str, newest_first: bool) -> None:
+    async with opened(target) as log:
+        log.record(entry())
+        page = await log.find(MessageQuery(newest_first=newest_first))
+        with pytest.raises(RequestFailed, match="or of the other order"):
+            await log.find(MessageQuery(newest_first=not newest_first, cursor=page.cursor))
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("Available", "0"),
+        ("aVAILABLE", "0"),
+        ("%", "1"),
+        ("_", "1"),
+        ("/", "1"),
+        ("100%_", "1"),
+        ("\\", "2"),
+        ("c:\\\\NEW", "2"),
+        ('"info":"', "012"),
+        ("\n", "3"),
+        ("straße Ä", "3"),
+        ("STRAßE Ä", "3"),
+        ("STRASSE", ""),
+        ("ä", ""),
+        ("", "0123"),
+        ("\ud800", ""),
+    ],
+)
+async def test_a_text_is_searched_without_regard_to_the_case_of_ascii(
+    target: str, search: str, found: str
+) -> None:
+    texts = [
+        '[2,"0","StatusNotification",{"info":"available"}]',
+        '[2,"1","DataTransfer",{"info":"100%_/"}]',
+        '[2,"2","DataTransfer",{"info":"C:\\\\new"}]',
+        "[2,\nStraße Ä",
+    ]
+    async with opened(target) as log:
+        for number, text in enumerate(texts):
+            log.record(entry(number, text=text))
+        assert await everything_in_pages(log, MessageQuery(search=search)) == list(found)
+        query = MessageQuery(search=search, newest_first=True, limit=1)
+        assert await everything_in_pages(log, query) == list(reversed(found))
+
+
+@pytest.mark.parametrize("examined", [1, 2, 5])
+async def test_a_page_is_full_however_many_entries_have_to_be_looked_at(
+    target: str, examined: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(message_tables, "EXAMINED", examined)
+    monkeypatch.setattr(message_files, "EXAMINED", examined * 100)
+    entries = [
+        entry(
+            number,
+            identity=f"CP-{number % 3}",
+            action="Authorize" if number % 5 else "Heartbeat",
+            direction="in" if number % 7 else "out",
+            text=f"{number % 4} of 4",
+        )
+        for number in range(60)
+    ]
+    queries = [
+        MessageQuery(limit=4),
+        MessageQuery(limit=60),
+        MessageQuery(identity="CP-1", action="Heartbeat", limit=2),
+        MessageQuery(direction="out", limit=2),
+        MessageQuery(action="Heartbeat", search="3 OF", limit=2),
+        MessageQuery(identity="CP-2", since=later(50), limit=2),
+        MessageQuery(identity="CP-9", since=later(5), search="nothing"),
+        MessageQuery(since=later(60)),
+    ]
+    async with opened(target) as log:
+        for one in entries:
+            log.record(one)
+        for query in queries:
+            matching = [one.message_id for one in entries if matches(query, one)]
+            assert (await log.find(query)).entries == [one for one in entries if matches(query, one)][
+                : query.limit
+            ]
+            assert await everything_in_pages(log, query) == matching
+            assert await everything_in_pages(log, evolve(query, newest_first=True)) == matching[::-1]
+
+
+def matches(query: MessageQuery, one: MessageEntry) -> bool:
+    return (
+        query.identity in (None, one.identity)
+        and query.direction in (None, one.direction)
+        and query.action in (None, one.action)
+        and (query.since is None or one.at >= query.since)
+        and (query.search is None or query.search.lower() in one.text)
+    )
+
+
+@pytest.mark.parametrize("examined", [1, 3, 100])
+async def test_what_was_recorded_before_the_clock_was_set_back_is_found(
+    target: str, examined: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(message_tables, "EXAMINED", examined)
+    async with opened(target) as log:
+        for number, seconds in enumerate([0, 1, 50, 51, 2, 3, 52, 4]):
+            log.record(entry(number, at=later(seconds)))
+        query = MessageQuery(since=later(50))
+        assert await everything_in_pages(log, query) == list("236")
+        assert await everything_in_pages(log, evolve(query, newest_first=True)) == list("632")
+
+
 async def test_entries_older_than_the_days_are_forgotten_at_the_start(target: str) -> None:
     old = [entry(-day * 24 * 3600) for day in (9, 8, 6, 0)]
     async with opened(target, days=30) as log:
@@ -221,6 +363,7 @@ class FakeStore:
     entered: threading.Semaphore = field(factory=lambda: threading.Semaphore(0))
     error: Exception | None = None
     recovered: int = 0
+    answer: Callable[[MessageQuery], MessagePage] | None = None
 
     def open(self) -> None:
         self.gate.set()
@@ -235,7 +378,7 @@ class FakeStore:
     def find(self, query: MessageQuery) -> MessagePage:
         if self.error:
             raise self.error
-        return MessagePage(list(self.entries), None)
+        return self.answer(query) if self.answer else MessagePage(list(self.entries), None)
 
     def prune(self, before: datetime) -> None:
         self.pruned.append(before)
@@ -329,6 +472,95 @@ async def test_a_locked_database_loses_entries_and_recovers(tmp_path: Path) -> N
         log.record(entry(2))
         assert await everything(log) == [entry(0), entry(2)]
         assert log.dropped == 1
+
+
+async def test_entries_are_written_while_much_is_looked_at(store: FakeStore) -> None:
+    parts = iter(
+        [MessagePage([], "1", more=True), MessagePage([entry(1)], "2", more=True), MessagePage([], "3")]
+    )
+    queries: list[MessageQuery] = []
+    written: list[int] = []
+
+    async with opened("fake") as log:
+
+        def find(query: MessageQuery) -> MessagePage:
+            queries.append(query)
+            written.append(len(store.entries))
+            trio.from_thread.run_sync(log.record, entry(len(queries)), trio_token=token)
+            return next(parts)
+
+        token = trio.lowlevel.current_trio_token()
+        store.answer = find
+        assert await log.find(MessageQuery(limit=5)) == MessagePage([entry(1)], "3")
+        assert written == [0, 1, 2]
+    assert [(query.cursor, query.limit) for query in queries] == [(None, 5), ("1", 5), ("2", 4)]
+
+
+@pytest.mark.parametrize("block", [1, 7, 64, 1 << 16])
+def test_files_are_read_backwards_in_blocks(
+    tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(message_files, "BLOCK", block)
+    files = MessageFiles(tmp_path, 1 << 20)
+    files.open()
+    entries = [entry(number, text="x" * (number * 37 % 300)) for number in range(20)]
+    files.append(entries)
+    (path,) = tmp_path.iterdir()
+    with path.open("ab") as file:
+        file.write(b'\n\r\n[]\n{"at":"2024-05-01T12:00')
+    query = MessageQuery(newest_first=True)
+    assert files.find(query).entries == entries[::-1]
+    first = files.find(evolve(query, limit=8))
+    rest = files.find(evolve(query, cursor=first.cursor))
+    assert first.entries + rest.entries == entries[::-1]
+    assert files.find(evolve(query, cursor="-messages-2024-05-01-0001.jsonl:999999")).entries == entries[::-1]
+
+
+def test_of_a_large_table_only_so_many_rows_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted are the steps of SQLite's machine, a row takes ten or more."""
+    monkeypatch.setattr(message_tables, "EXAMINED", 50)
+    tables = MessageTables(URL.create("sqlite+pysqlite", database=str(tmp_path / "messages.db")), 1 << 30)
+    tables.open()
+    rows = 20_000
+    tables.append(
+        [
+            entry(
+                number,
+                identity="rare" if number % 5000 == 9 else f"CP-{number % 3}",
+                action="Rare" if number % 5000 == 9 else "Heartbeat",
+            )
+            for number in range(rows)
+        ]
+    )
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 100
+        return 0
+
+    connection = tables._database.connect().connection.dbapi_connection
+    assert connection is not None
+    connection.set_progress_handler(count, 100)
+    for newest_first in (False, True):
+        for query, more in [
+            (MessageQuery(limit=20), False),
+            (MessageQuery(identity="RARE"), False),
+            (MessageQuery(action="Rare"), False),
+            (MessageQuery(identity="CP-1", action="Rare"), True),
+            (MessageQuery(identity="rare", action="Heartbeat"), False),
+            (MessageQuery(search="nothing of the kind"), True),
+            (MessageQuery(direction="out", action="Heartbeat"), True),
+            (MessageQuery(since=later(rows - 10)), False),
+            (MessageQuery(since=later(rows)), False),
+        ]:
+            steps = 0
+            page = tables.find(evolve(query, newest_first=newest_first))
+            assert steps < 5000, query
+            assert page.more is more, query
+    tables.close()
 
 
 def test_a_line_that_was_cut_off_does_not_spoil_the_next(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from datetime import datetime
 
+from attrs import evolve
 from tests.ledger.facts import NOON, later, meter_values, samples, start, stop
 
 from ocpp_actors.ledger.port import (
@@ -21,7 +22,9 @@ async def test_meter_values_are_kept_as_sent(ledger: Ledger) -> None:
         )
     )
     assert kept == MeterValuesKept(repeated=False, linked=True)
-    assert await ledger.ask(ListMeterValues()) == [
+    (record,) = await ledger.ask(ListMeterValues())
+    assert record.record_id > 0
+    assert evolve(record, record_id=0) == (
         MeterValuesRecord(
             identity="CP-1",
             connector_id=1,
@@ -33,7 +36,7 @@ async def test_meter_values_are_kept_as_sent(ledger: Ledger) -> None:
             source="meterValues",
             sent_transaction_id=started.transaction_id,
         )
-    ]
+    )
 
 
 async def test_repeated_meter_values_change_nothing(ledger: Ledger) -> None:
@@ -141,3 +144,17 @@ async def test_clockless_stops_of_different_transactions_keep_their_equal_data(l
         started = await ledger.ask(start())
         await ledger.ask(stop(started.transaction_id, transaction_data=samples()))
     assert len(await ledger.ask(ListMeterValues())) == 2
+
+
+async def test_meter_values_are_paged_by_their_numbers(ledger: Ledger) -> None:
+    started = await ledger.ask(start())
+    for number in range(5):
+        sent = None if number == 2 else started.transaction_id
+        await ledger.ask(meter_values(sent, content_hash=bytes([number]), energy_wh=float(number)))
+    pages, last = [], 0
+    while page := await ledger.ask(
+        ListMeterValues(transaction_id=started.transaction_id, limit=3, after=last)
+    ):
+        pages.append([record.energy_wh for record in page])
+        last = page[-1].record_id
+    assert pages == [[0.0, 1.0, 3.0], [4.0]]

@@ -12,10 +12,13 @@ from tests.support.messages import serve_command, status
 from tests.support.raw import raw_peer, upgrade
 
 from ocpp_actors.ledger.port import (
+    CommandState,
     FindChargePoint,
+    FindCommand,
     ListChargePoints,
     ListSecurityEvents,
     Origin,
+    QueueCommand,
     RecordSecurityEvent,
 )
 from ocpp_actors.observer import Connected, Disconnected, SecurityEventRaised
@@ -244,3 +247,46 @@ async def test_an_entry_is_kept_while_its_charger_is_on_its_way(autojump_clock: 
             assert central.fleet.find("CP1") is not None
         await trio.sleep(3)
         assert central.fleet.find("CP1") is None
+
+
+async def test_a_charge_point_that_is_removed_is_sent_away_and_its_commands_are_lost(
+    autojump_clock: Any,
+) -> None:
+    async with open_central() as central, central.charger() as charger:
+        await charger.boot()
+        central.fleet.submit("CP1", m.ClearCache())
+        await charger.receive()
+        waiting = central.fleet.submit("CP1", m.ClearCache())
+        central.fleet.remove("cp1")
+        assert await charger.closed() == (1008, "removed")
+        assert (await waiting.wait()).state is CommandState.LOST
+        assert central.fleet.find("CP1") is None
+        central.fleet.remove("CP1")
+        async with central.charger() as again:
+            await again.boot()
+            assert len(central.fleet) == 1
+
+
+async def test_a_command_is_lost_if_the_connection_ends_while_it_is_recorded(autojump_clock: Any) -> None:
+    ledger = FailingLedger()
+    ledger.is_slow(QueueCommand, seconds=5)
+    async with open_central(ledger=ledger) as central, central.charger() as charger:
+        await charger.boot()
+        submitted: list[Any] = []
+
+        async def submit() -> None:
+            submitted.extend(
+                await central.fleet.submit_recorded(
+                    "CP1", m.ClearCache(), patience=timedelta(seconds=30), requested_by="alice"
+                )
+            )
+
+        central.nursery.start_soon(submit)
+        await trio.testing.wait_all_tasks_blocked()
+        await charger.stream.aclose()
+        await trio.sleep(10)
+        command_id, command = submitted
+        assert command.outcome.state is CommandState.LOST
+        record = await ledger.ask(FindCommand(command_id))
+        assert record is not None
+        assert record.state is CommandState.LOST

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from ocpp_actors.central_system.credentials import hash_key
 from ocpp_actors.ledger.port import (
     AdmitChargePoint,
     ChargePointRecord,
@@ -16,7 +17,6 @@ from ocpp_actors.ledger.port import (
 )
 from ocpp_actors.observer import Flagged
 from ocpp_actors.protocol.messages import RegistrationStatus
-from ocpp_actors.server.admission import hash_key
 from tests.support.central import START, Central, open_central
 
 

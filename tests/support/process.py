@@ -18,10 +18,11 @@ END_TIMEOUT = 60.0
 
 @define
 class ServerProcess:
-    """A server that runs; ``url`` is where charge points connect, without the identity."""
+    """A server that runs; ``url`` is where charge points connect, without the identity, ``api`` that of its API."""
 
     process: trio.Process
     url: str
+    api: str
     database: Path
     stderr: Path
 
@@ -46,6 +47,7 @@ def environment(directory: Path, settings: Mapping[str, object]) -> dict[str, st
     """The environment of a server that keeps everything in a directory and takes any free port."""
     own = {
         "PORT": 0,
+        "API_PORT": 0,
         "DATABASE": f"sqlite:///{directory / 'ledger.db'}",
         "MESSAGE_LOG": directory / "messages.db",
         "LOG_FORMAT": "json",
@@ -74,7 +76,7 @@ async def open_server(
                 greeting = await _greeting(process)
             assert greeting is not None, log.read_text()
             nursery.start_soon(_drain, process)
-            yield ServerProcess(process, greeting, directory / "ledger.db", log)
+            yield ServerProcess(process, *greeting, directory / "ledger.db", log)
         finally:
             with trio.CancelScope(shield=True):
                 if process.poll() is None:
@@ -83,14 +85,16 @@ async def open_server(
         nursery.cancel_scope.cancel()
 
 
-async def _greeting(process: trio.Process) -> str | None:
+async def _greeting(process: trio.Process) -> tuple[str, str] | None:
+    """Read where it listens, once it has said all; an API that is not there has an empty address."""
     assert process.stdout is not None
     text = b""
     async for chunk in process.stdout:
         text += chunk
-        found = re.search(rb"(ws://\S+)/IDENTITY", text)
-        if found and text.endswith(b"\n"):
-            return found[1].decode()
+        url = re.search(rb"(ws://\S+)/IDENTITY", text)
+        if url and b"Messages are logged in" in text and text.endswith(b"\n"):
+            api = re.search(rb"(http://\S+?)/? ", text)
+            return url[1].decode(), api[1].decode() if api else ""
     return None
 
 

@@ -2,6 +2,7 @@
 
 from ocpp_actors.central_system.context import Context
 from ocpp_actors.ledger.port import NoteProgress
+from ocpp_actors.observer import ProgressReported
 from ocpp_actors.protocol.messages import (
     DiagnosticsStatusNotification,
     DiagnosticsStatusNotificationResponse,
@@ -49,3 +50,4 @@ def log_status_notification(
 def _keep(kind: str, status: str, request_id: int | None, context: Context) -> None:
     context.charge_point.record.progress[kind] = status
     context.note(NoteProgress(context.identity, kind, status, request_id, context.received_at))
+    context.tell(ProgressReported(context.identity, context.now(), kind, status, request_id))

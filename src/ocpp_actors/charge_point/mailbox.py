@@ -33,18 +33,34 @@ class Outcome:
     description: str = ""
     seconds: float = 0.0
 
+    def detail(self) -> dict[str, Any]:
+        """Return what is kept of it beside the state; see CommandRecord."""
+        if self.message_id is None:
+            return {"reason": self.description}
+        answer = "errorDetails" if self.state is CommandState.CALL_ERROR else "response"
+        detail = {
+            answer: self.payload,
+            "errorCode": self.error_code,
+            "errorDescription": self.description or None,
+            "seconds": round(self.seconds, 3),
+        }
+        return {name: value for name, value in detail.items() if value is not None}
+
 
 @define(eq=False)
 class Command:
-    """A CALL to a charge point. ``durable_id`` names it in the ledger if it was queued durably.
+    """A CALL to a charge point. ``record_id`` names it in the ledger, if it is kept there.
 
-    ``claimed``: the ledger is being told that it is sent, so it does not expire meanwhile.
+    A ``durable`` one outlives connections and restarts of the server; another ends with the connection. After
+    ``expires_at`` it is not sent any more. ``claimed``: the ledger is being told that it is sent, so it does not expire
+    meanwhile.
     """
 
     action: str
     payload: Mapping[str, Any]
-    durable_id: int | None = None
+    record_id: int | None = None
     expires_at: datetime | None = None
+    durable: bool = False
     claimed: bool = False
     outcome: Outcome | None = None
     _ended: trio.Event = field(factory=trio.Event)
@@ -136,8 +152,13 @@ class Mailbox:
         if command in self._commands:
             self._commands.remove(command)
 
+    def take_all(self) -> list[Command]:
+        """Take out and return all commands."""
+        taken, self._commands = list(self._commands), deque()
+        return taken
+
     def take_fleeting(self) -> list[Command]:
         """Take out and return the commands that are not durable."""
-        taken = [command for command in self._commands if command.durable_id is None]
-        self._commands = deque(command for command in self._commands if command.durable_id is not None)
+        taken = [command for command in self._commands if not command.durable]
+        self._commands = deque(command for command in self._commands if command.durable)
         return taken

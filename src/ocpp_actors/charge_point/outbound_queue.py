@@ -6,6 +6,7 @@ import structlog
 import trio
 
 from ocpp_actors.central_system import commands
+from ocpp_actors.central_system.effects import Exchange, effects
 from ocpp_actors.central_system.judging import judge
 from ocpp_actors.charge_point.mailbox import Command, Outcome
 from ocpp_actors.charge_point.session import InFlight, Session
@@ -15,8 +16,10 @@ from ocpp_actors.ledger.port import (
     LedgerUnavailable,
     MarkCommandSent,
     RequestFailed,
+    Reservation,
+    SetKey,
 )
-from ocpp_actors.observer import CommandEnded
+from ocpp_actors.observer import CommandEnded, ReservationChanged
 from ocpp_actors.protocol.catalogue import ACTIONS
 from ocpp_actors.protocol.frames import CallError, CallResult
 from ocpp_actors.protocol.validation import Invalid
@@ -74,15 +77,16 @@ async def _may_be_sent(session: Session, command: Command) -> bool:
 
 
 async def _never_sent(session: Session, command: Command, state: CommandState, reason: str) -> None:
-    await _record_end(session, command, state, {"reason": reason})
+    outcome = Outcome(state, description=reason)
+    await _record_end(session, command, outcome)
     session.mailbox.remove(command)
-    _end(session, command, Outcome(state, description=reason))
+    _end(session, command, outcome)
 
 
 async def _send(session: Session, command: Command) -> None:
     message_id = session.conversation.new_message_id()
-    if command.durable_id is not None and not await _mark_sent(
-        session, command, command.durable_id, message_id
+    if command.record_id is not None and not await _mark_sent(
+        session, command, command.record_id, message_id
     ):
         return
     # From here to the write there is no checkpoint: the command leaves the mailbox and is on the wire, or the
@@ -99,13 +103,13 @@ async def _send(session: Session, command: Command) -> None:
     await session.writer.write(text)
 
 
-async def _mark_sent(session: Session, command: Command, durable_id: int, message_id: str) -> bool:
+async def _mark_sent(session: Session, command: Command, record_id: int, message_id: str) -> bool:
     """Record durably that the command is about to be sent, so that it is never sent twice."""
     command.claimed = True
     try:
         with trio.fail_after(session.settings.ledger_patience):
             waiting = await session.central_system.ledger.ask(
-                MarkCommandSent(durable_id, message_id, session.now())
+                MarkCommandSent(record_id, message_id, session.now())
             )
     except RequestFailed as error:
         log.warning("the sending of a command cannot be recorded", command=command.action, reason=str(error))
@@ -145,7 +149,8 @@ async def end_in_flight(session: Session, outcome: Outcome) -> None:
     command = in_flight.command
     if session.conversation.outstanding == in_flight.message_id:
         session.conversation.end_call(in_flight.message_id)
-    await _record_end(session, command, outcome.state, _detail(outcome))
+    await _record_effects(session, command, outcome)
+    await _record_end(session, command, outcome)
     session.in_flight = None
     if outcome.state is CommandState.LOST:
         commands.lost(session.charge_point, command.action, command.payload)
@@ -214,32 +219,60 @@ async def _answered(
     )
 
 
-async def _record_end(
-    session: Session, command: Command, state: CommandState, detail: dict[str, object] | None
-) -> None:
-    if command.durable_id is None:
+async def _record_effects(session: Session, command: Command, outcome: Outcome) -> None:
+    """Record what the exchange changed. Doing so again, after a crash in between, changes nothing more."""
+    central_system = session.central_system
+    exchange = Exchange(
+        identity=session.identity,
+        action=command.action,
+        payload=command.payload,
+        state=outcome.state,
+        response=outcome.response,
+        at=session.now(),
+        salt=central_system.new_salt(),
+    )
+    try:
+        with trio.fail_after(session.settings.ledger_patience):
+            for fact in effects(exchange):
+                changed = await central_system.ledger.ask(fact)
+                if isinstance(fact, SetKey):
+                    session.charge_point.record.key = fact.key
+                elif isinstance(changed, Reservation):
+                    central_system.observer.tell(
+                        ReservationChanged(
+                            session.identity,
+                            exchange.at,
+                            changed.reservation_id,
+                            changed.connector_id,
+                            changed.state,
+                        )
+                    )
+    except (LedgerUnavailable, RequestFailed, trio.TooSlowError) as error:
+        log.warning("what a command changed is not recorded", command=command.action, reason=str(error))
+
+
+async def _record_end(session: Session, command: Command, outcome: Outcome) -> None:
+    if command.record_id is None:
         return
     try:
         with trio.fail_after(session.settings.ledger_patience):
             await session.central_system.ledger.ask(
-                EndCommand(command.durable_id, state, detail, session.now())
+                EndCommand(command.record_id, outcome.state, outcome.detail(), session.now())
             )
     except (LedgerUnavailable, RequestFailed, trio.TooSlowError) as error:
         log.warning("the outcome of a command is not recorded", command=command.action, reason=str(error))
 
 
-def _detail(outcome: Outcome) -> dict[str, object]:
-    detail = {
-        "response": outcome.payload,
-        "errorCode": outcome.error_code,
-        "errorDescription": outcome.description or None,
-        "seconds": round(outcome.seconds, 3),
-    }
-    return {name: value for name, value in detail.items() if value is not None}
-
-
 def _end(session: Session, command: Command, outcome: Outcome) -> None:
     if command.end(outcome):
         session.central_system.observer.tell(
-            CommandEnded(session.identity, session.now(), command.action, outcome.state, outcome.seconds)
+            CommandEnded(
+                session.identity,
+                session.now(),
+                command.action,
+                outcome.state,
+                outcome.seconds,
+                outcome.error_code if outcome.state is CommandState.CALL_ERROR else None,
+                command.record_id,
+            )
         )

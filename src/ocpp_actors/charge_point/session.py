@@ -92,6 +92,7 @@ class Session:
     writer: FrameWriter = field(init=False)
     bucket: TokenBucket = field(init=False)
     started_at: float = field(init=False, factory=trio.current_time)
+    connected_at: datetime = field(init=False)
     in_flight: InFlight | None = field(init=False, default=None)
     boot_answered: bool = field(init=False, default=False)
     draining: bool = field(init=False, default=False)
@@ -110,6 +111,7 @@ class Session:
     replies_out: trio.MemoryReceiveChannel[Reply] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.connected_at = self.now()
         self.writer = FrameWriter(self.connection, self.settings.send_timeout, self._tell_sent)
         self.bucket = TokenBucket(
             self.settings.max_message_rate, self.settings.max_message_burst, trio.current_time()

@@ -65,6 +65,11 @@ class Bridge:
             store, self._inbox, self._settle_soon, self._stop_soon, batch_limit=batch_limit
         )
 
+    @property
+    def waiting(self) -> int:
+        """How many jobs are queued or being carried out."""
+        return len(self._outstanding)
+
     async def ask(self, request: Any) -> Any:
         """Have a request carried out and return its answer. A waiter that is cancelled does not undo it.
 
@@ -180,6 +185,11 @@ class DatabaseLedger:
 
     _bridge: Bridge
     _notes: WriteBehind
+
+    @property
+    def waiting(self) -> int:
+        """How many requests are queued or being carried out."""
+        return self._bridge.waiting
 
     async def ask(self, request: Request[R]) -> R:
         """Have a request carried out, and committed, by the actor."""

@@ -25,22 +25,37 @@ class MessageEntry:
 
 @frozen(kw_only=True)
 class MessageQuery:
-    """Which entries to return, oldest first: at most ``limit`` after ``cursor`` that match whatever is not None."""
+    """Which entries to return, oldest first: at most ``limit`` after ``cursor`` that match whatever is not None.
+
+    ``search`` is looked for in the text of the frame, without regard to the case of ASCII letters. ``newest_first``
+    turns the order round; the cursor of one order is none of the other.
+    """
 
     identity: str | None = None
     direction: Direction | None = None
     action: str | None = None
     since: datetime | None = None
+    search: str | None = None
+    newest_first: bool = False
     cursor: str | None = None
     limit: int = 100
 
 
 @frozen
 class MessagePage:
-    """Some entries; ``cursor`` continues after them, also when there is nothing more yet."""
+    """Some entries; ``cursor`` continues after them, also when there is nothing more yet.
+
+    ``more``: the store has looked at as many entries as it does at a time, and there are others after ``cursor``.
+    """
 
     entries: list[MessageEntry]
     cursor: str | None
+    more: bool = False
+
+
+def folded(text: str) -> str:
+    """Return the text with its ASCII letters in lower case: how frames are searched."""
+    return text.encode("utf-8", "replace").lower().decode()
 
 
 class MessageStore(Protocol):
@@ -58,9 +73,9 @@ class MessageStore(Protocol):
         ...
 
     def find(self, query: MessageQuery) -> MessagePage:
-        """Return a page.
+        """Return a page, or the first part of it: a bounded number of entries is looked at.
 
-        Raises RequestFailed: the cursor is none of this store's.
+        Raises RequestFailed: the cursor is none of this store's, or of the other order.
         """
         ...
 

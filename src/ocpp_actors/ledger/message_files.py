@@ -1,22 +1,34 @@
 """The message log as JSON lines in a directory: a file a day, and another where it grows large."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from itertools import groupby
+from os import SEEK_END
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
-from ocpp_actors.ledger.message_entries import MessageEntry, MessagePage, MessageQuery
+from ocpp_actors.ledger.message_entries import MessageEntry, MessagePage, MessageQuery, folded
 from ocpp_actors.ledger.port import LedgerUnavailable, RequestFailed
 
 PARTS: Final = 10
 """A file is at most this part of the whole log, so that the oldest part can be deleted."""
 
+EXAMINED: Final = 8 << 20
+"""After as many bytes of lines, whether they match or not, a part of a page ends."""
+BLOCK: Final = 1 << 16
+"""Bytes that are read at a time on the way back."""
+
 _NAME: Final = re.compile(r"messages-(\d{4}-\d\d-\d\d)-(\d{4,18})\.jsonl")
-_CURSOR: Final = re.compile(rf"({_NAME.pattern}):(\d{{1,18}})")
+_CURSOR: Final = re.compile(
+    rf"(?P<newest_first>-?)(?P<name>{_NAME.pattern}):(?P<offset>\d{{1,18}})", re.ASCII
+)
+_BEGIN: Final = b'{"at":"'
+
+Order = tuple[str, int]
+"""The day and the number of a file."""
 
 
 class MessageFiles:
@@ -46,26 +58,29 @@ class MessageFiles:
         self._cap()
 
     def find(self, query: MessageQuery) -> MessagePage:
-        """Read a page. The cursor is a file and the offset in it."""
-        begin, offset = _cursor(query.cursor)
+        """Read a page. The cursor is a file and the offset in it, with a minus for newest first."""
+        begin = _read_cursor(query)
+        may_match = _quick_test(query)
         entries: list[MessageEntry] = []
         cursor = query.cursor
-        for path in self._files():
-            order = _order(path.name)
-            if order < begin or (query.since and _day(path) < query.since.astimezone(UTC).date()):
-                continue
-            for line, end in _lines(path, offset if order == begin else 0):
-                cursor = f"{path.name}:{end}"
-                entry = _entry(line)
+        examined = 0
+        for path in self._files(query, begin):
+            offset = begin[1] if begin is not None and begin[0] == _order(path.name) else None
+            for line, position in (_lines_backwards if query.newest_first else _lines)(path, offset):
+                cursor = f"{'-' if query.newest_first else ''}{path.name}:{position}"
+                entry = _entry(line) if may_match(line) else None
                 if entry is not None and _matches(query, entry):
                     entries.append(entry)
                     if len(entries) == query.limit:
                         return MessagePage(entries, cursor)
+                examined += len(line)
+                if examined > EXAMINED:
+                    return MessagePage(entries, cursor, more=True)
         return MessagePage(entries, cursor)
 
     def prune(self, before: datetime) -> None:
         """Delete the files of days that were over by then."""
-        for path in self._files():
+        for path in self._all():
             if _day(path) < before.astimezone(UTC).date():
                 path.unlink()
 
@@ -75,12 +90,22 @@ class MessageFiles:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _files(self) -> list[Path]:
+    def _all(self) -> list[Path]:
         files = (path for path in self._directory.iterdir() if _NAME.fullmatch(path.name))
         return sorted(files, key=lambda path: _order(path.name))
 
+    def _files(self, query: MessageQuery, begin: tuple[Order, int] | None) -> Iterator[Path]:
+        """Yield the files in which something may match, in the order of the query."""
+        files = self._all()
+        for path in reversed(files) if query.newest_first else files:
+            order = _order(path.name)
+            passed = begin is not None and (order > begin[0] if query.newest_first else order < begin[0])
+            too_old = query.since is not None and _day(path) < query.since.astimezone(UTC).date()
+            if not passed and not too_old:
+                yield path
+
     def _path(self, day: date) -> Path:
-        parts = [path for path in self._files() if _day(path) == day]
+        parts = [path for path in self._all() if _day(path) == day]
         if not parts:
             return self._directory / f"messages-{day}-0001.jsonl"
         if parts[-1].stat().st_size * PARTS < self._max_size:
@@ -89,7 +114,7 @@ class MessageFiles:
         return self._directory / f"messages-{day}-{number + 1:04}.jsonl"
 
     def _cap(self) -> None:
-        files = self._files()
+        files = self._all()
         size = sum(path.stat().st_size for path in files)
         for path in files[:-1]:
             if size <= self._max_size:
@@ -106,16 +131,37 @@ def _ends_a_line(path: Path) -> bool:
         return file.read() in (b"", b"\n")
 
 
-def _lines(path: Path, offset: int) -> Iterator[tuple[bytes, int]]:
+def _lines(path: Path, offset: int | None) -> Iterator[tuple[bytes, int]]:
+    """Yield the lines from an offset on, or all, each with the offset of its end."""
+    position = offset or 0
     with path.open("rb") as file:
-        file.seek(offset)
+        file.seek(position)
         for line in file:
-            offset += len(line)
+            position += len(line)
             if line.endswith(b"\n"):
-                yield line, offset
+                yield line, position
 
 
-def _order(name: str) -> tuple[str, int]:
+def _lines_backwards(path: Path, offset: int | None) -> Iterator[tuple[bytes, int]]:
+    """Yield the lines before an offset, or all, the last one first, each with the offset of its begin."""
+    with path.open("rb") as file:
+        size = file.seek(0, SEEK_END)
+        position = size if offset is None else min(offset, size)
+        rest = b""
+        while position:
+            end = position
+            position = max(0, end - BLOCK)
+            file.seek(position)
+            read = file.read(end - position) + rest
+            read = read[: read.rfind(b"\n") + 1]  # without what was cut off at the end of the file
+            whole = read.find(b"\n") + 1 if position else 0
+            rest, begin = read[:whole], position + len(read)
+            for line in reversed(read[whole:].split(b"\n")[:-1]):
+                begin -= len(line) + 1
+                yield line, begin
+
+
+def _order(name: str) -> Order:
     """Return the day and the number of a file."""
     match = _NAME.fullmatch(name)
     assert match is not None, name
@@ -126,21 +172,49 @@ def _day(path: Path) -> date:
     return date.fromisoformat(path.name[9:19])
 
 
-def _cursor(cursor: str | None) -> tuple[tuple[str, int], int]:
-    if cursor is None:
-        return ("", 0), 0
-    match = _CURSOR.fullmatch(cursor)
-    if match is None:
-        raise RequestFailed(f"the cursor {cursor!r} is none of the message log's")
-    return _order(match[1]), int(match[4])
+def _read_cursor(query: MessageQuery) -> tuple[Order, int] | None:
+    """Return the file and the offset in it at which the page begins."""
+    if query.cursor is None:
+        return None
+    match = _CURSOR.fullmatch(query.cursor)
+    if match is None or bool(match["newest_first"]) != query.newest_first:
+        raise RequestFailed(
+            f"the cursor {query.cursor!r} is none of the message log's, or of the other order"
+        )
+    return _order(match["name"]), int(match["offset"])
+
+
+def _quick_test(query: MessageQuery) -> Callable[[bytes], bool]:
+    """Return a test that is quicker than to read a line; it fails only where the line cannot match.
+
+    It relies on how lines are written: JSON without spaces, the time first.
+    """
+    since = b"" if query.since is None else _BEGIN + query.since.astimezone(UTC).isoformat()[:19].encode()
+    identity = _quoted("chargePoint", query.identity) if query.identity and query.identity.isascii() else b""
+    parts = [] if query.action is None else [_quoted("action", query.action)]
+    if query.search is not None:
+        parts.append(orjson.dumps(folded(query.search))[1:-1].lower())
+
+    def may_match(line: bytes) -> bool:
+        if line[: len(since)] < since and line.startswith(_BEGIN):
+            return False
+        lower = line.lower()
+        return all(part in lower for part in parts) and (identity in lower or not line.isascii())
+
+    return may_match
+
+
+def _quoted(name: str, value: str) -> bytes:
+    return orjson.dumps({name: _text(value)})[1:-1].lower()
 
 
 def _matches(query: MessageQuery, entry: MessageEntry) -> bool:
     return (
-        (query.identity is None or query.identity.casefold() == entry.identity.casefold())
+        (query.identity is None or _text(query.identity).casefold() == entry.identity.casefold())
         and query.direction in (None, entry.direction)
-        and query.action in (None, entry.action)
+        and (query.action is None or _text(query.action) == entry.action)
         and (query.since is None or entry.at >= query.since)
+        and (query.search is None or folded(query.search) in folded(entry.text))
     )
 
 
@@ -154,9 +228,12 @@ def _line(entry: MessageEntry) -> dict[str, Any]:
         "frame": entry.text,
         "verdict": entry.verdict,
     }
-    return {
-        name: value.encode("utf-8", "replace").decode() for name, value in line.items() if value is not None
-    }
+    return {name: _text(value) for name, value in line.items() if value is not None}
+
+
+def _text(text: str) -> str:
+    """Replace what JSON cannot hold: halves of surrogate pairs."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _entry(line: bytes) -> MessageEntry | None:

@@ -46,10 +46,10 @@ class MessageLog(Protocol):
         ...
 
     async def find(self, query: MessageQuery) -> MessagePage:
-        """Return the oldest entries that match.
+        """Return the oldest entries that match, or the newest.
 
         Raises LedgerUnavailable: the log cannot be read now.
-        Raises RequestFailed: the cursor is none of this log's.
+        Raises RequestFailed: the cursor is none of this log's, or of the other order.
         """
         ...
 
@@ -101,9 +101,17 @@ class StoredMessageLog:
             self._waiting += size
 
     async def find(self, query: MessageQuery) -> MessagePage:
-        """Return a page; what was recorded before is in it."""
-        page: MessagePage = await self._bridge.ask(query)
-        return page
+        """Return a page; what was recorded before is in it.
+
+        Where much has to be looked at, this is done in parts, so that writing has its turns between them.
+        """
+        entries: list[MessageEntry] = []
+        more = True
+        while more and len(entries) < query.limit:
+            part: MessagePage = await self._bridge.ask(evolve(query, limit=query.limit - len(entries)))
+            entries += part.entries
+            query, more = evolve(query, cursor=part.cursor), part.more
+        return MessagePage(entries, query.cursor)
 
 
 @define

@@ -1,12 +1,14 @@
 """The message log in a database of its own, not synced at each commit."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, cast
 
 from sqlalchemy import (
     URL,
     Column,
+    ColumnElement,
     Connection,
     Index,
     Integer,
@@ -14,6 +16,7 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
+    bindparam,
     delete,
     func,
     insert,
@@ -21,7 +24,7 @@ from sqlalchemy import (
 )
 
 from ocpp_actors.ledger.database import Database
-from ocpp_actors.ledger.message_entries import Direction, MessageEntry, MessagePage, MessageQuery
+from ocpp_actors.ledger.message_entries import Direction, MessageEntry, MessagePage, MessageQuery, folded
 from ocpp_actors.ledger.port import RequestFailed
 from ocpp_actors.ledger.tables import Id, Key, UtcDateTime
 
@@ -30,6 +33,11 @@ ROW_OVERHEAD: Final = 200
 
 CAP_SLACK: Final = 20
 """The size is looked after each time that this part of it was written."""
+
+EXAMINED: Final = 20_000
+"""As many rows are looked at for one part of a page, whether they match or not."""
+
+_CURSOR: Final = re.compile(r"(?P<newest_first>-?)(?P<id>[0-9]{1,18})")
 
 metadata = MetaData()
 messages = Table(
@@ -42,13 +50,14 @@ messages = Table(
     Column("direction", Text, nullable=False),
     Column("message_id", Text),
     Column("action", Text),
-    Column("text", Text, nullable=False),
+    Column("text", Key, nullable=False),
     Column("verdict", Text),
     Column("size", Integer, nullable=False),
     sqlite_autoincrement=True,
 )
 Index("ix_messages_charge_point", messages.c.charge_point, messages.c.id)
-Index("ix_messages_at", messages.c.at)
+Index("ix_messages_action", messages.c.action, messages.c.id)
+Index("ix_messages_at", messages.c.at, messages.c.id)
 
 
 class MessageTables:
@@ -78,22 +87,11 @@ class MessageTables:
                 self._cap(connection)
 
     def find(self, query: MessageQuery) -> MessagePage:
-        """Select a page. The cursor is the id of the last row."""
-        statement = select(messages)
-        if query.identity is not None:
-            statement = statement.where(messages.c.charge_point == _text(query.identity.casefold()))
-        if query.direction is not None:
-            statement = statement.where(messages.c.direction == query.direction)
-        if query.action is not None:
-            statement = statement.where(messages.c.action == _text(query.action))
-        if query.since is not None:
-            statement = statement.where(messages.c.at >= query.since)
-        if query.cursor is not None:
-            statement = statement.where(messages.c.id > _cursor(query.cursor))
+        """Select a page. The cursor is the id of the last row that was looked at, with a minus for newest first."""
+        last = _read_cursor(query)
         connection = self._database.connect()
         with connection.begin():
-            rows = connection.execute(statement.order_by(messages.c.id).limit(query.limit)).all()
-        return MessagePage([_entry(row) for row in rows], str(rows[-1].id) if rows else query.cursor)
+            return _find(query, last, connection)
 
     def prune(self, before: datetime) -> None:
         """Delete rows older than a moment."""
@@ -139,10 +137,88 @@ def _text(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
 
 
-def _cursor(cursor: str) -> int:
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-        raise RequestFailed(f"the cursor {cursor!r} is none of the message log's")
-    return int(cursor)
+def _find(query: MessageQuery, last: int | None, connection: Connection) -> MessagePage:
+    """Select what matches of the rows after ``last`` of which EXAMINED are looked at."""
+    if last is None and query.since is not None and not query.newest_first:
+        last = connection.execute(_before_since, {"since": query.since}).scalar_one()
+        if last is None:
+            return MessagePage([], None)
+    ids = select(messages.c.id).where(*_indexed(query, last)).order_by(_in_order(query)).limit(EXAMINED)
+    ends = ids.subquery()
+    farthest = func.min(ends.c.id) if query.newest_first else func.max(ends.c.id)
+    examined, end = connection.execute(select(func.count(), farthest).select_from(ends)).one()
+    if not examined:
+        return MessagePage([], _cursor(query, last))
+    matching = select(messages).where(*_indexed(query, last), *_examined(query, end))
+    rows = connection.execute(matching.order_by(_in_order(query)).limit(query.limit)).all()
+    entries = [_entry(row) for row in rows]
+    if len(rows) == query.limit:
+        return MessagePage(entries, _cursor(query, rows[-1].id))
+    return MessagePage(
+        entries, _cursor(query, end), examined == EXAMINED and _goes_on(query, end, connection)
+    )
+
+
+def _goes_on(query: MessageQuery, last: int, connection: Connection) -> bool:
+    """Whether anything after ``last`` can match: going back, nothing does that is older than ``since``."""
+    if query.since is None or not query.newest_first:
+        return True
+    return connection.execute(_since_before, {"since": query.since, "last": last}).first() is not None
+
+
+def _indexed(query: MessageQuery, last: int | None) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions that one index serves, so that no other row is looked at."""
+    if query.identity is not None:
+        yield messages.c.charge_point == _text(query.identity.casefold())
+    elif query.action is not None:
+        yield messages.c.action == _text(query.action)
+    if last is not None:
+        yield messages.c.id < last if query.newest_first else messages.c.id > last
+
+
+def _examined(query: MessageQuery, end: int) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions for which rows have to be looked at, up to one."""
+    yield messages.c.id >= end if query.newest_first else messages.c.id <= end
+    if query.identity is not None and query.action is not None:
+        yield func.coalesce(messages.c.action, "") == _text(query.action)  # not by its own index
+    if query.direction is not None:
+        yield messages.c.direction == query.direction
+    if query.since is not None:
+        yield messages.c.at >= query.since
+    if query.search is not None:
+        yield func.lower(messages.c.text).contains(folded(_text(query.search)), autoescape=True)
+
+
+def _in_order(query: MessageQuery) -> ColumnElement[int]:
+    return messages.c.id.desc() if query.newest_first else messages.c.id.asc()
+
+
+_unindexed_id = messages.c.id + 0
+"""So that the index of times is used, not that of ids: a clock may be set back."""
+_before_since = select(func.min(_unindexed_id) - 1).where(messages.c.at >= bindparam("since"))
+_since_before = (
+    select(messages.c.id)
+    .where(messages.c.at >= bindparam("since"), _unindexed_id < bindparam("last"))
+    .order_by(messages.c.at)
+    .limit(1)
+)
+
+
+def _read_cursor(query: MessageQuery) -> int | None:
+    """Return the id of the last row that was looked at."""
+    if query.cursor is None:
+        return None
+    match = _CURSOR.fullmatch(query.cursor)
+    if match is None or bool(match["newest_first"]) != query.newest_first:
+        raise RequestFailed(
+            f"the cursor {query.cursor!r} is none of the message log's, or of the other order"
+        )
+    return int(match["id"])
+
+
+def _cursor(query: MessageQuery, last: int | None) -> str | None:
+    sign = "-" if query.newest_first else ""
+    return None if last is None else f"{sign}{last}"
 
 
 def _entry(row: Row[Any]) -> MessageEntry:

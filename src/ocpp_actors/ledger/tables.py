@@ -1,7 +1,8 @@
 """The tables of the ledger; their unique constraints are what makes a repetition harmless.
 
 Columns called ``charge_point`` and ``id_tag_key`` hold the casefolded identity and idTag: both are compared without
-regard to case, and in the order of code points on every database.
+regard to case, and in the order of code points on every database. ``search_text`` is what is searched, see
+``searching``.
 """
 
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ColumnElement,
     DateTime,
     Dialect,
     Double,
@@ -25,6 +27,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    literal_column,
 )
 
 
@@ -80,6 +83,8 @@ charge_points = Table(
     Column("booted_at", UtcDateTime),
     Column("first_seen_at", UtcDateTime),
     Column("last_seen_at", UtcDateTime),
+    Column("version", BigInteger, nullable=False),
+    Column("search_text", Text, nullable=False),
 )
 
 connectors = Table(
@@ -125,6 +130,8 @@ id_tags = Table(
     Column("expiry_date", UtcDateTime),
     Column("parent_id_tag", Text),
     Column("max_active_transactions", BigInteger),
+    Column("version", BigInteger, nullable=False),
+    Column("search_text", Text, nullable=False),
 )
 
 transactions = Table(
@@ -255,6 +262,7 @@ signing_requests = Table(
     Column("received_at", UtcDateTime, nullable=False),
     sqlite_autoincrement=True,
 )
+Index("ix_signing_requests_charge_point", signing_requests.c.charge_point, signing_requests.c.id)
 
 commands = Table(
     "commands",
@@ -272,7 +280,124 @@ commands = Table(
     Column("sent_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
     Column("detail", Document),
+    Column("durable", Boolean, nullable=False),
+    Column("idempotency_key", Text),
+    UniqueConstraint("charge_point", "idempotency_key"),
     sqlite_autoincrement=True,
 )
 Index("ix_commands_charge_point", commands.c.charge_point, commands.c.id)
 Index("ix_commands_state", commands.c.state, commands.c.id)
+
+operator_writes = Table(
+    "operator_writes",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("operator", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Document, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+configuration_keys = Table(
+    "configuration_keys",
+    metadata,
+    Column(
+        "charge_point",
+        Key,
+        ForeignKey("charge_points.charge_point", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("key_folded", Key, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("value", Text),
+    Column("readonly", Boolean),
+    Column("reboot_required", Boolean, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
+
+local_lists = Table(
+    "local_lists",
+    metadata,
+    Column(
+        "charge_point",
+        Key,
+        ForeignKey("charge_points.charge_point", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("identity", Text, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("entries", Document),
+    Column("changed_at", UtcDateTime, nullable=False),
+)
+
+named_profiles = Table(
+    "named_profiles",
+    metadata,
+    Column("name", Key, primary_key=True),
+    Column("profile", Document, nullable=False),
+    Column("version", BigInteger, nullable=False),
+)
+
+installed_profiles = Table(
+    "installed_profiles",
+    metadata,
+    Column(
+        "charge_point",
+        Key,
+        ForeignKey("charge_points.charge_point", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("profile_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("identity", Text, nullable=False),
+    Column("connector_id", BigInteger, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("stack_level", BigInteger, nullable=False),
+    Column("transaction_id", BigInteger),
+    Column("profile", Document, nullable=False),
+    Column("installed_at", UtcDateTime, nullable=False),
+    UniqueConstraint("charge_point", "purpose", "connector_id", "stack_level", name="uq_installed_profiles"),
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=False),
+    Column("given_here", Boolean, nullable=False),
+    Column("charge_point", Key, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("connector_id", BigInteger, nullable=False),
+    Column("id_tag", Text, nullable=False),
+    Column("parent_id_tag", Text),
+    Column("expiry_date", UtcDateTime, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("transaction_id", BigInteger),
+    CheckConstraint("NOT given_here OR id BETWEEN 1 AND 2147483647", name="id_range"),
+)
+"""``given_here``: the ledger chose the id. It counts on from the last such one, whatever ids others chose."""
+
+
+def _in_state(*states: str) -> ColumnElement[bool]:
+    """Compare with literals, not parameters, so that a query is seen to be one for an index."""
+    return reservations.c.state.in_([literal_column(f"'{state}'") for state in states])
+
+
+active = _in_state("Requested", "Accepted")
+may_change = _in_state("Requested", "Accepted", "Unknown")
+
+Index("ix_reservations_charge_point", reservations.c.charge_point, reservations.c.id)
+Index(
+    "ix_reservations_given_here",
+    reservations.c.id,
+    sqlite_where=reservations.c.given_here,
+    postgresql_where=reservations.c.given_here,
+)
+Index(
+    "ix_reservations_expiry_date",
+    reservations.c.expiry_date,
+    sqlite_where=may_change,
+    postgresql_where=may_change,
+)

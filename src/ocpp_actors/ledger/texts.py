@@ -1,5 +1,6 @@
 """Texts as every store can hold them."""
 
+from operator import is_
 from typing import Any, Final, TypeVar, cast
 
 from attrs import evolve
@@ -11,7 +12,7 @@ NUL: Final = "\N{SYMBOL FOR NULL}"
 
 
 def without_nul(request: T) -> T:
-    """Return a request with NUL replaced in its texts, also in those of the parts that are classes of their own.
+    """Return a request with NUL replaced in its texts, also in those of its parts: tuples, and classes of their own.
 
     Documents stay as they are: they are kept as JSON, in which NUL is escaped.
     """
@@ -21,6 +22,9 @@ def without_nul(request: T) -> T:
 def _replaced(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("\0", NUL) if "\0" in value else value
+    if isinstance(value, tuple):
+        replaced = tuple(map(_replaced, value))
+        return value if all(map(is_, value, replaced)) else replaced
     changes = {}
     for attribute in getattr(type(value), "__attrs_attrs__", ()):
         part = getattr(value, attribute.name)

@@ -2,22 +2,20 @@
 
 import base64
 import binascii
-import hmac
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import datetime
-from hashlib import sha256
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
 import structlog
 from attrs import define, field, frozen
 
+from ocpp_actors.central_system.credentials import key_matches
 from ocpp_actors.ledger.port import (
     AdmitChargePoint,
     ChargePointRecord,
     FindChargePoint,
-    KeyHash,
     Ledger,
     LedgerUnavailable,
     RequestFailed,
@@ -196,22 +194,6 @@ def basic_credentials(header: bytes | None) -> BasicCredentials | None:
     except binascii.Error:
         return None
     return BasicCredentials(user, password) if colon else None
-
-
-def hash_key(key: bytes, salt: bytes) -> KeyHash:
-    """Hash a generated AuthorizationKey of high entropy, so that it need not be kept (A01.FR.08)."""
-    return KeyHash(salt, sha256(salt + key).digest())
-
-
-def key_matches(password: bytes, key: KeyHash) -> bool:
-    """Whether a password is the key, either of them raw or written in hexadecimal, compared in constant time."""
-    candidates = [password, password.hex().encode(), password.hex().upper().encode()]
-    with suppress(ValueError):
-        candidates.append(bytes.fromhex(password.decode("ascii")))
-    matches = [
-        hmac.compare_digest(hash_key(candidate, key.salt).digest, key.digest) for candidate in candidates
-    ]
-    return any(matches)
 
 
 async def credentials_step(handshake: Handshake) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +25,7 @@ from ocpp_actors.ledger.port import (
     FindChargePoint,
     LedgerUnavailable,
     ListCommands,
+    NoteCommandEnded,
     NoteSeen,
     Origin,
     QueueCommand,
@@ -38,6 +39,8 @@ from ocpp_actors.protocol.codec import encode
 log = structlog.get_logger(__name__)
 
 REPLACED = "replaced"
+REMOVED = "removed"
+EXPIRED = "it expired before it could be sent"
 
 FIGHT_WINDOW = 60.0
 FIGHT_TAKEOVERS = 5
@@ -103,6 +106,11 @@ class Fleet:
         """How many charge points are connected."""
         return self._connected
 
+    @property
+    def commands_waiting(self) -> int:
+        """How many commands wait, for charge points that are connected or not."""
+        return sum(len(entry.mailbox) for entry in self._entries.values())
+
     def find(self, identity: str) -> Entry | None:
         """Return the entry of an identity, if it was connected since the start or has commands waiting.
 
@@ -134,6 +142,17 @@ class Fleet:
                 record.registration,
             )
         return entry
+
+    def remove(self, identity: str) -> None:
+        """Forget a charge point that was removed from the ledger: its connection is closed, its commands are lost."""
+        entry = self.find(identity)
+        if entry is None:
+            return
+        for command in entry.mailbox.take_all():
+            self._end(entry, command, CommandState.LOST, "the charge point was removed")
+        if entry.session is not None:
+            entry.session.end(1008, REMOVED)
+        del self._entries[identity.casefold()]
 
     # --- places ------------------------------------------------------------------------------------------------
 
@@ -183,7 +202,9 @@ class Fleet:
         identity, now = entry.charge_point.identity, self._now()
         detail = f"{len(entry.takeovers)} takeovers within {FIGHT_WINDOW:g} s: two devices use this identity"
         log.warning("identity is fought over", identity=identity, detail=detail)
-        self._central_system.observer.tell(SecurityEventRaised(identity, now, IDENTITY_CONFLICT, detail))
+        self._central_system.observer.tell(
+            SecurityEventRaised(identity, now, IDENTITY_CONFLICT, detail, Origin.CENTRAL_SYSTEM)
+        )
         event = SecurityEvent(
             identity=identity,
             type=IDENTITY_CONFLICT,
@@ -224,8 +245,7 @@ class Fleet:
                 if record.connectors or record.progress:
                     entry.notes_until = trio.current_time() + NOTES_TIME
                 for command in entry.mailbox.take_fleeting():
-                    commands.lost(entry.charge_point, command.action, command.payload)
-                    self._end(entry, command, CommandState.LOST, "the connection ended before it was sent")
+                    self._lose(entry, command, "the connection ended before it was sent")
             self._central_system.ledger.note(NoteSeen(session.identity, self._now()))
             over = session.over
             code, reason = (over.code, over.reason) if over is not None else (1006, "")
@@ -240,16 +260,50 @@ class Fleet:
         Raises NotAllowed: the specification forbids this request now.
         Raises MailboxFull: too many commands are waiting.
         """
-        entry = self.find(identity)
-        if entry is None or entry.session is None:
-            raise NotConnected(f"{identity} is not connected")
         action, payload = type(request).__name__, encode(request)
-        reason = commands.refusal(entry.charge_point, action, payload)
-        if reason is not None:
-            raise NotAllowed(reason)
+        entry = self._ready(identity, action, payload)
         command = Command(action, payload)
         entry.mailbox.put(command)
         return command
+
+    async def submit_recorded(
+        self,
+        identity: str,
+        request: Any,
+        *,
+        patience: timedelta,
+        requested_by: str,
+        idempotency_key: str | None = None,
+    ) -> tuple[int, Command | None]:
+        """Do as submit() does, and keep the command in the ledger with who asked for it and how it ends.
+
+        It is given up if it could not be sent within ``patience``. Returns the id under which the ledger keeps it,
+        and the command; None for one with an idempotency key that this charge point has had before: then nothing is
+        sent, and the id is that of the first.
+
+        A caller that is cancelled meanwhile does not undo it.
+
+        Raises NotConnected, NotAllowed, MailboxFull: as submit() does; nothing is kept then.
+        Raises LedgerUnavailable, RequestFailed: as queue() does; it is not sent.
+        """
+        action, payload = type(request).__name__, encode(request)
+        entry = self._ready(identity, action, payload)
+        command_id, command = await self._keep(
+            entry, action, payload, patience, requested_by, idempotency_key, durable=False
+        )
+        if command is not None and entry.session is None:
+            entry.mailbox.remove(command)
+            self._lose(entry, command, "the connection ended before it was sent")
+        return command_id, command
+
+    def _ready(self, identity: str, action: str, payload: Mapping[str, Any]) -> Entry:
+        entry = self.find(identity)
+        if entry is None or entry.session is None:
+            raise NotConnected(f"{identity} is not connected")
+        reason = commands.refusal(entry.charge_point, action, payload)
+        if reason is not None:
+            raise NotAllowed(reason)
+        return entry
 
     async def call(self, identity: str, request: Any) -> Outcome:
         """Send a request to a connected charge point and wait for its outcome.
@@ -270,11 +324,17 @@ class Fleet:
                 entry.mailbox.remove(command)
 
     async def queue(
-        self, identity: str, request: Any, time_to_live: timedelta, requested_by: str | None = None
+        self,
+        identity: str,
+        request: Any,
+        time_to_live: timedelta,
+        requested_by: str | None = None,
+        idempotency_key: str | None = None,
     ) -> int:
         """Keep a request for a charge point, connected or not, until it is sent or its time to live is over.
 
-        It survives a restart of the server. Returns the id under which the ledger keeps its outcome.
+        It survives a restart of the server. Returns the id under which the ledger keeps its outcome; for an idempotency
+        key that this charge point has had before, that of the first, and nothing more is queued.
 
         A caller that is cancelled meanwhile does not undo it: the storing goes on for at most ``LEDGER_PATIENCE``
         seconds, so that no command is stored and then forgotten.
@@ -285,15 +345,49 @@ class Fleet:
         Raises RequestFailed: the ledger refuses it.
         Raises MailboxFull: too many commands are waiting.
         """
-        now, policy = self._now(), self._central_system.policy
         entry = await self._find_or_load(identity)
-        action, payload, expires_at = type(request).__name__, encode(request), now + time_to_live
-        queued = QueueCommand(entry.charge_point.identity, action, payload, now, expires_at, requested_by)
+        command_id, _ = await self._keep(
+            entry,
+            type(request).__name__,
+            encode(request),
+            time_to_live,
+            requested_by,
+            idempotency_key,
+            durable=True,
+        )
+        return command_id
+
+    async def _keep(
+        self,
+        entry: Entry,
+        action: str,
+        payload: dict[str, Any],
+        time_to_live: timedelta,
+        requested_by: str | None,
+        idempotency_key: str | None,
+        *,
+        durable: bool,
+    ) -> tuple[int, Command | None]:
+        """Keep a command in the ledger, then put it into the mailbox."""
+        now, policy = self._now(), self._central_system.policy
+        expires_at = now + time_to_live
+        request = QueueCommand(
+            entry.charge_point.identity,
+            action,
+            payload,
+            now,
+            expires_at,
+            requested_by,
+            durable=durable,
+            idempotency_key=idempotency_key,
+        )
         with entry.mailbox.reserved_place(), trio.move_on_after(policy.ledger_patience, shield=True):
-            command_id = await self._central_system.ledger.ask(queued)
-            command = Command(action, payload, durable_id=command_id, expires_at=expires_at)
+            queued = await self._central_system.ledger.ask(request)
+            if queued.repeated:
+                return queued.command_id, None
+            command = Command(action, payload, queued.command_id, expires_at, durable)
             entry.mailbox.put(command, bounded=False)
-            return command_id
+            return queued.command_id, command
         raise LedgerUnavailable(f"no answer within {policy.ledger_patience:g} s")
 
     async def restore_commands(self) -> None:
@@ -320,7 +414,8 @@ class Fleet:
             await self._central_system.ledger.ask(end)
             return
         entry.mailbox.put(
-            Command(record.action, record.payload, record.command_id, record.expires_at), bounded=False
+            Command(record.action, record.payload, record.command_id, record.expires_at, durable=True),
+            bounded=False,
         )
 
     async def _find_or_load(self, identity: str) -> Entry:
@@ -366,22 +461,42 @@ class Fleet:
         )
 
     async def _expire(self, entry: Entry, command: Command, now: datetime) -> None:
-        assert command.durable_id is not None
+        assert command.record_id is not None
         try:
             with trio.fail_after(self._central_system.policy.ledger_patience):
+                detail = Outcome(CommandState.EXPIRED, description=EXPIRED).detail()
                 await self._central_system.ledger.ask(
-                    EndCommand(command.durable_id, CommandState.EXPIRED, None, now)
+                    EndCommand(command.record_id, CommandState.EXPIRED, detail, now)
                 )
         except (LedgerUnavailable, RequestFailed, trio.TooSlowError) as error:
             log.warning("the expiry of a command is not recorded yet", reason=str(error))
             return
         entry.mailbox.remove(command)
-        self._end(entry, command, CommandState.EXPIRED, "it expired before it could be sent")
+        self._end(entry, command, CommandState.EXPIRED, EXPIRED)
+
+    def _lose(self, entry: Entry, command: Command, reason: str) -> None:
+        """End a command that is not durable and was never sent."""
+        commands.lost(entry.charge_point, command.action, command.payload)
+        if command.record_id is not None:
+            detail = Outcome(CommandState.LOST, description=reason).detail()
+            self._central_system.ledger.note(
+                NoteCommandEnded(
+                    entry.charge_point.identity, command.record_id, CommandState.LOST, detail, self._now()
+                )
+            )
+        self._end(entry, command, CommandState.LOST, reason)
 
     def _end(self, entry: Entry, command: Command, state: CommandState, reason: str) -> None:
         if command.end(Outcome(state, description=reason)):
             self._central_system.observer.tell(
-                CommandEnded(entry.charge_point.identity, self._now(), command.action, state, 0.0)
+                CommandEnded(
+                    entry.charge_point.identity,
+                    self._now(),
+                    command.action,
+                    state,
+                    0.0,
+                    command_id=command.record_id,
+                )
             )
 
     def _now(self) -> datetime:

@@ -69,7 +69,8 @@ class Server:
         self._steps = change_steps(self._own_steps())
         self._handshakes = trio.Semaphore(settings.max_handshakes)
         self._accepting = trio.CancelScope()
-        self._shutting_down = False
+        self.shutting_down = False
+        """No charge point is let in any more."""
         self._refusals = _RareLog()
         self._serving = 0
         self._one_ended = Doorbell()
@@ -86,7 +87,7 @@ class Server:
 
     def shut_down(self) -> None:
         """Stop accepting, answer what is in hand and close every connection with 1001; run() returns then."""
-        self._shutting_down = True
+        self.shutting_down = True
         self._accepting.cancel()
 
     async def run(self, listeners: Sequence[trio.abc.Listener[trio.SocketStream]]) -> None:
@@ -226,7 +227,7 @@ class Server:
         return entry
 
     async def _refuse(self, request: WebSocketRequest, handshake: Handshake, refused: Refused) -> None:
-        log.warning(
+        self._refusals.warning(
             "connection refused", identity=handshake.identity, status=refused.status, reason=refused.reason
         )
         headers = [(name.encode(), value.encode()) for name, value in refused.headers]
@@ -248,7 +249,7 @@ class Server:
         with structlog.contextvars.bound_contextvars(identity=session.identity):
             with self._fleet.attached(entry, session):
                 log.info("connected", generation=session.generation)
-                if self._shutting_down:
+                if self.shutting_down:
                     session.drain()
                 over = await supervise(session)
             if transport.fault:
@@ -257,7 +258,7 @@ class Server:
 
     def _why_no_room(self, handshake: Handshake) -> str | None:
         """Take a place, or say why there is none."""
-        if self._shutting_down:
+        if self.shutting_down:
             return "the central system is shutting down"
         assert handshake.identity is not None
         limit = self._settings.max_connections

@@ -4,11 +4,36 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from ocpp_actors.ledger.sql import charge_points, commands, id_tags, metering, security, transactions
+from ocpp_actors.ledger.sql import (
+    charge_points,
+    charging_profiles,
+    commands,
+    configuration,
+    id_tags,
+    local_lists,
+    metering,
+    operators,
+    reservations,
+    security,
+    transactions,
+)
 from ocpp_actors.ledger.sql.dispatch import carry_out as dispatch
 from ocpp_actors.ledger.texts import without_nul
 
-__all__ = ["carry_out", "charge_points", "commands", "id_tags", "metering", "security", "transactions"]
+__all__ = [
+    "carry_out",
+    "charge_points",
+    "charging_profiles",
+    "commands",
+    "configuration",
+    "id_tags",
+    "local_lists",
+    "metering",
+    "operators",
+    "reservations",
+    "security",
+    "transactions",
+]
 
 
 def carry_out(request: object, connection: Connection) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, bindparam, select, update
+from sqlalchemy import Connection, Row, Table, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects import sqlite
 
 from ocpp_actors.ledger.port import (
@@ -12,6 +12,7 @@ from ocpp_actors.ledger.port import (
     ChargePointRecord,
     ChargePointSettings,
     Connector,
+    CountAll,
     FindChargePoint,
     KeyHash,
     ListChargePoints,
@@ -19,15 +20,30 @@ from ocpp_actors.ledger.port import (
     NoteConnector,
     NoteProgress,
     NoteSeen,
+    PutChargePoint,
     RecordBoot,
+    RemoveChargePoint,
     RequestFailed,
     SetChargePointSettings,
     SetKey,
     SetRegistration,
+    Totals,
+    VersionConflict,
 )
-from ocpp_actors.ledger.sql.dispatch import carry_out, insert_into, later
-from ocpp_actors.ledger.tables import UtcDateTime, charge_points, connectors, progress
-from ocpp_actors.protocol.messages import RegistrationStatus
+from ocpp_actors.ledger.searching import charge_point_text
+from ocpp_actors.ledger.sql.commands import lose_commands
+from ocpp_actors.ledger.sql.dispatch import carry_out, contains, insert_into, later
+from ocpp_actors.ledger.tables import (
+    UtcDateTime,
+    charge_points,
+    connectors,
+    progress,
+    transactions,
+    unfinished,
+)
+from ocpp_actors.protocol.messages import ChargePointErrorCode, ChargePointStatus, RegistrationStatus
+
+_next_version = charge_points.c.version + 1
 
 
 @carry_out.register
@@ -41,25 +57,51 @@ def _find(request: FindChargePoint, connection: Connection) -> ChargePointRecord
 
 @carry_out.register
 def _list(request: ListChargePoints, connection: Connection) -> list[ChargePointRecord]:
-    query = (
-        select(charge_points)
-        .where(charge_points.c.charge_point > request.after.casefold())
-        .order_by(charge_points.c.charge_point)
-        .limit(request.limit)
-    )
+    query = select(charge_points).where(charge_points.c.charge_point > request.after.casefold())
+    if request.search is not None:
+        query = query.where(contains(charge_points.c.search_text, request.search))
+    if request.registration is not None:
+        query = query.where(charge_points.c.registration == request.registration.value)
+    query = query.order_by(charge_points.c.charge_point).limit(request.limit)
     return _records(connection, connection.execute(query).all())
+
+
+_count_charge_points = select(func.count()).select_from(charge_points)
+_count_active = select(func.count()).select_from(transactions).where(unfinished)
+_count_connectors = (
+    select(connectors.c.status, func.count().label("number"))
+    .where(connectors.c.connector_id != 0)
+    .group_by(connectors.c.status)
+)
+_count_faulted = select(func.count(connectors.c.charge_point.distinct())).where(
+    or_(
+        connectors.c.status == ChargePointStatus.FAULTED.value,
+        connectors.c.error_code != ChargePointErrorCode.NO_ERROR.value,
+    )
+)
+
+
+@carry_out.register
+def _count(_request: CountAll, connection: Connection) -> Totals:
+    return Totals(
+        charge_points=connection.execute(_count_charge_points).scalar_one(),
+        active_transactions=connection.execute(_count_active).scalar_one(),
+        connectors={row.status: row.number for row in connection.execute(_count_connectors)},
+        faulted=connection.execute(_count_faulted).scalar_one(),
+    )
 
 
 @carry_out.register
 def _admit(request: AdmitChargePoint, connection: Connection) -> ChargePointRecord:
+    seen = {"first_seen_at": request.at, "last_seen_at": request.at}
     connection.execute(
         insert_into(charge_points, connection.dialect.name)
-        .values(
-            **_columns(request.identity, ChargePointSettings()),
-            first_seen_at=request.at,
-            last_seen_at=request.at,
+        .values(**_columns(request.identity, ChargePointSettings()), **seen)
+        .on_conflict_do_update(
+            index_elements=[charge_points.c.charge_point],
+            set_=seen,
+            where=charge_points.c.first_seen_at.is_(None),
         )
-        .on_conflict_do_nothing()
     )
     record = _find(FindChargePoint(request.identity), connection)
     assert record is not None
@@ -68,29 +110,36 @@ def _admit(request: AdmitChargePoint, connection: Connection) -> ChargePointReco
 
 @carry_out.register
 def _record_boot(request: RecordBoot, connection: Connection) -> None:
-    boot = {"registration": str(request.registration), "boot": request.boot, "booted_at": request.at}
+    boot = {
+        "registration": str(request.registration),
+        "boot": request.boot,
+        "booted_at": request.at,
+        "search_text": charge_point_text(request.identity, request.boot),
+    }
     insert = insert_into(charge_points, connection.dialect.name).values(
-        **_columns(request.identity, ChargePointSettings()),
-        first_seen_at=request.at,
-        last_seen_at=request.at,
-        **boot,
+        _columns(request.identity, ChargePointSettings())
+        | {"first_seen_at": request.at, "last_seen_at": request.at}
+        | boot
     )
-    seen = later(charge_points.c.last_seen_at, insert.excluded.last_seen_at)
+    seen = {
+        "first_seen_at": func.coalesce(charge_points.c.first_seen_at, insert.excluded.first_seen_at),
+        "last_seen_at": later(charge_points.c.last_seen_at, insert.excluded.last_seen_at),
+    }
     connection.execute(
-        insert.on_conflict_do_update(
-            index_elements=[charge_points.c.charge_point], set_=boot | {"last_seen_at": seen}
-        )
+        insert.on_conflict_do_update(index_elements=[charge_points.c.charge_point], set_=boot | seen)
     )
 
 
 @carry_out.register
 def _set_registration(request: SetRegistration, connection: Connection) -> None:
-    _change(request.identity, {"registration": str(request.registration)}, connection)
+    columns = {"registration": str(request.registration), "version": _next_version}
+    _change(request.identity, columns, connection)
 
 
 @carry_out.register
 def _set_settings(request: SetChargePointSettings, connection: Connection) -> None:
-    _change(request.identity, _settings_columns(request.settings), connection)
+    columns = _settings_columns(request.settings) | {"version": _next_version}
+    _change(request.identity, columns, connection)
 
 
 @carry_out.register
@@ -100,11 +149,59 @@ def _set_key(request: SetKey, connection: Connection) -> None:
     _change(request.identity, columns, connection)
 
 
+@carry_out.register
+def _put(request: PutChargePoint, connection: Connection) -> ChargePointRecord:
+    key, expected = request.identity.casefold(), request.expected_version
+    registration = {} if request.registration is None else {"registration": request.registration.value}
+    added = insert_into(charge_points, connection.dialect.name).values(
+        _columns(request.identity, request.settings) | registration
+    )
+    changed = _settings_columns(request.settings) | registration | {"version": _next_version}
+    statement: Any
+    if expected is None:
+        statement = added.on_conflict_do_update(index_elements=[charge_points.c.charge_point], set_=changed)
+    elif expected == 0:
+        statement = added.on_conflict_do_nothing(index_elements=[charge_points.c.charge_point])
+    else:
+        statement = (
+            update(charge_points)
+            .where(charge_points.c.charge_point == key, charge_points.c.version == expected)
+            .values(changed)
+        )
+    rows = connection.execute(statement.returning(charge_points)).all()
+    if not rows:
+        raise VersionConflict(_version(key, connection))
+    return _records(connection, rows)[0]
+
+
+@carry_out.register
+def _remove(request: RemoveChargePoint, connection: Connection) -> bool:
+    key, expected = request.identity.casefold(), request.expected_version
+    statement = delete(charge_points).where(charge_points.c.charge_point == key)
+    if expected is not None:
+        statement = statement.where(charge_points.c.version == expected)
+    if connection.execute(statement).rowcount:
+        lose_commands(key, request.at, connection)
+        return True
+    if expected is not None and (version := _version(key, connection)) != expected:
+        raise VersionConflict(version)
+    return False
+
+
+def _version(key: str, connection: Connection) -> int:
+    """Return the present version, 0 where there is nothing."""
+    version = select(charge_points.c.version).where(charge_points.c.charge_point == key)
+    return connection.execute(version).scalar_one_or_none() or 0
+
+
 _at = bindparam("at", type_=UtcDateTime())
 _set_seen = (
     update(charge_points)
     .where(charge_points.c.charge_point == bindparam("key"))
-    .values(last_seen_at=later(charge_points.c.last_seen_at, _at))
+    .values(
+        first_seen_at=func.coalesce(charge_points.c.first_seen_at, _at),
+        last_seen_at=later(charge_points.c.last_seen_at, _at),
+    )
 )
 _set_booted = _set_seen.values(booted_at=later(charge_points.c.booted_at, _at))
 
@@ -174,7 +271,13 @@ def _change(identity: str, columns: dict[str, Any], connection: Connection) -> N
 
 
 def _columns(identity: str, settings: ChargePointSettings) -> dict[str, Any]:
-    return {"charge_point": identity.casefold(), "identity": identity, **_settings_columns(settings)}
+    return {
+        "charge_point": identity.casefold(),
+        "identity": identity,
+        "version": 1,
+        "search_text": charge_point_text(identity, None),
+        **_settings_columns(settings),
+    }
 
 
 def _settings_columns(settings: ChargePointSettings) -> dict[str, Any]:
@@ -215,4 +318,5 @@ def _record(row: Row[Any]) -> ChargePointRecord:
         booted_at=row.booted_at,
         first_seen_at=row.first_seen_at,
         last_seen_at=row.last_seen_at,
+        version=row.version,
     )

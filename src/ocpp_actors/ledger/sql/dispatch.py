@@ -5,8 +5,10 @@ from datetime import datetime
 from functools import singledispatch
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, case, literal, or_
+from sqlalchemy import ColumnElement, Connection, Table, and_, case, literal, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
+
+from ocpp_actors.ledger.tables import charge_points
 
 
 @singledispatch
@@ -36,3 +38,14 @@ def later(column: ColumnElement[Any], moment: ColumnElement[Any]) -> ColumnEleme
 def all_of(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:
     """Require all conditions; without any, true."""
     return and_(literal(True), *conditions)
+
+
+def contains(column: ColumnElement[str], search: str) -> ColumnElement[bool]:
+    """Look for a text in a column of casefolded ones; no character of it is a wildcard."""
+    return column.contains(search.casefold(), autoescape=True)
+
+
+def is_known(charge_point: str, connection: Connection) -> bool:
+    """Whether there is a charge point of this casefolded identity, to which something may belong."""
+    query = select(charge_points.c.charge_point).where(charge_points.c.charge_point == charge_point)
+    return connection.execute(query).one_or_none() is not None

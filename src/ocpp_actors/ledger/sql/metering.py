@@ -110,6 +110,8 @@ def _list(request: ListMeterValues, connection: Connection) -> list[MeterValuesR
         conditions.append(meter_values.c.transaction_id == request.transaction_id)
     if request.identity is not None:
         conditions.append(meter_values.c.charge_point == request.identity.casefold())
+    if request.after:
+        conditions.append(meter_values.c.id > request.after)
     query = select(meter_values).where(all_of(conditions)).order_by(meter_values.c.id).limit(request.limit)
     return [
         MeterValuesRecord(
@@ -122,6 +124,7 @@ def _list(request: ListMeterValues, connection: Connection) -> list[MeterValuesR
             received_at=row.received_at,
             source=row.source,
             sent_transaction_id=row.sent_transaction_id,
+            record_id=row.id,
         )
         for row in connection.execute(query)
     ]

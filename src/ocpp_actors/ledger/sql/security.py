@@ -4,10 +4,12 @@ from sqlalchemy import Connection, insert, select
 
 from ocpp_actors.ledger.port import (
     ListSecurityEvents,
+    ListSigningRequests,
     Origin,
     RecordSecurityEvent,
     RecordSigningRequest,
     SecurityEvent,
+    SigningRequest,
 )
 from ocpp_actors.ledger.sql.dispatch import carry_out
 from ocpp_actors.ledger.tables import security_events, signing_requests
@@ -34,6 +36,8 @@ def _list_events(request: ListSecurityEvents, connection: Connection) -> list[Se
     query = select(security_events)
     if request.identity is not None:
         query = query.where(security_events.c.charge_point == request.identity.casefold())
+    if request.before is not None:
+        query = query.where(security_events.c.id < request.before)
     return [
         SecurityEvent(
             identity=row.identity,
@@ -42,8 +46,9 @@ def _list_events(request: ListSecurityEvents, connection: Connection) -> list[Se
             tech_info=row.tech_info,
             origin=Origin(row.origin),
             received_at=row.received_at,
+            event_id=row.id,
         )
-        for row in connection.execute(query.order_by(security_events.c.id).limit(request.limit))
+        for row in connection.execute(query.order_by(security_events.c.id.desc()).limit(request.limit))
     ]
 
 
@@ -60,3 +65,16 @@ def _record_signing_request(request: RecordSigningRequest, connection: Connectio
         .returning(signing_requests.c.id)
     )
     return int(kept.scalar_one())
+
+
+@carry_out.register
+def _list_signing_requests(request: ListSigningRequests, connection: Connection) -> list[SigningRequest]:
+    query = (
+        select(signing_requests)
+        .where(signing_requests.c.charge_point == request.identity.casefold())
+        .order_by(signing_requests.c.id.desc())
+        .limit(request.limit)
+    )
+    return [
+        SigningRequest(row.id, row.identity, row.csr, row.received_at) for row in connection.execute(query)
+    ]

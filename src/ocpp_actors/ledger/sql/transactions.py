@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, func, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, delete, func, or_, select, update
 
 from ocpp_actors.ledger.port import (
     FindTransaction,
@@ -12,6 +12,7 @@ from ocpp_actors.ledger.port import (
     OrphanStop,
     RecordStart,
     RecordStop,
+    ReservationState,
     Started,
     StopMatch,
     Stopped,
@@ -22,12 +23,16 @@ from ocpp_actors.ledger.sql.dispatch import all_of, carry_out, insert_into
 from ocpp_actors.ledger.sql.metering import keep_transaction_data, unlink_guessed_data
 from ocpp_actors.ledger.tables import (
     has_register,
+    installed_profiles,
+    may_change,
     meter_values,
+    reservations,
     stray_stops,
     transactions,
     unfinished,
     unfinished_start,
 )
+from ocpp_actors.protocol.messages import ChargingProfilePurposeType
 
 
 @cache
@@ -46,6 +51,16 @@ def _insert_start(dialect: str) -> Any:
 
 _others_active = select(func.count()).where(
     transactions.c.id_tag_key == bindparam("id_tag_key"), unfinished, transactions.c.id != bindparam("id")
+)
+
+_use_reservation = (
+    update(reservations)
+    .where(
+        reservations.c.id == bindparam("own_reservation"),
+        reservations.c.charge_point == bindparam("own_charge_point"),
+        may_change,
+    )
+    .values(state=ReservationState.USED.value)
 )
 
 
@@ -67,6 +82,16 @@ def _record_start(request: RecordStart, connection: Connection) -> Started:
             "reservation_id": request.reservation_id,
         },
     ).one()
+    if request.reservation_id is not None and not kept.start_repeats:
+        connection.execute(
+            _use_reservation,
+            {
+                "own_charge_point": request.identity.casefold(),
+                "own_reservation": request.reservation_id,
+                "transaction_id": kept.id,
+                "changed_at": request.received_at,
+            },
+        )
     others = connection.execute(_others_active, {"id_tag_key": id_tag_key, "id": kept.id})
     return Started(transaction_id=kept.id, repeated=kept.start_repeats > 0, others_active=others.scalar_one())
 
@@ -77,6 +102,17 @@ _own = and_(
 _find_own = select(transactions).where(_own)
 _stop = update(transactions).returning(transactions.c.id, transactions.c.connector_id)
 _stop_own = _stop.where(_own, unfinished)
+_remove_profiles = delete(installed_profiles).where(
+    installed_profiles.c.charge_point == bindparam("own_charge_point"),
+    installed_profiles.c.purpose == ChargingProfilePurposeType.TX_PROFILE.value,
+    or_(
+        installed_profiles.c.transaction_id == bindparam("own_id"),
+        and_(
+            installed_profiles.c.transaction_id.is_(None),
+            installed_profiles.c.connector_id == bindparam("own_connector_id"),
+        ),
+    ),
+)
 
 
 @carry_out.register
@@ -84,7 +120,7 @@ def _record_stop(request: RecordStop, connection: Connection) -> Stopped:
     own = {"own_charge_point": request.identity.casefold(), "own_id": request.transaction_id}
     stopped = connection.execute(_stop_own, own | _end(request)).one_or_none()
     if stopped is not None:
-        keep_transaction_data(request, stopped.id, stopped.connector_id, connection)
+        _settle(request, stopped, connection)
         return Stopped(StopMatch.BY_ID, stopped.id, repeated=False)
     ended = connection.execute(_find_own, own).one_or_none()
     if ended is not None:
@@ -128,8 +164,21 @@ def _record_foreign_stop(request: RecordStop, connection: Connection) -> Stopped
     connection.execute(
         update(stray_stops).where(stray_stops.c.id == stray_id).values(transaction_id=stopped.id)
     )
-    keep_transaction_data(request, stopped.id, stopped.connector_id, connection)
+    _settle(request, stopped, connection)
     return _foreign(stopped.id, repeated=False)
+
+
+def _settle(request: RecordStop, stopped: Row[Any], connection: Connection) -> None:
+    """Keep what came with a stop, and remove the charging profiles that end with the transaction."""
+    keep_transaction_data(request, stopped.id, stopped.connector_id, connection)
+    connection.execute(
+        _remove_profiles,
+        {
+            "own_charge_point": request.identity.casefold(),
+            "own_id": stopped.id,
+            "own_connector_id": stopped.connector_id,
+        },
+    )
 
 
 def _stray_key(request: RecordStop) -> dict[str, Any]:

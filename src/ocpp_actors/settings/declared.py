@@ -1,19 +1,24 @@
-"""The settings of the server: their names, defaults, limits and words, and how they are read.
+"""Every setting: its name, default, limits and words."""
 
-A setting has one name in three places: ``OCPP_ACTORS_HEARTBEAT_INTERVAL`` in the environment,
-``heartbeat_interval`` in a TOML file and ``--heartbeat-interval`` on the command line. The command line goes
-before the environment, the environment before the file, the file before the defaults.
-"""
-
-import difflib
 import ipaddress
 import re
-import tomllib
-from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from attrs import Attribute, Factory, field, fields, frozen
+
+from ocpp_actors.settings.kinds import (
+    Kind,
+    choice,
+    hosts,
+    networks,
+    number,
+    or_empty,
+    switch,
+    text,
+    url_path,
+    whole,
+)
 
 PREFIX: Final = "OCPP_ACTORS_"
 """What the name of an environment variable begins with."""
@@ -21,76 +26,15 @@ PREFIX: Final = "OCPP_ACTORS_"
 MESSAGE_LOG: Final = "ocpp-actors-messages.db"
 """The file of the message log, where none is given."""
 
+LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "::1")
+"""The names under which the API may be asked for, where none are given."""
+
 DAY: Final = 86_400
 GIB: Final = 1 << 30
 
 
 class SettingsError(Exception):
     """A setting that cannot be used. The message is one line: which setting, from where, and what to do."""
-
-
-@frozen
-class Kind:
-    """What values a setting can take: ``allowed`` in words, ``read`` from text or a TOML value.
-
-    ``read`` raises ValueError where the value is not allowed.
-    """
-
-    allowed: str
-    read: Callable[[object], Any]
-
-
-def _whole(minimum: int, maximum: int) -> Kind:
-    def read(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int | str):
-            raise ValueError
-        number = int(value)
-        if not minimum <= number <= maximum:
-            raise ValueError
-        return number
-
-    return Kind(f"a whole number from {minimum} to {maximum}", read)
-
-
-def _number(minimum: float, maximum: float) -> Kind:
-    def read(value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            raise ValueError
-        number = float(value)
-        if not minimum <= number <= maximum:  # nan is not
-            raise ValueError
-        return number
-
-    return Kind(f"a number from {minimum:.10g} to {maximum:.10g}", read)
-
-
-def _choice(*values: str) -> Kind:
-    def read(value: object) -> str:
-        if value not in values:
-            raise ValueError
-        return str(value)
-
-    return Kind(f"{', '.join(values[:-1])} or {values[-1]}", read)
-
-
-def _text(allowed: str, pattern: str) -> Kind:
-    def read(value: object) -> str:
-        if not isinstance(value, str) or not re.fullmatch(pattern, value):
-            raise ValueError
-        return value
-
-    return Kind(allowed, read)
-
-
-def _or_empty(kind: Kind) -> Kind:
-    return Kind(f"{kind.allowed}, or empty", lambda value: None if value in ("", None) else kind.read(value))
-
-
-def _url_path() -> Kind:
-    kind = _text(
-        "a URL path that begins with a slash, without spaces, '?', '#' and '%'", r"/[!$&-;=@A-Z_a-z~\[\]]*"
-    )
-    return Kind(kind.allowed, lambda value: kind.read(value or "/").rstrip("/"))
 
 
 def setting(
@@ -108,7 +52,7 @@ def setting(
     """
     return field(
         default=default,
-        repr=_safe_repr if secret or kind is _STORE else repr,
+        repr=_hidden if kind is _SECRET else _safe_repr if secret or kind is _STORE else repr,
         metadata={
             "kind": kind,
             "group": group,
@@ -129,6 +73,10 @@ def _safe_repr(url: object) -> str:
     return repr(without_password(str(url)))
 
 
+def _hidden(secret: object) -> str:
+    return "None" if secret is None else "'***'"
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether a listener on ``host`` can be reached from this machine alone."""
     try:
@@ -139,6 +87,11 @@ def is_loopback(host: str) -> bool:
 
 def _open_on_loopback(settings: "Settings") -> str:
     return "open" if is_loopback(settings.host) else ""
+
+
+def _loopback_names(settings: "Settings") -> tuple[str, ...]:
+    own = () if settings.api_host in ("0.0.0.0", "::", *LOOPBACK_NAMES) else (settings.api_host,)  # noqa: S104
+    return (*LOOPBACK_NAMES, *own)
 
 
 def _three_heartbeats(settings: "Settings") -> float:
@@ -156,9 +109,14 @@ def _sqlite_file(database: str) -> Path | None:
 
 
 _SECONDS: Final = "seconds"
-_STORE: Final = _text("a file, a database URL, a directory or off", r"[^\x00-\x1f\x7f]+")
+_STORE: Final = text("a file, a database URL, a directory or off", r"[^\x00-\x1f\x7f]+")
+
+_ADDRESS: Final = text("an address or a host name", r"[0-9A-Za-z.:_%-]+")
+_SECRET: Final = or_empty(text("printable characters without spaces, 16 at least", r"[\x21-\x7e]{16,}"))
+_WEBHOOK: Final = or_empty(text("a URL that begins with http:// or https://", r"https?://[^\x00-\x20\x7f]+"))
 
 LISTENER: Final = "Listener"
+OPERATOR: Final = "Operator"
 CENTRAL_SYSTEM: Final = "Central system"
 STORAGE: Final = "Storage"
 TIMES: Final = "Times"
@@ -183,47 +141,47 @@ class Settings:
 
     host: str = setting(
         "127.0.0.1",
-        _text("an address or a host name", r"[0-9A-Za-z.:_%-]+"),
+        _ADDRESS,
         LISTENER,
         "Address of the plain OCPP listener. `0.0.0.0` or `::` listens on every interface; `ADMISSION` and "
         "`AUTHORIZATION` must then be given.",
     )
     port: int | None = setting(
         9000,
-        _or_empty(_whole(0, 65_535)),
+        or_empty(whole(0, 65_535)),
         LISTENER,
         "Port of the plain OCPP listener. 0 picks a free one and prints it; empty: no plain listener.",
     )
     path: str = setting(
         "/ocpp",
-        _url_path(),
+        url_path(),
         LISTENER,
         "Prefix of the URL: a charge point connects to `PATH/IDENTITY`. `/` is the root.",
     )
 
     admission: Literal["open", "known"] = setting(
         Factory(_open_on_loopback, takes_self=True),
-        _choice("open", "known"),
+        choice("open", "known"),
         CENTRAL_SYSTEM,
         "`open`: charge points never seen before are admitted and recorded. `known`: they get a 404.",
         default_text="`open` on loopback; must be given otherwise",
     )
     first_boot: Literal["Accepted", "Pending", "Rejected"] = setting(
         "Accepted",
-        _choice("Accepted", "Pending", "Rejected"),
+        choice("Accepted", "Pending", "Rejected"),
         CENTRAL_SYSTEM,
         "Registration that a charge point never seen before gets at its first BootNotification.",
     )
     authorization: Literal["open", "known"] = setting(
         Factory(_open_on_loopback, takes_self=True),
-        _choice("open", "known"),
+        choice("open", "known"),
         CENTRAL_SYSTEM,
         "What an idTag that the ledger does not know is answered. `open`: Accepted. `known`: Invalid.",
         default_text="`open` on loopback; must be given otherwise",
     )
     heartbeat_interval: int = setting(
         300,
-        _whole(1, 7 * DAY),
+        whole(1, 7 * DAY),
         CENTRAL_SYSTEM,
         "Interval of heartbeats that BootNotification.conf asks for; OCPP has whole seconds there.",
         _SECONDS,
@@ -231,7 +189,7 @@ class Settings:
 
     database: str = setting(
         "sqlite:///ocpp-actors.db",
-        _text(
+        text(
             "a database URL such as sqlite:///ocpp-actors.db or postgresql://user:password@host/name",
             r"(sqlite|postgres|postgresql)(\+\w+)?://[^\x00-\x20\x7f]*",
         ),
@@ -241,7 +199,7 @@ class Settings:
     )
     ledger_patience: float = setting(
         10.0,
-        _number(0, 3600),
+        number(0, 3600),
         STORAGE,
         "How long a transaction message waits for a ledger that fails, before its connection is closed unanswered.",
         _SECONDS,
@@ -255,11 +213,11 @@ class Settings:
         default_text=f"`{MESSAGE_LOG}` beside the ledger",
     )
     message_log_days: float = setting(
-        7.0, _number(0.01, 36_500), STORAGE, "Age at which recorded frames are removed.", "days"
+        7.0, number(0.01, 36_500), STORAGE, "Age at which recorded frames are removed.", "days"
     )
     message_log_size: int = setting(
         GIB,
-        _whole(1 << 20, 1 << 50),
+        whole(1 << 20, 1 << 50),
         STORAGE,
         "Size above which the oldest recorded frames are removed, roughly.",
         "bytes",
@@ -267,14 +225,14 @@ class Settings:
 
     ping_interval: float = setting(
         30.0,
-        _number(0, DAY),
+        number(0, DAY),
         TIMES,
         "Time from one ping to the next; 0 switches pings off.",
         _SECONDS,
     )
     ping_timeout: float = setting(
         30.0,
-        _number(0, DAY),
+        number(0, DAY),
         TIMES,
         "Time for the pong, or any other sign of life. It counts only for a connection that has answered a ping "
         "before. 0: pongs are not waited for.",
@@ -282,35 +240,35 @@ class Settings:
     )
     silence_limit: float = setting(
         Factory(_three_heartbeats, takes_self=True),
-        _number(0, 30 * DAY),
+        number(0, 30 * DAY),
         TIMES,
         "Time without any traffic after which a connection is given up; 0: never.",
         _SECONDS,
         default_text="3 × `HEARTBEAT_INTERVAL`",
     )
     call_timeout: float = setting(
-        30.0, _number(0.1, DAY), TIMES, "Time for a charge point's answer to a CALL of the server.", _SECONDS
+        30.0, number(0.1, DAY), TIMES, "Time for a charge point's answer to a CALL of the server.", _SECONDS
     )
     send_timeout: float = setting(
         10.0,
-        _number(0.1, 3600),
+        number(0.1, 3600),
         TIMES,
         "Time to write one frame; a connection that takes longer is aborted.",
         _SECONDS,
     )
     boot_grace: float = setting(
         10.0,
-        _number(0, 3600),
+        number(0, 3600),
         TIMES,
         "How long the server's CALLs wait on a new connection for a BootNotification that may not come.",
         _SECONDS,
     )
     handshake_timeout: float = setting(
-        10.0, _number(0.1, 3600), TIMES, "Time for the WebSocket handshake.", _SECONDS
+        10.0, number(0.1, 3600), TIMES, "Time for the WebSocket handshake.", _SECONDS
     )
     shutdown_timeout: float = setting(
         10.0,
-        _number(0, 3600),
+        number(0, 3600),
         TIMES,
         "Time to answer what is in hand, close the connections and flush the ledger after SIGINT or SIGTERM.",
         _SECONDS,
@@ -318,51 +276,112 @@ class Settings:
 
     restart_limit: int = setting(
         5,
-        _whole(0, 1000),
+        whole(0, 1000),
         LIMITS,
         "Restarts of one charge point's task tree within `RESTART_WINDOW`; after them its connection is closed.",
     )
     restart_window: float = setting(
-        60.0, _number(0.1, DAY), LIMITS, "Time within which `RESTART_LIMIT` restarts are allowed.", _SECONDS
+        60.0, number(0.1, DAY), LIMITS, "Time within which `RESTART_LIMIT` restarts are allowed.", _SECONDS
     )
     mailbox_size: int = setting(
-        100, _whole(1, 100_000), LIMITS, "Commands that may wait for one charge point; more are refused."
+        100, whole(1, 100_000), LIMITS, "Commands that may wait for one charge point; more are refused."
     )
     max_message_size: int = setting(
         1 << 20,
-        _whole(1024, GIB),
+        whole(1024, GIB),
         LIMITS,
         "Longest message that a charge point may send; above it the connection is closed with 1009.",
         "bytes",
     )
     max_connections: int = setting(
-        20_000, _whole(1, 1_000_000), LIMITS, "Open connections; more are refused with a 503."
+        20_000, whole(1, 1_000_000), LIMITS, "Open connections; more are refused with a 503."
     )
     max_handshakes: int = setting(
-        500, _whole(1, 100_000), LIMITS, "Handshakes in progress at the same time; more have to wait."
+        500, whole(1, 100_000), LIMITS, "Handshakes in progress at the same time; more have to wait."
     )
     max_connection_rate: float = setting(
-        2000.0, _number(0.1, 1_000_000), LIMITS, "Connections accepted; more have to wait.", "per second"
+        2000.0, number(0.1, 1_000_000), LIMITS, "Connections accepted; more have to wait.", "per second"
     )
     max_message_rate: float = setting(
         200.0,
-        _number(0, 1_000_000),
+        number(0, 1_000_000),
         LIMITS,
         "Messages of one charge point that are read, on average; above it the server reads more slowly. 0: no limit.",
         "per second",
     )
     max_message_burst: int = setting(
-        1000, _whole(1, 1_000_000), LIMITS, "Messages that may exceed `MAX_MESSAGE_RATE` in one go."
+        1000, whole(1, 1_000_000), LIMITS, "Messages that may exceed `MAX_MESSAGE_RATE` in one go."
     )
 
     log_format: Literal["console", "json"] = setting(
         "console",
-        _choice("console", "json"),
+        choice("console", "json"),
         LOGS,
         "`console` for people, `json` (a line each) for machines.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = setting(
-        "info", _choice("debug", "info", "warning", "error"), LOGS, "The least severe line that is logged."
+        "info", choice("debug", "info", "warning", "error"), LOGS, "The least severe line that is logged."
+    )
+
+    api_host: str = setting(
+        "127.0.0.1",
+        _ADDRESS,
+        OPERATOR,
+        "Address of the API and the dashboard. Off loopback `API_TOKEN` must be given.",
+    )
+    api_port: int | None = setting(
+        8080,
+        or_empty(whole(0, 65_535)),
+        OPERATOR,
+        "Port of the API and the dashboard. 0 picks a free one and prints it; empty: neither.",
+    )
+    api_token: str | None = setting(
+        None,
+        _SECRET,
+        OPERATOR,
+        "Bearer token of the API, and the password of the dashboard. Without one everybody on this machine may use "
+        "both.",
+        default_text="none",
+        secret=True,
+    )
+    allowed_hosts: tuple[str, ...] = setting(
+        Factory(_loopback_names, takes_self=True),
+        hosts(),
+        OPERATOR,
+        "Names under which the API may be asked for: what stands in the address bar, without the port. Others are "
+        "refused, so that no web page can reach it by a name of its own (DNS rebinding).",
+        default_text="`localhost,127.0.0.1,::1`, and `API_HOST` where it is one address",
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        (),
+        networks(),
+        OPERATOR,
+        "Addresses or networks of reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.",
+        default_text="none",
+    )
+    webhook_url: str | None = setting(
+        None,
+        _WEBHOOK,
+        OPERATOR,
+        "Where events are posted as CloudEvents. Empty: nowhere.",
+        default_text="none",
+        secret=True,
+    )
+    webhook_secret: str | None = setting(
+        None,
+        _SECRET,
+        OPERATOR,
+        "Key with which events are signed (HMAC-SHA256). Required with `WEBHOOK_URL`.",
+        default_text="none",
+        secret=True,
+    )
+    testing: bool = setting(
+        False,
+        switch(),
+        OPERATOR,
+        "`on` allows deliberate misbehaviour towards charge points, for tests. It is shown in the log, in the health "
+        "answers and on the dashboard.",
+        default_text="`off`",
     )
 
     def __attrs_post_init__(self) -> None:
@@ -377,8 +396,15 @@ class Settings:
             try:
                 value = each.kind.read(getattr(self, each.name))
             except ValueError:
-                raise _not_allowed(each, each.variable, getattr(self, each.name)) from None
+                raise not_allowed(each, each.variable, getattr(self, each.name)) from None
             object.__setattr__(self, each.name, value)
+        if self.api_port is not None and self.api_token is None and not is_loopback(self.api_host):
+            raise SettingsError(
+                f"API_TOKEN must be set because API_HOST is {self.api_host}, which others can reach: a secret of at "
+                "least 16 characters that whoever uses the API or the dashboard has to know"
+            )
+        if self.webhook_url is not None and self.webhook_secret is None:
+            raise SettingsError("WEBHOOK_SECRET must be set where WEBHOOK_URL is: events are signed with it")
         ledger = _sqlite_file(self.database)
         if ledger and ledger in (Path(self.message_log), _sqlite_file(self.message_log)):
             raise SettingsError(
@@ -409,6 +435,13 @@ class Setting:
         return "--" + self.name.replace("_", "-")
 
 
+def not_allowed(each: Setting, source: str, value: object) -> SettingsError:
+    """Say that a setting from this source does not take this value; a secret is not shown."""
+    what = "the value" if each.secret else repr(value)
+    unit = f" ({each.unit})" if each.unit else ""
+    return SettingsError(f"{source}: {what} is not allowed, it takes {each.kind.allowed}{unit}")
+
+
 def _describe(attribute: "Attribute[Any]") -> Setting:
     told = dict(attribute.metadata)
     value = attribute.default
@@ -419,96 +452,3 @@ def _describe(attribute: "Attribute[Any]") -> Setting:
 
 SETTINGS: Final = tuple(_describe(attribute) for attribute in fields(Settings))
 """All settings, in the order in which they are documented."""
-
-_BY_NAME: Final = {each.name: each for each in SETTINGS}
-_KNOWN: Final = {*_BY_NAME, *(f"{each.name}_file" for each in SETTINGS if each.secret)}
-
-Named = Callable[[str], str]
-"""How a source calls the setting of a name, to tell the user."""
-
-
-def load_settings(
-    options: Mapping[str, object], environ: Mapping[str, str], config: Path | None = None
-) -> Settings:
-    """Read the settings from all sources.
-
-    ``options`` are those of the command line by the settings' names; None means not given. Of ``environ`` only the
-    variables that begin with ``OCPP_ACTORS_`` count. ``config`` is a TOML file; without it
-    ``OCPP_ACTORS_CONFIG`` may name one. A secret can be given as the file that holds it: ``database_file``.
-
-    Raises SettingsError: a name is unknown, a value is not allowed, a file cannot be read, a setting is missing.
-    """
-    variables = {
-        name.removeprefix(PREFIX): value for name, value in environ.items() if name.startswith(PREFIX)
-    }
-    named_config = variables.pop("CONFIG", None)
-    if config is None and named_config:
-        config = Path(named_config)
-    values: dict[str, object] = {}
-    if config is not None:
-        values |= _read_source(
-            {name.lower() if name.isupper() else name: value for name, value in _read_toml(config).items()},
-            lambda name: f"{name} in {config}",
-        )
-    for name in variables:
-        if name != name.upper():
-            raise SettingsError(f"environment variable {PREFIX}{name}: write it as {PREFIX}{name.upper()}")
-    values |= _read_source(
-        {name.lower(): value for name, value in variables.items()},
-        lambda name: f"environment variable {PREFIX}{name.upper()}",
-    )
-    values |= _read_source(
-        {name: value for name, value in options.items() if value is not None},
-        lambda name: f"option --{name.replace('_', '-')}",
-    )
-    return Settings(**values)  # type: ignore[arg-type]  # each was read by its own kind
-
-
-def _read_toml(config: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(config.read_text("utf-8"))
-    except OSError as error:
-        raise SettingsError(f"the settings file {config} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"the settings file {config} is not valid TOML: {error}") from None
-
-
-def _read_source(given: Mapping[str, object], named: Named) -> dict[str, object]:
-    values: dict[str, object] = {}
-    for name, value in given.items():
-        if name not in _KNOWN:
-            raise SettingsError(f"{named(name)}: there is no such setting{_nearest(name, named)}")
-        if name in _BY_NAME:
-            values[name] = _read_value(_BY_NAME[name], value, named(name))
-            continue
-        secret = name.removesuffix("_file")
-        if secret in given:
-            raise SettingsError(f"{named(secret)} and {named(name)} are both given: keep one")
-        values[secret] = _read_value(_BY_NAME[secret], _read_secret(value, named(name)), named(name))
-    return values
-
-
-def _read_value(each: Setting, value: object, source: str) -> object:
-    try:
-        return each.kind.read(value)
-    except ValueError:
-        raise _not_allowed(each, source, value) from None
-
-
-def _read_secret(path: object, source: str) -> str:
-    try:
-        return Path(str(path)).read_text("utf-8").rstrip("\r\n")
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise SettingsError(f"{source}: the file {path} cannot be read: {reason}") from None
-
-
-def _not_allowed(each: Setting, source: str, value: object) -> SettingsError:
-    what = "the value" if each.secret else repr(value)
-    unit = f" ({each.unit})" if each.unit else ""
-    return SettingsError(f"{source}: {what} is not allowed, it takes {each.kind.allowed}{unit}")
-
-
-def _nearest(name: str, named: Named) -> str:
-    near: Iterable[str] = difflib.get_close_matches(name.lower().replace("-", "_"), _KNOWN, n=1)
-    return "".join(f"; did you mean {named(each).removeprefix('environment variable ')}?" for each in near)

@@ -1,0 +1,187 @@
+"""What an answered request of the central system changes, as facts for the ledger."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from attrs import frozen
+
+from ocpp_actors.central_system.credentials import hash_key
+from ocpp_actors.central_system.rules import AUTHORIZATION_KEY
+from ocpp_actors.ledger.port import (
+    AddReservation,
+    CommandState,
+    ConfigurationKey,
+    InstalledProfile,
+    RecordClearedProfiles,
+    RecordConfiguration,
+    RecordInstalledProfile,
+    RecordLocalList,
+    RecordLocalListVersion,
+    Request,
+    ReservationState,
+    SetKey,
+    SetReservationState,
+)
+from ocpp_actors.protocol import timestamps
+from ocpp_actors.protocol.messages import (
+    CancelReservationStatus,
+    ChargingProfileStatus,
+    ClearChargingProfileStatus,
+    ConfigurationStatus,
+    ReservationStatus,
+    UpdateStatus,
+    UpdateType,
+)
+
+
+@frozen
+class Exchange:
+    """A request that was sent, with its payload, and how it ended: ``response`` is its valid answer, if one came.
+
+    ``salt`` is for the hash of a key, should one have been changed.
+    """
+
+    identity: str
+    action: str
+    payload: Mapping[str, Any]
+    state: CommandState
+    response: Any
+    at: datetime
+    salt: bytes
+
+
+def effects(exchange: Exchange) -> list[Request[Any]]:
+    """Return what is to be recorded of an exchange."""
+    effect = _EFFECTS.get(exchange.action)
+    if effect is None or (exchange.state is not CommandState.ANSWERED and effect is not _reserve_now):
+        return []
+    return effect(exchange)
+
+
+def _change_configuration(exchange: Exchange) -> list[Request[Any]]:
+    """Keep the value that was set; after a change of the AuthorizationKey the old key stops working (A01.FR.03)."""
+    status = exchange.response.status
+    if status not in (ConfigurationStatus.ACCEPTED, ConfigurationStatus.REBOOT_REQUIRED):
+        return []
+    key, value = exchange.payload["key"], exchange.payload["value"]
+    secret = key.casefold() == AUTHORIZATION_KEY
+    seen = ConfigurationKey(
+        key=key,
+        value=None if secret else value,
+        readonly=None,
+        reboot_required=status == ConfigurationStatus.REBOOT_REQUIRED,
+        seen_at=exchange.at,
+    )
+    facts: list[Request[Any]] = [RecordConfiguration(exchange.identity, (seen,))]
+    if secret:
+        facts.append(SetKey(exchange.identity, hash_key(value.encode(), exchange.salt)))
+    return facts
+
+
+def _get_configuration(exchange: Exchange) -> list[Request[Any]]:
+    keys = tuple(
+        ConfigurationKey(
+            key=each.key,
+            value=None if each.key.casefold() == AUTHORIZATION_KEY else each.value,
+            readonly=each.readonly,
+            reboot_required=False,
+            seen_at=exchange.at,
+        )
+        for each in exchange.response.configuration_key or ()
+    )
+    unknown = tuple(exchange.response.unknown_key or ())
+    complete = not exchange.payload.get("key")
+    return [RecordConfiguration(exchange.identity, keys, unknown, complete=complete)]
+
+
+def _reserve_now(exchange: Exchange) -> list[Request[Any]]:
+    """Keep what became of a reservation: one that may or may not have been taken is Unknown."""
+    if exchange.state is CommandState.ANSWERED:
+        state = _RESERVATION_STATES.get(exchange.response.status, ReservationState.UNKNOWN)
+    elif exchange.state is CommandState.CALL_ERROR:
+        state = ReservationState.REJECTED
+    else:
+        state = ReservationState.UNKNOWN
+    payload = exchange.payload
+    return [
+        AddReservation(
+            identity=exchange.identity,
+            connector_id=payload["connectorId"],
+            id_tag=payload["idTag"],
+            parent_id_tag=payload.get("parentIdTag"),
+            expiry_date=timestamps.read(payload["expiryDate"]),
+            at=exchange.at,
+            reservation_id=payload["reservationId"],
+            state=state,
+        )
+    ]
+
+
+def _cancel_reservation(exchange: Exchange) -> list[Request[Any]]:
+    if exchange.response.status != CancelReservationStatus.ACCEPTED:
+        return []
+    return [
+        SetReservationState(
+            exchange.identity, exchange.payload["reservationId"], ReservationState.CANCELLED, exchange.at
+        )
+    ]
+
+
+def _send_local_list(exchange: Exchange) -> list[Request[Any]]:
+    if exchange.response.status != UpdateStatus.ACCEPTED:
+        return []
+    return [
+        RecordLocalList(
+            identity=exchange.identity,
+            version=exchange.payload["listVersion"],
+            full=exchange.payload["updateType"] == UpdateType.FULL,
+            entries=tuple(exchange.payload.get("localAuthorizationList", ())),
+            at=exchange.at,
+        )
+    ]
+
+
+def _get_local_list_version(exchange: Exchange) -> list[Request[Any]]:
+    return [RecordLocalListVersion(exchange.identity, exchange.response.list_version, exchange.at)]
+
+
+def _set_charging_profile(exchange: Exchange) -> list[Request[Any]]:
+    if exchange.response.status != ChargingProfileStatus.ACCEPTED:
+        return []
+    installed = InstalledProfile(
+        identity=exchange.identity,
+        connector_id=exchange.payload["connectorId"],
+        profile=exchange.payload["csChargingProfiles"],
+        installed_at=exchange.at,
+    )
+    return [RecordInstalledProfile(installed)]
+
+
+def _clear_charging_profile(exchange: Exchange) -> list[Request[Any]]:
+    """Forget what was cleared; Unknown says that there was nothing of the kind, which is the same."""
+    if exchange.response.status not in tuple(ClearChargingProfileStatus):
+        return []
+    return [
+        RecordClearedProfiles(
+            identity=exchange.identity,
+            profile_id=exchange.payload.get("id"),
+            connector_id=exchange.payload.get("connectorId"),
+            purpose=exchange.payload.get("chargingProfilePurpose"),
+            stack_level=exchange.payload.get("stackLevel"),
+        )
+    ]
+
+
+_RESERVATION_STATES: Final = {status.value: ReservationState(status.value) for status in ReservationStatus}
+
+_EFFECTS: Final[dict[str, Callable[[Exchange], list[Request[Any]]]]] = {
+    "CancelReservation": _cancel_reservation,
+    "ChangeConfiguration": _change_configuration,
+    "ClearChargingProfile": _clear_charging_profile,
+    "GetConfiguration": _get_configuration,
+    "GetLocalListVersion": _get_local_list_version,
+    "ReserveNow": _reserve_now,
+    "SendLocalList": _send_local_list,
+    "SetChargingProfile": _set_charging_profile,
+}

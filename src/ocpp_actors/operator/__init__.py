@@ -1,0 +1,1 @@
+"""The operator's side: commands, HTTP API, events, dashboard, metrics."""

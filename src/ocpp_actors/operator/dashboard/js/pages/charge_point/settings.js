@@ -1,0 +1,94 @@
+/** How the charge point is treated, its key, and forgetting it. */
+
+import { get, Problem, request } from "../../api.js";
+import { confirm } from "../../dialog.js";
+import { fill, h } from "../../dom.js";
+import { time } from "../../format.js";
+import { schemaForm } from "../../forms.js";
+import { jsonBlock } from "../../json.js";
+import { notify } from "../../notices.js";
+import { go } from "../../router.js";
+import { savedForm, versioned } from "../../saved_form.js";
+import { SETTINGS } from "../../settings_schema.js";
+import { badge } from "../../status.js";
+import { button, callout, panel } from "../../ui.js";
+
+const KEY = {
+  type: "object",
+  properties: { key: { type: "string", maxLength: 40, hint: "16 to 40 characters, as the charge point has it. Empty: the server makes one." } },
+};
+
+/** @param {import("../charge_point.js").Section} section */
+export async function settings(section) {
+  const { where, identity, signal } = section;
+  const [{ data, etag }, { signingRequests }] = await Promise.all([versioned(where, signal), get(`${where}/certificates`, {}, signal)]);
+  const form = savedForm({
+    where, schema: SETTINGS, value: valueOf(data), etag, valueOf, method: "PATCH", submit: "Save",
+    saved: () => notify(`The settings of ${identity} were saved.`),
+  });
+  return h("div", { class: "columns" },
+    h("div", { class: "stack" }, panel("Settings", {}, form),
+      signingRequests.length > 0 && panel("Certificates to be signed", {}, signingRequests.map((each) => h("details", {},
+        h("summary", {}, "Request of ", time(each.receivedAt)), jsonBlock(each.csr, "Signing request"))))),
+    h("div", { class: "stack" }, keyPanel(section, data), panel("Remove", {}, removal(section))));
+}
+
+function valueOf({ registration, settings: own }) {
+  return { ...(registration === null ? {} : { registration }), settings: own };
+}
+
+function keyPanel({ where, identity }, { hasKey }) {
+  const state = h("p", {});
+  const shown = h("div", { "aria-live": "polite" });
+  const show = (has) => fill(state, has ? badge("ok", "A key is set") : badge("off", "No key is set"));
+  const form = schemaForm({
+    schema: KEY,
+    submit: "Set the key",
+    async send(body) {
+      const { data } = await request("PUT", `${where}/key`, { body });
+      show(true);
+      fill(shown, secret(identity, data.key));
+    },
+    extra: button("Remove the key", async () => {
+      const text = "Anybody who knows its name can then connect in its place, unless the server asks for more.";
+      if (!(await confirm({ title: `Remove the key of ${identity}?`, text, action: "Remove" }))) return;
+      try {
+        await request("DELETE", `${where}/key`);
+        fill(shown);
+        show(false);
+      } catch (problem) {
+        if (!(problem instanceof Problem)) throw problem;
+        notify(problem.message, "fault");
+      }
+    }, { kind: "danger" }),
+  });
+  show(hasKey);
+  return panel("Key", {}, state, h("p", { class: "muted" }, "The password of its Basic authentication. It is kept as a salted hash only."), form.element, shown);
+}
+
+function secret(identity, key) {
+  const output = h("output", { tabindex: 0, "aria-label": "The key" }, key);
+  const copy = button("Copy", async () => {
+    await navigator.clipboard.writeText(key);
+    notify("The key was copied.");
+  }, { small: true });
+  return callout("warn", "This key is shown once", h("p", {}, `Enter it in ${identity} now; the server cannot show it again.`),
+    h("div", { class: "secret" }, output, navigator.clipboard ? copy : null));
+}
+
+function removal({ where, identity }) {
+  const remove = async () => {
+    const text = "Its connection is closed, its settings, key, configuration and waiting commands go. Transactions stay.";
+    if (!(await confirm({ title: `Remove ${identity}?`, text, action: "Remove" }))) return;
+    try {
+      await request("DELETE", where);
+      notify(`${identity} was removed.`);
+      go(["charge-points"]);
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      notify(problem.message, "fault");
+    }
+  };
+  return [h("p", { class: "muted" }, "Forget this charge point. Past transactions and records are kept."),
+    h("div", {}, button("Remove the charge point", remove, { kind: "danger" }))];
+}

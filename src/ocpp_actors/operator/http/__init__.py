@@ -1,0 +1,1 @@
+"""The HTTP API of the operator's side, and the dashboard's files."""

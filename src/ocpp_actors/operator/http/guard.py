@@ -1,0 +1,226 @@
+"""Who asks, from where, and whether a browser was tricked into asking: looked at before anything else."""
+
+import hmac
+import math
+import re
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address, ip_network
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+import structlog
+import trio
+from attrs import define, field, frozen
+
+from ocpp_actors.clock import Clock
+from ocpp_actors.operator.http import problems as p
+from ocpp_actors.operator.http import session
+from ocpp_actors.pace import TokenBucket
+
+log = structlog.get_logger(__name__)
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
+
+FAILURES_AT_ONCE: Final = 10.0
+FAILURE_RATE: Final = 0.2
+"""Wrong tokens of one address that are answered at once, and then so many a second."""
+
+ADDRESSES: Final = 1000
+"""Addresses whose wrong tokens are counted; the one that was wrong longest ago is forgotten first."""
+
+MAX_NAME: Final = 50
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_HOST: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:/?#@\[\]]+)(?::([0-9]{1,5}))?")
+
+
+@frozen
+class Caller:
+    """Who asks, and how that is known. ``nobody``: no token is given and none is needed for this."""
+
+    name: str
+    via: Literal["local", "token", "cookie", "nobody"]
+    remote: str = ""
+    secure: bool = False
+    """The client speaks HTTPS, to this server or to a proxy before it."""
+
+
+@define(eq=False)
+class Failures:
+    """Wrong tokens by address: after some of them an address has to wait."""
+
+    _buckets: "OrderedDict[str, TokenBucket]" = field(factory=OrderedDict, init=False)
+    _until: dict[str, float] = field(factory=dict, init=False)
+
+    def check(self, remote: str) -> None:
+        """Raise Problem where the address has to wait."""
+        wait = self._until.get(remote, 0.0) - trio.current_time()
+        if wait > 0:
+            raise p.try_later(p.TOO_MANY_ATTEMPTS, "wait before another token is tried", str(math.ceil(wait)))
+
+    def add(self, remote: str) -> None:
+        """Count a wrong token."""
+        now = trio.current_time()
+        bucket = self._buckets.pop(remote, None) or TokenBucket(FAILURE_RATE, FAILURES_AT_ONCE, now)
+        self._buckets[remote] = bucket
+        self._until[remote] = now + bucket.take(now)
+        if len(self._buckets) > ADDRESSES:
+            oldest, _ = self._buckets.popitem(last=False)
+            del self._until[oldest]
+
+
+class Guard:
+    """Decides about requests by their headers."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        token: str | None,
+        allowed_hosts: Sequence[str],
+        trusted_proxies: Sequence[str],
+    ) -> None:
+        self._clock = clock
+        self._token = token
+        self._hosts = frozenset(host.strip("[]").lower() for host in allowed_hosts)
+        self._proxies = tuple(ip_network(each) for each in trusted_proxies)
+        self._failures = Failures()
+
+    @property
+    def login_required(self) -> bool:
+        """Whether there is a token."""
+        return self._token is not None
+
+    # --- where from --------------------------------------------------------------------------------------------
+
+    def origin_of(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[str, bool]:
+        """Return the client's address, and whether it speaks HTTPS; proxies that are trusted are believed."""
+        client = scope.get("client")
+        remote, secure = (client[0] if client else ""), scope.get("scheme") == "https"
+        if not self._is_proxy(remote):
+            return remote, secure
+        secure = headers.get("x-forwarded-proto", "").strip().lower() == "https"
+        for hop in reversed(headers.get("x-forwarded-for", "").split(",")):
+            address = _address(hop.strip())
+            if address is None:
+                break
+            remote = address
+            if not self._is_proxy(remote):
+                break
+        return remote, secure
+
+    def _is_proxy(self, remote: str) -> bool:
+        try:
+            address = ip_address(remote)
+        except ValueError:
+            return False
+        return any(address in network for network in self._proxies)
+
+    def check_host(self, headers: Mapping[str, str]) -> None:
+        """Raise Problem where the request is for a host that this server is not (against DNS rebinding)."""
+        match = _HOST.fullmatch(headers.get("host", ""))
+        if match is None or match[1].strip("[]").lower() not in self._hosts:
+            raise p.Problem(
+                p.UNKNOWN_HOST,
+                f"the Host header is {headers.get('host', '')[:100]!r}, which is none of ALLOWED_HOSTS",
+            )
+
+    def check_origin(self, method: str, headers: Mapping[str, str], caller: Caller | p.Problem) -> None:
+        """Raise Problem where another page than ours made a browser ask for a change."""
+        if method in SAFE_METHODS:
+            return
+        origin = headers.get("origin")
+        if origin is not None:
+            if not _same(origin, headers.get("host", "")):
+                raise p.Problem(p.FORBIDDEN_ORIGIN, f"a page of {origin[:100]!r} may change nothing here")
+            return
+        if isinstance(caller, p.Problem):
+            return
+        if caller.via == "cookie" or (caller.via == "local" and "sec-fetch-site" in headers):
+            raise p.Problem(p.FORBIDDEN_ORIGIN, "a browser that changes something has to send its Origin")
+
+    # --- who ---------------------------------------------------------------------------------------------------
+
+    def caller(self, headers: Mapping[str, str], remote: str, secure: bool) -> Caller | p.Problem:
+        """Return who asks, or what is wrong with that.
+
+        Raises Problem: the name in X-Operator cannot be used.
+        """
+        name = headers.get("x-operator")
+        if name is not None:
+            name = operator_name(name)
+        if self._token is None:
+            return Caller(name or "local", "local", remote, secure)
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        if scheme:
+            if scheme.lower() != "bearer":
+                return _unauthorized("the Authorization header has to be: Bearer TOKEN")
+            try:
+                right = self.is_token(given.strip(), remote)
+            except p.Problem as problem:
+                return problem
+            return Caller(name or "api", "token", remote, secure) if right else _unauthorized("wrong token")
+        login = self._login(headers.get("cookie", ""))
+        if login is None:
+            return _unauthorized("send the token as Authorization: Bearer TOKEN, or log in")
+        return Caller(name or login, "cookie", remote, secure)
+
+    def is_token(self, given: str, remote: str) -> bool:
+        """Whether this is the token; compared in constant time.
+
+        Raises Problem: the address has given too many wrong ones.
+        """
+        self._failures.check(remote)
+        right = self._token is not None and hmac.compare_digest(
+            given.encode("utf-8", "surrogateescape"), self._token.encode()
+        )
+        if not right:
+            log.warning("wrong token for the API", remote=remote)
+            self._failures.add(remote)
+        return right
+
+    def _login(self, cookies: str) -> str | None:
+        assert self._token is not None
+        for cookie in cookies.split(";"):
+            key, _, value = cookie.strip().partition("=")
+            if key == session.COOKIE:
+                return session.name_in(value, self._token, self._clock.now())
+        return None
+
+
+def operator_name(text: str) -> str:
+    """Return the name of an operator as it is kept.
+
+    Raises Problem: it is empty, too long or not printable.
+    """
+    name = text.strip()
+    if not (0 < len(name) <= MAX_NAME and name.isprintable()):
+        raise p.bad_parameter("X-Operator", f"a name has 1 to {MAX_NAME} printable characters")
+    return name
+
+
+def _unauthorized(detail: str) -> p.Problem:
+    return p.Problem(p.UNAUTHORIZED, detail, {"WWW-Authenticate": "Bearer"})
+
+
+def _same(origin: str, host: str) -> bool:
+    """Whether an Origin is of the host that is asked, the port included."""
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+    except ValueError:
+        return False
+    match = _HOST.fullmatch(host)
+    default = _DEFAULT_PORTS.get(parts.scheme)
+    if match is None or default is None or parts.hostname is None:
+        return False
+    return parts.hostname == match[1].strip("[]").lower() and (port or default) == int(match[2] or default)
+
+
+def _address(text: str) -> str | None:
+    """Return the address in one entry of X-Forwarded-For, without its port."""
+    bare = re.sub(r"^\[(.*)\](:\d+)?$|^(\d+\.\d+\.\d+\.\d+):\d+$", lambda m: m[1] or m[3], text)
+    try:
+        return str(ip_address(bare))
+    except ValueError:
+        return None

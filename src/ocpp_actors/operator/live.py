@@ -1,0 +1,95 @@
+"""The live power of running transactions, as their meter values tell it."""
+
+from collections import OrderedDict
+from datetime import datetime, timedelta
+from typing import Final
+
+from attrs import frozen
+
+from ocpp_actors.clock import Clock
+from ocpp_actors.observer import Event, MeterValuesRecorded, TransactionStopped
+
+FORGET_AFTER: Final = timedelta(minutes=15)
+"""After so long without news nothing is known of a transaction's power."""
+
+MAX_TRANSACTIONS: Final = 100_000
+"""Transactions of which something is known at a time; those without news for the longest time are forgotten first."""
+
+
+@frozen
+class _Reading:
+    """A transaction's last power, in watts; None where it has stopped, so that late meter values do not revive it."""
+
+    charge_point: str
+    power: float | None
+    at: datetime
+
+
+class Live:
+    """A subscriber of the observer that remembers the last power of each running transaction.
+
+    Charge points are named without regard to case. All powers are in watts.
+    """
+
+    def __init__(self, clock: Clock, max_transactions: int = MAX_TRANSACTIONS) -> None:
+        self._clock = clock
+        self._max = max_transactions
+        self._readings: OrderedDict[int, _Reading] = OrderedDict()
+        """By transaction, the one without news for the longest time first."""
+        self._of_charge_point: dict[str, set[int]] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Take note of meter values and of the end of a transaction."""
+        match event:
+            case MeterValuesRecorded(transaction_id=int(transaction_id), power_w=float() | int() as power):
+                known = self._readings.get(transaction_id)
+                if known is None or known.power is not None:
+                    self._set(transaction_id, event.identity, power, event.at)
+            case TransactionStopped():
+                self._set(event.transaction_id, event.identity, None, event.at)
+
+    def power_of(self, identity: str) -> float | None:
+        """Return the power of a charge point's running transactions together; None where it is not known."""
+        self._forget_old()
+        powers = [
+            power
+            for transaction_id in self._of_charge_point.get(identity.casefold(), ())
+            if (power := self._readings[transaction_id].power) is not None
+        ]
+        return sum(powers) if powers else None
+
+    def power_of_transaction(self, transaction_id: int) -> float | None:
+        """Return the power of a running transaction; None where it is not known."""
+        self._forget_old()
+        reading = self._readings.get(transaction_id)
+        return None if reading is None else reading.power
+
+    def total_power(self) -> float:
+        """Return the power of all running transactions together, as far as it is known."""
+        self._forget_old()
+        return sum(reading.power for reading in self._readings.values() if reading.power is not None)
+
+    def _set(self, transaction_id: int, identity: str, power: float | None, at: datetime) -> None:
+        self._forget(transaction_id)
+        charge_point = identity.casefold()
+        self._readings[transaction_id] = _Reading(charge_point, power, at)
+        self._of_charge_point.setdefault(charge_point, set()).add(transaction_id)
+        if len(self._readings) > self._max:
+            self._forget(next(iter(self._readings)))
+
+    def _forget_old(self) -> None:
+        before = self._clock.now() - FORGET_AFTER
+        while self._readings:
+            transaction_id, reading = next(iter(self._readings.items()))
+            if reading.at > before:
+                break
+            self._forget(transaction_id)
+
+    def _forget(self, transaction_id: int) -> None:
+        reading = self._readings.pop(transaction_id, None)
+        if reading is None:
+            return
+        others = self._of_charge_point[reading.charge_point]
+        others.discard(transaction_id)
+        if not others:
+            del self._of_charge_point[reading.charge_point]

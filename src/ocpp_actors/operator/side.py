@@ -1,0 +1,119 @@
+"""Puts the operator's side together: what it subscribes to, what runs for it, where it listens."""
+
+import random
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+import structlog
+import trio
+
+from ocpp_actors.central_system.context import CentralSystem
+from ocpp_actors.ledger.message_log import MessageLog
+from ocpp_actors.operator.calls import Calls
+from ocpp_actors.operator.events import Feed
+from ocpp_actors.operator.health import Health, LoopLag
+from ocpp_actors.operator.http.application import create_application
+from ocpp_actors.operator.http.desk import Desk
+from ocpp_actors.operator.http.serving import HttpServer
+from ocpp_actors.operator.live import Live
+from ocpp_actors.operator.metrics import Metrics
+from ocpp_actors.operator.webhooks import Webhooks
+from ocpp_actors.server.fleet import Fleet
+from ocpp_actors.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+RESTART_PAUSE: Final = 1.0
+"""Seconds before a part that failed is begun again."""
+
+
+@asynccontextmanager
+async def operators_side(
+    settings: Settings,
+    central_system: CentralSystem,
+    fleet: Fleet,
+    message_log: MessageLog,
+    metrics: Metrics,
+    listening: Callable[[], bool],
+    listeners: Sequence[trio.SocketListener],
+) -> AsyncIterator[None]:
+    """Run webhooks, and the API on these listeners, for as long as the block lasts.
+
+    ``listening`` tells whether charge points can connect. At the end streams are closed and answers that are on their
+    way get a moment.
+    """
+    observer, clock, epoch = central_system.observer, central_system.clock, secrets.token_hex(4)
+    async with trio.open_nursery() as nursery:
+        observer.subscribe(metrics)
+        metrics.watch_fleet(fleet)
+        metrics.watch_ledger(central_system.ledger)
+        metrics.watch_message_log(message_log)
+        if settings.webhook_url is not None and settings.webhook_secret is not None:
+            webhooks = Webhooks(
+                settings.webhook_url,
+                settings.webhook_secret,
+                epoch=epoch,
+                clock=clock,
+                chance=random.random,
+                on_delivery=metrics.on_delivery,
+            )
+            observer.subscribe(webhooks)
+            metrics.watch_webhooks(webhooks)
+            nursery.start_soon(_keep_running, "webhook", webhooks.run)
+        if not listeners:
+            yield
+            nursery.cancel_scope.cancel()
+            return
+        feed, live, lag = Feed(epoch), Live(clock), LoopLag(metrics.on_lag)
+        metrics.watch_feed(feed)
+        metrics.watch_live(live)
+        observer.subscribe(feed)
+        observer.subscribe(live)
+        nursery.start_soon(_keep_running, "loop lag", lag.run)
+        desk = Desk(
+            ledger=central_system.ledger,
+            fleet=fleet,
+            calls=Calls(fleet, central_system, settings.call_timeout),
+            clock=clock,
+            message_log=message_log,
+            feed=feed,
+            live=live,
+            metrics=metrics,
+            health=Health(central_system.ledger, lag, clock, listening=listening, testing=settings.testing),
+            started_at=clock.now(),
+            api_token=settings.api_token,
+            allowed_hosts=settings.allowed_hosts,
+            trusted_proxies=settings.trusted_proxies,
+            testing=settings.testing,
+            ledger_patience=settings.ledger_patience,
+        )
+        server = HttpServer(create_application(desk), desk.ending)
+        ended = trio.Event()
+
+        async def serve() -> None:
+            try:
+                await server.run(listeners)
+            except Exception:
+                log.exception("the API has failed; charge points are served on")
+            ended.set()
+
+        nursery.start_soon(serve)
+        try:
+            yield
+        finally:
+            feed.close()
+            server.shut_down()
+        await ended.wait()
+        nursery.cancel_scope.cancel()
+
+
+async def _keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run a part of the operator's side; what it raises must not reach the charge points, so it is begun again."""
+    while True:
+        try:
+            return await run()
+        except Exception:
+            log.exception("a part of the operator's side failed and is begun again", part=name)
+        await trio.sleep(RESTART_PAUSE)

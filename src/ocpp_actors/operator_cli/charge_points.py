@@ -1,0 +1,233 @@
+"""``ocpp-actors charge-points``."""
+
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+import rich_click as click
+
+from ocpp_actors.operator_cli.failures import MISTAKE, ApiFailure, Problem
+from ocpp_actors.operator_cli.options import Command, Listing, as_json, limit, with_api
+from ocpp_actors.operator_cli.output import print_item, print_items, tell
+
+if TYPE_CHECKING:
+    from ocpp_actors.operator_cli.api import Api
+
+REGISTRATIONS: Final = ("Accepted", "Pending", "Rejected")
+
+SETTINGS: Final = {"lenient": "lenient", "pings": "pings", "abort_on_shutdown": "abortOnShutdown"}
+"""The options about how a charge point is treated, and the API's names for them."""
+
+
+@click.group("charge-points", cls=Listing)
+def charge_points() -> None:
+    """List charge points, and say how they are treated. Without a command: list.
+
+    \b
+    Examples:
+      ocpp-actors charge-points
+      ocpp-actors charge-points --search wallbox --online
+      ocpp-actors charge-points show CP1
+      ocpp-actors charge-points add CP1 --lenient
+      ocpp-actors charge-points set CP1 --registration Accepted
+      ocpp-actors charge-points set-key CP1
+    """  # noqa: D301
+
+
+@charge_points.command("list")
+@click.option(
+    "--search",
+    metavar="TEXT",
+    help="Only those with this in identity, vendor, model, serial number or firmware.",
+)
+@click.option("--online/--offline", default=None, help="Only those that are connected, or are not.")
+@click.option("--registration", type=click.Choice(REGISTRATIONS), help="Only those registered so.")
+@limit
+@as_json
+@with_api
+def list_all(api: "Api", as_json: bool, limit: int | None, **filters: object) -> None:
+    """List charge points in the order of their identities.
+
+    \b
+    Examples:
+      ocpp-actors charge-points list --offline
+      ocpp-actors charge-points list --json | jq -r .identity
+    """  # noqa: D301
+    print_items(
+        api.items("/charge-points", limit, **filters),
+        {
+            "IDENTITY": "identity",
+            "ONLINE": "online",
+            "REGISTRATION": "registration",
+            "VENDOR": "vendor",
+            "MODEL": "model",
+            "FIRMWARE": "firmwareVersion",
+            "CONNECTORS": _connectors,
+            "POWER W": "powerW",
+            "LAST SEEN": "lastSeen",
+        },
+        as_json=as_json,
+    )
+
+
+def _connectors(item: dict[str, Any]) -> str:
+    return ", ".join(f"{each['connectorId']} {each['status']}" for each in item.get("connectors") or ())
+
+
+@charge_points.command()
+@click.argument("identity")
+@as_json
+@with_api
+def show(api: "Api", identity: str, as_json: bool) -> None:
+    """Show all that is known of one charge point.
+
+    \b
+    Examples:
+      ocpp-actors charge-points show CP1
+      ocpp-actors charge-points show CP1 --json
+    """  # noqa: D301
+    print_item(api.get(path_of(identity)), as_json=as_json)
+
+
+def path_of(identity: str) -> str:
+    """Return where the API keeps a charge point."""
+    from ocpp_actors.operator_cli.api import segment
+
+    return f"/charge-points/{segment(identity)}"
+
+
+def _treatment(command: Command) -> Command:
+    for option in (
+        click.option(
+            "--abort-on-shutdown/--close-on-shutdown",
+            default=None,
+            help="What ends its connection at shutdown: some never reconnect after a close.",
+        ),
+        click.option("--pings/--no-pings", default=None, help="Whether WebSocket pings are sent to it."),
+        click.option(
+            "--lenient/--strict",
+            default=None,
+            help="Put up with what breaks the schemas but has a clear meaning, or not.",
+        ),
+        click.option(
+            "--registration",
+            type=click.Choice(REGISTRATIONS),
+            help="What its boots are answered with; not given to a new one, its first boot decides.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _decision(registration: str | None, treatment: dict[str, bool | None]) -> dict[str, Any]:
+    settings = {SETTINGS[name]: value for name, value in treatment.items() if value is not None}
+    return ({"registration": registration} if registration else {}) | (
+        {"settings": settings} if settings else {}
+    )
+
+
+@charge_points.command()
+@click.argument("identity")
+@_treatment
+@as_json
+@with_api
+def add(api: "Api", identity: str, registration: str | None, as_json: bool, **treatment: bool | None) -> None:
+    """Add a charge point, so that it may connect where only known ones may (ADMISSION=known).
+
+    \b
+    Examples:
+      ocpp-actors charge-points add CP1
+      ocpp-actors charge-points add CP1 --registration Pending --no-pings
+    """  # noqa: D301
+    try:
+        added, _ = api.send(
+            "PUT", path_of(identity), _decision(registration, treatment), headers={"If-None-Match": "*"}
+        )
+    except Problem as problem:
+        if problem.kind != "version-conflict":
+            raise
+        raise ApiFailure(
+            f"there is a charge point {identity} already: change it with ocpp-actors charge-points set"
+        ) from None
+    print_item(added, as_json=as_json)
+
+
+@charge_points.command("set")
+@click.argument("identity")
+@_treatment
+@as_json
+@with_api
+def change(
+    api: "Api", identity: str, registration: str | None, as_json: bool, **treatment: bool | None
+) -> None:
+    """Change how a charge point is treated; what is not given stays as it is.
+
+    \b
+    Examples:
+      ocpp-actors charge-points set CP1 --lenient
+      ocpp-actors charge-points set CP1 --registration Accepted
+    """  # noqa: D301
+    decision = _decision(registration, treatment)
+    if not decision:
+        raise click.UsageError(
+            "Nothing to change: give --registration, --lenient, --pings or another of its options."
+        )
+    print_item(api.send("PATCH", path_of(identity), decision)[0], as_json=as_json)
+
+
+@charge_points.command()
+@click.argument("identity")
+@with_api
+def remove(api: "Api", identity: str) -> None:
+    """Forget a charge point and close its connection. Its transactions stay.
+
+    \b
+    Example:
+      ocpp-actors charge-points remove CP1
+    """  # noqa: D301
+    api.send("DELETE", path_of(identity))
+
+
+@charge_points.command("set-key")
+@click.argument("identity")
+@click.option(
+    "--key-file",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="The file that holds the key; - reads the standard input.",
+)
+@click.option("--remove", is_flag=True, help="Take its key away, so that it connects without one.")
+@with_api
+def set_key(api: "Api", identity: str, key_file: BinaryIO | None, remove: bool) -> None:
+    """Give a charge point the key of its HTTP Basic authentication.
+
+    Without --key-file a key is made and printed, once: only its hash is kept. It is the server's side alone; the
+    charge point gets a new key by the command ChangeConfiguration, key AuthorizationKey.
+
+    \b
+    Examples:
+      ocpp-actors charge-points set-key CP1
+      ocpp-actors charge-points set-key CP1 --key-file key.txt
+      pass show cp1 | ocpp-actors charge-points set-key CP1 --key-file -
+      ocpp-actors charge-points set-key CP1 --remove
+    """  # noqa: D301
+    if remove:
+        if key_file is not None:
+            raise click.UsageError("--remove and --key-file do not go together.")
+        api.send("DELETE", f"{path_of(identity)}/key")
+        return
+    body = {} if key_file is None else {"key": _read_key(key_file)}
+    answer, _ = api.send("PUT", f"{path_of(identity)}/key", body)
+    if key_file is None:
+        tell(f"the key of {identity}; it is not shown again")
+        click.echo(answer["key"])
+
+
+def _read_key(file: BinaryIO) -> str:
+    try:
+        key = file.read().decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise ApiFailure(
+            f"the key in {file.name} is not text: give it in hexadecimal digits", MISTAKE
+        ) from None
+    if not key:
+        raise ApiFailure(f"there is no key in {file.name}", MISTAKE)
+    return key
