@@ -82,13 +82,32 @@ async def call(connection: WebSocketConnection, message_id: int, action: str, co
         raise SystemExit(f"{action} was answered {answer}")
 
 
-async def charge_point(url: str, action: str, until: float, seconds: list[float]) -> None:
+class Start:
+    """Lets all charge points begin at the same moment, once each is connected and booted."""
+
+    def __init__(self, charge_points: int, duration: float) -> None:
+        self._missing = charge_points
+        self._duration = duration
+        self._all_there = trio.Event()
+        self.until = 0.0
+
+    async def wait(self) -> None:
+        """Wait until all are there."""
+        self._missing -= 1
+        if not self._missing:
+            self.until = time.perf_counter() + self._duration
+            self._all_there.set()
+        await self._all_there.wait()
+
+
+async def charge_point(url: str, action: str, start: Start, seconds: list[float]) -> None:
     """Connect, boot, and send one message after the other until the time is up."""
     async with open_websocket_url(url, subprotocols=["ocpp1.6"]) as connection:
         await call(connection, 0, "BootNotification", BOOT)
+        await start.wait()
         for number in itertools.count(1):
             begun = time.perf_counter()
-            if begun >= until:
+            if begun >= start.until:
                 return
             await call(connection, number, action, payload(action, number))
             seconds.append(time.perf_counter() - begun)
@@ -97,10 +116,10 @@ async def charge_point(url: str, action: str, until: float, seconds: list[float]
 async def measure(url: str, action: str, charge_points: int, duration: float) -> list[float]:
     """Let all charge points send this message for so many seconds and return the time that each answer took."""
     seconds: list[float] = []
-    until = time.perf_counter() + duration
+    start = Start(charge_points, duration)
     async with trio.open_nursery() as nursery:
         for number in range(charge_points):
-            nursery.start_soon(charge_point, f"{url}/BENCH{number}", action, until, seconds)
+            nursery.start_soon(charge_point, f"{url}/BENCH{number}", action, start, seconds)
     return seconds
 
 

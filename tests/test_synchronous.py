@@ -8,6 +8,7 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 import trio
@@ -70,6 +71,15 @@ def test_a_command_goes_to_a_charge_point_and_its_answer_comes_back(settings: Se
         assert central_system.connected() == ["CP1"]
         (record,) = central_system.ask(ListChargePoints(), LONG)
         assert record.identity == "CP1"
+
+
+def test_the_api_runs_in_the_thread_too(tmp_path: Path) -> None:
+    settings = Settings(port=0, api_port=0, database=f"sqlite:///{tmp_path / 'ledger.db'}", message_log="off")
+    with CentralSystemThread(settings) as central_system, charger(central_system, "CP1"):
+        (url,) = central_system.api_urls
+        with urlopen(f"{url}api/v1/charge-points", timeout=LONG) as answer:
+            (listed,) = json.load(answer)["items"]
+        assert (listed["identity"], listed["online"]) == ("CP1", True)
 
 
 def test_after_the_end_connections_are_closed_and_no_thread_is_left(settings: Settings) -> None:

@@ -156,7 +156,7 @@ class CentralSystemThread:
     def _run(self) -> None:
         try:
             trio.run(self._serve)
-        except BaseException as error:  # noqa: BLE001 — whoever starts or stops it is told
+        except BaseException as error:  # noqa: ASYNC103, BLE001 — whoever starts or stops it is told
             if self._started.done():
                 self._failure = _sole(error)
             else:

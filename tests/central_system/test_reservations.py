@@ -55,3 +55,6 @@ async def test_a_transaction_uses_the_reservation_that_it_names(autojump_clock: 
         used = await central.ledger.ask(FindReservation(kept.reservation_id))
         assert used is not None
         assert (used.state, used.transaction_id) == (ReservationState.USED, 1)
+        await charger.result("StartTransaction", start(reservationId=kept.reservation_id))
+        (told,) = central.told(ReservationChanged)
+        assert (told.reservation_id, told.state) == (kept.reservation_id, "Used")

@@ -1,6 +1,7 @@
 """A simulated charge point over TCP, driven by a test that is not async."""
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -101,9 +102,14 @@ def now() -> str:
 
 
 @contextmanager
-def charger(url: str, identity: str) -> Iterator[Charger]:
+def charger(url: str, identity: str, key: str | None = None) -> Iterator[Charger]:
     """Connect a charge point for the length of the block; it has not booted yet."""
-    with connect(f"{url}/{identity}", subprotocols=[Subprotocol("ocpp1.6")]) as connection:
+    login = (
+        {} if key is None else {"Authorization": "Basic " + b64encode(f"{identity}:{key}".encode()).decode()}
+    )
+    with connect(
+        f"{url}/{identity}", subprotocols=[Subprotocol("ocpp1.6")], additional_headers=login
+    ) as connection:
         made = Charger(identity, connection)
         listening = Thread(target=made.listen)
         listening.start()

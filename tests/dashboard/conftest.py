@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from attrs import define, field
-from playwright.sync_api import Browser, Page, sync_playwright
-
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from tests.dashboard.running import Running, running_server
 
-PHONE = {"width": 360, "height": 780}
-DESK = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 360, "height": 780}
+DESK: ViewportSize = {"width": 1280, "height": 900}
 
 
 @define

@@ -9,7 +9,6 @@ from pathlib import Path
 from threading import Thread, Timer
 
 from attrs import frozen
-
 from tests.support.process import START_TIMEOUT, environment
 
 COMMAND = (sys.executable, "-m", "ocpp_actors", "serve")

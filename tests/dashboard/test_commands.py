@@ -2,7 +2,6 @@
 
 import pytest
 from playwright.sync_api import Page, expect
-
 from tests.dashboard.charger import CallError, charger
 from tests.dashboard.conftest import Watched
 from tests.dashboard.running import Running
@@ -102,7 +101,9 @@ def test_what_the_server_finds_wrong_is_shown_at_its_field(server: Running, watc
     assert len(watched.refusals) == 1
 
 
-def test_command_for_an_offline_charger_is_kept_and_sent_when_it_connects(server: Running, page: Page) -> None:
+def test_command_for_an_offline_charger_is_kept_and_sent_when_it_connects(
+    server: Running, page: Page
+) -> None:
     with charger(server.url, "AWAY") as point:
         point.boot()
     open_command(page, server, "AWAY", "ClearCache")
@@ -159,3 +160,13 @@ def test_command_can_be_sent_without_a_mouse(server: Running, page: Page) -> Non
         page.keyboard.press("Enter")
         assert point.next_call() == ("Reset", {"type": "Soft"})
         expect(page.get_by_text("The charge point accepted the command.")).to_be_visible()
+
+
+def test_click_is_not_lost_where_a_message_appears(server: Running, page: Page) -> None:
+    with charger(server.url, "CLICKED") as point:
+        point.boot()
+        open_command(page, server, "CLICKED", "RemoteStartTransaction")
+        page.get_by_label("Id tag").fill("T" * 21)
+        page.get_by_role("button", name="Add charging profile").click()
+        expect(page.get_by_label("Charging profile id")).to_be_focused()
+        expect(page.get_by_text("At most 20 characters; these are 21.")).to_be_visible()

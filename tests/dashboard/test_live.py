@@ -1,7 +1,6 @@
 """What happens at charge points appears by itself."""
 
 from playwright.sync_api import Page, expect
-
 from tests.dashboard.charger import charger
 from tests.dashboard.running import Running
 

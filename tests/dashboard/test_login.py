@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
-
 from tests.dashboard.conftest import Watched
 from tests.dashboard.running import Running, running_server
 

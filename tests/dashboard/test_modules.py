@@ -6,12 +6,15 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import ocpp_actors.operator
 import pytest
+
+import ocpp_actors.operator
 
 DASHBOARD = Path(ocpp_actors.operator.__file__).parent / "dashboard"
 MODULES = sorted(DASHBOARD.rglob("*.js"))
-UNSAFE = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|\.style\b|https?://(?!www\.w3\.org)")
+UNSAFE = re.compile(
+    r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|\.style\b|https?://(?!www\.w3\.org)"
+)
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.relative_to(DASHBOARD).as_posix())
@@ -41,7 +44,9 @@ def test_no_module_makes_markup_of_text_or_needs_the_internet() -> None:
 def test_every_import_leads_to_a_module_and_every_module_is_imported() -> None:
     imported = {DASHBOARD / "js" / "main.js"}
     for module in MODULES:
-        for target in re.findall(r"""^(?:import|export|}).* from "(.+)";$""", module.read_text(), re.MULTILINE):
+        for target in re.findall(
+            r"""^(?:import|export|}).* from "(.+)";$""", module.read_text(), re.MULTILINE
+        ):
             path = (module.parent / target).resolve()
             assert path.is_file(), f"{module.name} imports {target}"
             imported.add(path)

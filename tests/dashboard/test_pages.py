@@ -1,12 +1,12 @@
 """Every page: no fault in the browser, no sideways scrolling on a phone, names for all that can be used."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
-from playwright.sync_api import Page, expect
-
+from playwright.sync_api import Browser, Page, expect
 from tests.dashboard.charger import Charger, charger
-from tests.dashboard.conftest import PHONE, Watched
+from tests.dashboard.conftest import DESK, PHONE, Watched
 from tests.dashboard.running import Running
 
 LONG = "A-RATHER-LONG-IDENTITY-OF-A-CHARGE-POINT-48-CHAR"
@@ -68,7 +68,9 @@ def point(server: Running) -> Iterator[Charger]:
         made.boot()
         made.status(0, "Unavailable", "OtherError")
         made.meter(made.start("TAG-1", 0), 700, 7000)
-        made.call("SecurityEventNotification", {"type": "InvalidTLSVersion", "timestamp": "2026-03-01T12:00:00Z"})
+        made.call(
+            "SecurityEventNotification", {"type": "InvalidTLSVersion", "timestamp": "2026-03-01T12:00:00Z"}
+        )
         made.answers["GetConfiguration"] = {
             "configurationKey": [{"key": "MeterValuesSampledData", "value": "A," * 120, "readonly": False}]
         }
@@ -76,11 +78,8 @@ def point(server: Running) -> Iterator[Charger]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def contents(server: Running, point: Charger, browser: object) -> None:
+def contents(server: Running, point: Charger, browser: Browser) -> None:
     """Something to see on every page, put there by the dashboard's own forms."""
-    from playwright.sync_api import Browser
-
-    assert isinstance(browser, Browser)
     page = browser.new_page()
     page.goto(f"{server.dashboard}/#/new-id-tag")
     page.get_by_label("Id tag", exact=True).fill("TAG-1")
@@ -108,28 +107,42 @@ def contents(server: Running, point: Charger, browser: object) -> None:
 
 
 def open_page(page: Page, server: Running, place: str) -> None:
+    """Go there within the dashboard, as a click on a link does."""
+    page.evaluate("document.querySelector('main').setAttribute('aria-busy', 'true')")
     page.goto(f"{server.dashboard}/#/{place}")
     expect(page.locator("main:not([aria-busy]) h1")).to_be_visible()
-    expect(page.get_by_text("Live", exact=True).first).to_be_attached()
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, server: Running) -> Iterator[Watched]:
+    """One page for all places: what it loads is loaded once."""
+    watched = Watched(browser.new_page(viewport=DESK))
+    watched.watch()
+    watched.page.goto(f"{server.dashboard}/#/no-such-page")
+    expect(watched.page.get_by_role("heading", name="There is no such page")).to_be_visible()
+    yield watched
+    watched.page.close()
 
 
 @pytest.mark.parametrize("place", PAGES)
-def test_page_has_no_fault_and_a_name_for_everything(server: Running, watched: Watched, place: str) -> None:
-    page = watched.page
+def test_page_has_no_fault_and_a_name_for_everything(server: Running, opened: Watched, place: str) -> None:
+    page = opened.page
+    page.set_viewport_size(DESK)
     open_page(page, server, place)
     assert page.evaluate(UNNAMED) == []
     assert page.evaluate(TWICE) == []
     levels = page.evaluate(HEADINGS)
     assert levels.count(1) == 1
     assert levels[0] == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False)), levels
+    assert all(after - before <= 1 for before, after in pairwise(levels)), levels
     assert "Not found" not in page.inner_text("h1")
-    assert watched.refusals == []
+    assert (opened.faults, opened.refusals) == ([], [])
 
 
 @pytest.mark.parametrize("place", PAGES)
-def test_page_does_not_scroll_sideways_on_a_phone(server: Running, page: Page, place: str) -> None:
-    page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
+def test_page_does_not_scroll_sideways_on_a_phone(server: Running, opened: Watched, place: str) -> None:
+    page = opened.page
+    page.set_viewport_size(PHONE)
     open_page(page, server, place)
     wide = page.evaluate(
         """() => { window.scrollTo(1000, 0);
@@ -139,9 +152,7 @@ def test_page_does_not_scroll_sideways_on_a_phone(server: Running, page: Page, p
     assert wide[1] <= PHONE["width"]
 
 
-def test_unknown_page_and_unknown_charge_point_say_so(server: Running, page: Page) -> None:
-    open_page(page, server, "no-such-page")
-    expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+def test_unknown_charge_point_says_so(server: Running, page: Page) -> None:
     page.goto(f"{server.dashboard}/#/charge-points/NOBODY")
     expect(page.get_by_role("heading", name="Not found")).to_be_visible()
 
@@ -149,7 +160,7 @@ def test_unknown_page_and_unknown_charge_point_say_so(server: Running, page: Pag
 def test_everything_comes_from_the_server_itself(server: Running, page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    open_page(page, server, "")
-    open_page(page, server, POINT)
+    page.goto(server.dashboard)
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
     assert len(asked) > 20
     assert [url for url in asked if not url.startswith(server.dashboard)] == []

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import trio
+from playwright.sync_api import Page, expect
+from tests.dashboard.running import Running, running_server
+
 from ocpp_actors.ledger.bridge import open_ledger
 from ocpp_actors.ledger.port import AdmitChargePoint, RecordBoot
 from ocpp_actors.protocol.messages import RegistrationStatus
-from playwright.sync_api import Page, expect
-
-from tests.dashboard.running import Running, running_server
 
 COUNT = 5000
 AT_ONCE = 1000
@@ -62,7 +62,9 @@ def test_search_among_five_thousand_chargers_answers(full_server: Running, page:
     page.get_by_label("Search").fill("sn04321")
     expect(rows).to_have_count(1)
     expect(page.get_by_role("link", name="CP-04321")).to_be_visible()
-    print(f"search among {COUNT} charge points: {time.perf_counter() - began:.3f} s with the pause after typing")
+    print(
+        f"search among {COUNT} charge points: {time.perf_counter() - began:.3f} s with the pause after typing"
+    )
     assert page.url.endswith("?search=sn04321")
 
     page.get_by_label("Search").fill("CP-0432")

@@ -220,8 +220,9 @@ def made_by_operators(requests: st.SearchStrategy[Any]) -> st.SearchStrategy[Any
     """Let operators make some of the requests."""
 
     def make(request: Any, operator: str | None, moment: datetime) -> Any:
-        made = operator is not None and not isinstance(request, port.Note)
-        return port.ByOperator(request, operator, moment) if made else request
+        if operator is None or isinstance(request, port.Note):
+            return request
+        return port.ByOperator(request, operator, moment)
 
     return st.builds(make, requests, st.sampled_from([None, None, "ann", "bob\0"]), MOMENTS)
 

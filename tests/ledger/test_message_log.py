@@ -118,6 +118,8 @@ async def test_entries_are_found_by_what_they_are(target: str) -> None:
         assert await found(MessageQuery(since=later(6))) == ["6", "7"]
         assert await found(MessageQuery(limit=2)) == ["0", "1"]
         assert await found(MessageQuery(identity="CP-3")) == []
+        log.record(entry(8, identity="\N{KELVIN SIGN}-1"))
+        assert await found(MessageQuery(identity="k-1")) == ["8"]
 
 
 async def test_a_cursor_continues_where_the_page_ended_and_follows_what_comes(target: str) -> None:
@@ -507,7 +509,7 @@ def test_files_are_read_backwards_in_blocks(
     files.append(entries)
     (path,) = tmp_path.iterdir()
     with path.open("ab") as file:
-        file.write(b'\n\r\n[]\n{"at":"2024-05-01T12:00')
+        file.write(b'\n\r\n[]\n{"at":"' + b"0" * 1000)
     query = MessageQuery(newest_first=True)
     assert files.find(query).entries == entries[::-1]
     first = files.find(evolve(query, limit=8))

@@ -152,9 +152,8 @@ async def test_meter_values_are_paged_by_their_numbers(ledger: Ledger) -> None:
         sent = None if number == 2 else started.transaction_id
         await ledger.ask(meter_values(sent, content_hash=bytes([number]), energy_wh=float(number)))
     pages, last = [], 0
-    while page := await ledger.ask(
-        ListMeterValues(transaction_id=started.transaction_id, limit=3, after=last)
-    ):
+    for _ in range(3):
+        page = await ledger.ask(ListMeterValues(transaction_id=started.transaction_id, limit=3, after=last))
         pages.append([record.energy_wh for record in page])
-        last = page[-1].record_id
-    assert pages == [[0.0, 1.0, 3.0], [4.0]]
+        last = page[-1].record_id if page else last
+    assert pages == [[0.0, 1.0, 3.0], [4.0], []]

@@ -37,7 +37,7 @@ def sent(*how: Any) -> list[tuple[int, str, list[Any]]]:
     ]
 
 
-def test_a_full_list_has_all_that_is_known_of_each_tag():
+def test_a_full_list_has_all_that_is_known_of_each_tag() -> None:
     tag = IdTag("A", AuthorizationStatus.BLOCKED, START + timedelta(days=1), "PARENT", 3)
     assert sent(FULL, [tag], None, None) == [
         (1, "Full", [entry("A", "Blocked", expiryDate="2026-03-02T12:00:00Z", parentIdTag="PARENT")])
@@ -45,16 +45,16 @@ def test_a_full_list_has_all_that_is_known_of_each_tag():
 
 
 @pytest.mark.parametrize(("present", "version"), [(None, 1), (-1, 1), (0, 1), (1, 2), (41, 42)])
-def test_versions_follow_the_known_one_and_are_never_0_or_less(present, version):
+def test_versions_follow_the_known_one_and_are_never_0_or_less(present: Any, version: int) -> None:
     found = None if present is None else known(present)
     assert [each[0] for each in sent(FULL, tags("A"), found, None)] == [version]
 
 
-def test_an_empty_list_is_sent_too():
+def test_an_empty_list_is_sent_too() -> None:
     assert sent(FULL, [], known(4, entry("A")), 2) == [(5, "Full", [])]
 
 
-def test_a_long_list_goes_on_with_differential_updates():
+def test_a_long_list_goes_on_with_differential_updates() -> None:
     assert sent(FULL, tags("A", "B", "C", "D", "E"), known(1), 2) == [
         (2, "Full", [entry("A"), entry("B")]),
         (3, "Differential", [entry("C"), entry("D")]),
@@ -62,19 +62,19 @@ def test_a_long_list_goes_on_with_differential_updates():
     ]
 
 
-def test_a_difference_removes_adds_and_changes():
+def test_a_difference_removes_adds_and_changes() -> None:
     present = known(7, entry("a"), entry("B"), entry("C", "Blocked"), entry("GONE"))
     assert sent(DIFFERENTIAL, tags("A", "B", "C", "NEW"), present, None) == [
         (8, "Differential", [entry("GONE", None), entry("A"), entry("C"), entry("NEW")])
     ]
 
 
-def test_no_difference_is_sent_as_such():
+def test_no_difference_is_sent_as_such() -> None:
     assert sent(DIFFERENTIAL, tags("A"), known(7, entry("A")), 5) == [(8, "Differential", [])]
 
 
 @pytest.mark.parametrize("present", [None, LocalList("CP1", 3, None, START)])
-def test_a_difference_to_what_is_not_known_cannot_be_told(present):
+def test_a_difference_to_what_is_not_known_cannot_be_told(present: Any) -> None:
     with pytest.raises(UnknownList):
         requests(DIFFERENTIAL, tags("A"), present, None)
 
@@ -92,6 +92,6 @@ def test_a_difference_to_what_is_not_known_cannot_be_told(present):
         ("LocalAuthListMaxLength", "25", None),
     ],
 )
-def test_the_charge_point_tells_how_much_it_takes(key, value, longest):
+def test_the_charge_point_tells_how_much_it_takes(key: str, value: str, longest: int | None) -> None:
     told = ConfigurationKey(key, value, readonly=True, reboot_required=False, seen_at=START)
     assert longest_request([told]) == longest

@@ -136,6 +136,14 @@ def test_a_problem_is_told_in_one_line_with_what_to_do(
     assert words in mistaken(status, "id-tags", "show", "X")
 
 
+def test_what_a_problem_says_twice_is_told_once(api: FakeApi, mistaken: Mistaken) -> None:
+    api.on(
+        "GET /id-tags/X",
+        problem(422, "invalid-request", detail="a is 1", errors=[{"path": "/a", "message": "a is 1"}]),
+    )
+    assert mistaken(2, "id-tags", "show", "X") == "a is 1"
+
+
 def test_what_is_no_api_is_told_where_a_list_was_wanted(api: FakeApi, mistaken: Mistaken) -> None:
     api.on("GET /id-tags", Answer(200, ["no", "page"]))
     assert "is not the API of ocpp-actors" in mistaken(2, "id-tags")

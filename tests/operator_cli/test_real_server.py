@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import getpass
 import json
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from tests.support.central import Charger
 from tests.support.client import open_charger
 from tests.support.process import END_TIMEOUT, ServerProcess, environment, open_server
 
+NEW_KEY = bytes(range(1, 21))
 TOKEN = "0123456789abcdef"
 ACCEPTED = {"status": "Accepted"}
 
@@ -97,9 +99,14 @@ async def test_charge_points_are_let_in_listed_changed_and_removed(tmp_path: Pat
         assert len(bytes.fromhex(key)) == 20
         assert await handshake(shell.server, "CP1") == 401
         assert await handshake(shell.server, "CP1", bytes.fromhex(key)) == 101
-        assert (await shell("charge-points", "set-key", "CP1", "--key-file", "-", stdin=b"f00d\n")).out == ""
+        given = await shell(
+            "charge-points", "set-key", "CP1", "--key-file", "-", stdin=NEW_KEY.hex().encode()
+        )
+        assert (given.status, given.out) == (0, ""), given
+        short = await shell("charge-points", "set-key", "CP1", "--key-file", "-", stdin=b"f00d\n")
+        assert (short.status, short.out) == (2, "")
         assert await handshake(shell.server, "CP1", bytes.fromhex(key)) == 401
-        assert await handshake(shell.server, "CP1", b"\xf0\x0d") == 101
+        assert await handshake(shell.server, "CP1", NEW_KEY) == 101
         assert (await shell("charge-points", "set-key", "CP1", "--remove")).status == 0
         async with open_charger(shell.server.url, "CP1") as charger:
             await charger.boot()
@@ -149,7 +156,7 @@ async def test_charge_points_are_asked(tmp_path: Path) -> None:
             assert ended.status == 1
             wrong = await shell("call", "CP1", "Reset", "type=Gentle")
             assert (wrong.status, wrong.out) == (2, "")
-            assert "/type" in wrong.err
+            assert wrong.err == "ocpp-actors: type is 'Gentle', which is none of Hard, Soft.\n"
         offline = await shell("call", "CP1", "Reset", "type=Hard")
         assert offline.status == 1
         assert "--queue" in offline.err
@@ -165,7 +172,7 @@ async def test_charge_points_are_asked(tmp_path: Path) -> None:
             shown = await shell.until(
                 lambda items: items[0]["status"] == "answered", "calls", "show", str(call["callId"])
             )
-        assert shown[0]["requestedBy"] == (await shell.json("calls", "--limit", "1"))[0]["requestedBy"]
+        assert shown[0]["requestedBy"] == getpass.getuser()
         listed = await shell.json("calls", "--charge-point", "CP1", "--state", "callError")
         assert [(each["action"], each["errorCode"]) for each in listed] == [("ClearCache", "NotSupported")]
         nobody = await shell("call", "CP9", "Reset", "type=Soft")
@@ -297,12 +304,11 @@ async def test_messages_are_read_and_followed_until_ctrl_c(tmp_path: Path) -> No
         assert (recorded[0]["direction"], recorded[0]["action"]) == ("in", "BootNotification")
 
 
-async def test_a_wrong_token_is_told_and_every_write_is_kept_with_who_did_it(tmp_path: Path) -> None:
+async def test_a_wrong_token_is_told(tmp_path: Path) -> None:
     async with open_shell(tmp_path) as shell:
         wrong = await shell("charge-points", api_token="another-wrong-token")
         assert (wrong.status, wrong.out) == (2, "")
         assert "OCPP_ACTORS_API_TOKEN" in wrong.err
-        assert (await shell("id-tags", "add", "TAG1")).status == 0
 
 
 async def test_a_server_that_was_killed_is_told(tmp_path: Path) -> None:

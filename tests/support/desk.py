@@ -54,7 +54,7 @@ class FixedLive:
 
 
 class FixedMetrics:
-    def render(self) -> tuple[bytes, str]:
+    def render(self, accept: str = "") -> tuple[bytes, str]:
         return b"up 1\n", "text/plain; version=0.0.4; charset=utf-8"
 
 

@@ -3,8 +3,8 @@
 from ocpp_actors.central_system.authorization import id_tag_info, limited
 from ocpp_actors.central_system.context import Context
 from ocpp_actors.central_system.metering import as_sent
-from ocpp_actors.ledger.port import FindIdTag, RecordStart, RecordStop, StopMatch
-from ocpp_actors.observer import TransactionStarted, TransactionStopped
+from ocpp_actors.ledger.port import FindIdTag, RecordStart, RecordStop, ReservationState, StopMatch
+from ocpp_actors.observer import ReservationChanged, TransactionStarted, TransactionStopped
 from ocpp_actors.protocol.messages import (
     Reason,
     StartTransaction,
@@ -37,6 +37,16 @@ async def start_transaction(request: StartTransaction, context: Context) -> Star
         context.tell(
             TransactionStarted(
                 context.identity, context.now(), started.transaction_id, request.connector_id, request.id_tag
+            )
+        )
+    if started.reservation_used and request.reservation_id is not None:
+        context.tell(
+            ReservationChanged(
+                context.identity,
+                context.now(),
+                request.reservation_id,
+                request.connector_id,
+                ReservationState.USED,
             )
         )
     return StartTransactionResponse(

@@ -180,7 +180,7 @@ def _examined(query: MessageQuery, end: int) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions for which rows have to be looked at, up to one."""
     yield messages.c.id >= end if query.newest_first else messages.c.id <= end
     if query.identity is not None and query.action is not None:
-        yield func.coalesce(messages.c.action, "") == _text(query.action)  # not by its own index
+        yield messages.c.action == _text(query.action)
     if query.direction is not None:
         yield messages.c.direction == query.direction
     if query.since is not None:

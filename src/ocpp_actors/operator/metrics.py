@@ -110,9 +110,10 @@ class _Labelled(dict[Any, M]):
         bounded = tuple(
             str(value) if value in known else OTHER for value, known in zip(values, self._known, strict=True)
         )
-        child = self._metric.labels(*bounded)
-        if bounded == tuple(map(str, values)):
-            self[labels] = child
+        key = bounded if isinstance(labels, tuple) else bounded[0]
+        if key != labels:
+            return self[key]
+        child = self[key] = self._metric.labels(*bounded)
         return child
 
 

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from enum import StrEnum
@@ -43,7 +43,7 @@ ATTEMPT_TIME: Final = 10.0
 """Seconds for one attempt, from the connection to the end of the answer."""
 
 MAX_ANSWER: Final = 64 * 1024
-"""Bytes of an answer that are read, so that the connection can be used again; of a longer one it is closed."""
+"""Bytes. A longer answer is not read, but its connection closed."""
 
 FAREWELL: Final = 2.0
 """Seconds at the end for the events that wait."""
@@ -116,8 +116,8 @@ def _key(secret: str) -> bytes:
 class Webhooks:
     """A subscriber of the observer; ``run()`` posts the events.
 
-    ``epoch`` is random at each start, so that no id comes twice. ``chance`` returns a number from 0 to 1.
-    ``on_delivery`` is told what became of each event.
+    ``epoch`` is random at each start, so that no id comes twice. ``chance`` returns a number from 0 to 1,
+    and ``sleep`` waits between attempts. ``on_delivery`` is told what became of each event.
 
     Raises ValueError: the URL or the secret cannot be used.
     """
@@ -131,6 +131,7 @@ class Webhooks:
         clock: Clock,
         chance: Callable[[], float],
         on_delivery: Callable[[Delivery], None] = lambda _: None,
+        sleep: Callable[[float], Awaitable[None]] = trio.sleep,
         source: str = "urn:ocpp-actors",
         queue_events: int = QUEUE_EVENTS,
         queue_size: int = QUEUE_SIZE,
@@ -149,6 +150,7 @@ class Webhooks:
         self._clock = clock
         self._chance = chance
         self._on_delivery = on_delivery
+        self._sleep = sleep
         self._source = source
         self._max_events = queue_events
         self._max_size = queue_size
@@ -243,7 +245,7 @@ class Webhooks:
                 return
             self._tell("an event could not be posted to the webhook", failure)
             if attempt + 1 < ATTEMPTS:
-                await trio.sleep(self._pause(attempt, failure))
+                await self._sleep(self._pause(attempt, failure))
         self._end(waiting, Delivery.FAILED)
 
     async def _say_farewell(self, client: httpx.AsyncClient) -> None:
@@ -307,11 +309,11 @@ class Webhooks:
 
 
 async def _read_out(response: httpx.Response) -> None:
-    read = 0
-    async for chunk in response.aiter_raw():
-        read += len(chunk)
-        if read > MAX_ANSWER:
-            break
+    """Read a short answer as it came, so that the connection can be used again; any other closes it."""
+    length = response.headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and int(length[:18]) <= MAX_ANSWER:
+        async for _ in response.aiter_raw():
+            pass
 
 
 def _judge(response: httpx.Response) -> _Failure | None:

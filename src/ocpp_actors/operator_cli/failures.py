@@ -55,8 +55,15 @@ class Problem(ApiFailure):
         text = str(document.get("detail") or document.get("title") or f"the server answered {self.status}")
         if "errorCode" in document:
             text = f"{text} ({document['errorCode']}: {document.get('errorDescription') or 'no description'})"
-        faults = [
-            f"{fault.get('path') or '/'}: {fault.get('message')}" for fault in document.get("errors") or ()
-        ]
-        hints = [_HINTS[self.kind]] if self.kind in _HINTS else []
-        return "; ".join([text, *faults, *hints])
+        faults = document.get("errors") or ()
+        told = [] if any(fault.get("message") == text for fault in faults) else [text]
+        told += map(_fault, faults)
+        if self.kind in _HINTS:
+            told.append(_HINTS[self.kind])
+        return "; ".join(told)
+
+
+def _fault(fault: Mapping[str, Any]) -> str:
+    """Say what is wrong where, unless the message names the place itself."""
+    path, message = str(fault.get("path") or "/"), str(fault.get("message"))
+    return message if message.startswith(path.strip("/") or "/") else f"{path}: {message}"

@@ -6,15 +6,16 @@ from typing import Any
 import orjson
 import pytest
 import trio
+from tests.operator.http.test_guard import slug
+from tests.support.central import Charger
+from tests.support.desk import Api, open_api
+from tests.support.messages import hears_nothing, serve_command
+from trio.testing import MockClock
 
 from ocpp_actors.ledger.port import SetRegistration
 from ocpp_actors.operator.http import examples
 from ocpp_actors.operator.http.routes.calls import SERVER_ACTIONS
 from ocpp_actors.protocol.messages import RegistrationStatus
-from tests.operator.http.test_guard import slug
-from tests.support.central import Charger
-from tests.support.desk import Api, open_api
-from tests.support.messages import hears_nothing, serve_command
 
 CALLS = "/api/v1/charge-points/CP1/calls"
 RESET = {"type": "Soft"}
@@ -69,12 +70,12 @@ async def answers_under_another_id(charger: Charger, message_id: str) -> None:
 # --- every action ----------------------------------------------------------------------------------------------
 
 
-def test_there_is_an_example_of_every_action():
+def test_there_is_an_example_of_every_action() -> None:
     assert sorted(examples.REQUESTS) == ACTIONS
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-async def test_every_action_is_sent_and_its_answer_returned(autojump_clock, action):
+async def test_every_action_is_sent_and_its_answer_returned(autojump_clock: MockClock, action: str) -> None:
     response = examples.RESPONSES.get(action, examples.ACCEPTED)
     async with open_api() as api, api.central.charger() as charger:
         await charger.boot()
@@ -90,7 +91,9 @@ async def test_every_action_is_sent_and_its_answer_returned(autojump_clock, acti
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-async def test_every_action_is_refused_where_its_request_is_wrong(autojump_clock, action):
+async def test_every_action_is_refused_where_its_request_is_wrong(
+    autojump_clock: MockClock, action: str
+) -> None:
     async with open_api() as api, api.central.charger() as charger:
         await charger.boot()
         answer = await api.post(f"{CALLS}/{action}", json={**examples.REQUESTS[action], "nonsense": 1})
@@ -118,7 +121,9 @@ async def test_every_action_is_refused_where_its_request_is_wrong(autojump_clock
         (leaves, 502, "connection-lost", {}),
     ],
 )
-async def test_each_bad_end_has_its_problem(autojump_clock, react, status, problem, members):
+async def test_each_bad_end_has_its_problem(
+    autojump_clock: MockClock, react: Reaction, status: Any, problem: str, members: dict[str, Any]
+) -> None:
     async with open_api() as api, api.central.charger() as charger:
         await charger.boot()
         answer = await asked(api, charger, react)
@@ -131,14 +136,14 @@ async def test_each_bad_end_has_its_problem(autojump_clock, react, status, probl
         assert kept["status"] in ("callError", "invalid", "timeout", "lost")
 
 
-async def test_a_refusal_of_the_charge_point_is_an_answer(autojump_clock):
+async def test_a_refusal_of_the_charge_point_is_an_answer(autojump_clock: MockClock) -> None:
     async with open_api() as api, api.central.charger() as charger:
         await charger.boot()
         answer = await asked(api, charger, answers({"status": "Rejected"}))
         assert (answer.status_code, answer.json()["response"]) == (200, {"status": "Rejected"})
 
 
-async def test_a_call_that_waits_too_long_behind_another_is_not_sent(autojump_clock):
+async def test_a_call_that_waits_too_long_behind_another_is_not_sent(autojump_clock: MockClock) -> None:
     async with open_api() as api, api.central.charger() as charger, trio.open_nursery() as nursery:
         await charger.boot()
         nursery.start_soon(lambda: api.post(f"{CALLS}/Reset", json=RESET))
@@ -148,7 +153,7 @@ async def test_a_call_that_waits_too_long_behind_another_is_not_sent(autojump_cl
         assert "callId" in ended[0].json()
 
 
-async def test_what_is_not_there_cannot_be_asked(autojump_clock):
+async def test_what_is_not_there_cannot_be_asked(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         async with api.central.charger() as charger:
             await charger.boot()
@@ -157,7 +162,7 @@ async def test_what_is_not_there_cannot_be_asked(autojump_clock):
         assert (answer.status_code, slug(answer)) == (409, "not-connected")
 
 
-async def test_what_is_rejected_must_not_be_asked(autojump_clock):
+async def test_what_is_rejected_must_not_be_asked(autojump_clock: MockClock) -> None:
     async with open_api(first_boot="Rejected") as api, api.central.charger() as charger:
         await charger.boot()
         answer = await api.post(f"{CALLS}/Reset", json=RESET)
@@ -165,7 +170,7 @@ async def test_what_is_rejected_must_not_be_asked(autojump_clock):
         await api.central.ledger.ask(SetRegistration("CP1", RegistrationStatus.ACCEPTED))
 
 
-async def test_a_full_mailbox_is_429(autojump_clock):
+async def test_a_full_mailbox_is_429(autojump_clock: MockClock) -> None:
     async with open_api(mailbox_size=1) as api, api.central.charger("CP1") as charger:
         await charger.boot()
         async with trio.open_nursery() as nursery:
@@ -180,7 +185,7 @@ async def test_a_full_mailbox_is_429(autojump_clock):
 
 
 @pytest.mark.parametrize("action", ["Nonsense", "Heartbeat", "reset"])
-async def test_an_action_that_is_no_servers_is_unknown(autojump_clock, action):
+async def test_an_action_that_is_no_servers_is_unknown(autojump_clock: MockClock, action: str) -> None:
     async with open_api() as api:
         answer = await api.post(f"{CALLS}/{action}", json={})
         assert (answer.status_code, slug(answer)) == (404, "unknown-action")
@@ -207,7 +212,10 @@ async def test_an_action_that_is_no_servers_is_unknown(autojump_clock, action):
                     **examples.PROFILE,
                     "chargingSchedule": {
                         "chargingRateUnit": "A",
-                        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 16}, {"startPeriod": "1", "limit": 1}],
+                        "chargingSchedulePeriod": [
+                            {"startPeriod": 0, "limit": 16},
+                            {"startPeriod": "1", "limit": 1},
+                        ],
                     },
                 },
             },
@@ -215,7 +223,9 @@ async def test_an_action_that_is_no_servers_is_unknown(autojump_clock, action):
         ),
     ],
 )
-async def test_what_is_wrong_is_told_by_its_json_pointer(autojump_clock, action, request_, path):
+async def test_what_is_wrong_is_told_by_its_json_pointer(
+    autojump_clock: MockClock, action: str, request_: Any, path: str
+) -> None:
     async with open_api() as api, api.central.charger() as charger:
         await charger.boot()
         answer = await api.post(f"{CALLS}/{action}", json=request_)
@@ -226,10 +236,12 @@ async def test_what_is_wrong_is_told_by_its_json_pointer(autojump_clock, action,
 # --- queued ----------------------------------------------------------------------------------------------------
 
 
-async def test_a_queued_call_waits_for_the_charge_point(autojump_clock):
+async def test_a_queued_call_waits_for_the_charge_point(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         await api.put("/api/v1/charge-points/CP1", json={})
-        answer = await api.post(f"{CALLS}/Reset?wait=queue&ttl=600", json=RESET, headers={"X-Operator": "alice"})
+        answer = await api.post(
+            f"{CALLS}/Reset?wait=queue&ttl=600", json=RESET, headers={"X-Operator": "alice"}
+        )
         assert (answer.status_code, answer.headers["location"]) == (202, "/api/v1/calls/1")
         assert answer.json() == {"callId": 1, "status": "waiting", "expiresAt": "2026-03-01T12:10:00.000Z"}
         shown = (await api.get("/api/v1/charge-points/CP1")).json()
@@ -244,13 +256,13 @@ async def test_a_queued_call_waits_for_the_charge_point(autojump_clock):
 
 
 @pytest.mark.parametrize("query", ["wait=now", "wait=queue&ttl=0", "wait=queue&ttl=2592001", "ttl=x"])
-async def test_how_a_call_may_wait_is_checked(autojump_clock, query):
+async def test_how_a_call_may_wait_is_checked(autojump_clock: MockClock, query: str) -> None:
     async with open_api() as api:
         answer = await api.post(f"{CALLS}/Reset?{query}", json=RESET)
         assert (answer.status_code, slug(answer)) == (400, "invalid-parameter")
 
 
-async def test_an_idempotency_key_asks_once(autojump_clock):
+async def test_an_idempotency_key_asks_once(autojump_clock: MockClock) -> None:
     key = {"Idempotency-Key": "k1"}
     async with open_api() as api, api.central.charger() as charger:
         await charger.boot()
@@ -268,7 +280,9 @@ async def test_an_idempotency_key_asks_once(autojump_clock):
 # --- looking back ----------------------------------------------------------------------------------------------
 
 
-async def test_calls_are_listed_newest_first_in_pages_and_by_charge_point_and_state(autojump_clock):
+async def test_calls_are_listed_newest_first_in_pages_and_by_charge_point_and_state(
+    autojump_clock: MockClock,
+) -> None:
     async with open_api() as api:
         for name in ("A", "B"):
             await api.put(f"/api/v1/charge-points/{name}", json={})
@@ -287,12 +301,17 @@ async def test_calls_are_listed_newest_first_in_pages_and_by_charge_point_and_st
         assert await ids(chargePoint="a") == [3, 2, 1]
         assert await ids(state="waiting", limit=1) == [6, 5, 4, 3, 2, 1]
         assert await ids(state="answered") == []
-        for path in ("/api/v1/calls?state=gone", "/api/v1/calls?cursor=bm8", "/api/v1/calls/x", "/api/v1/calls/0"):
+        for path in (
+            "/api/v1/calls?state=gone",
+            "/api/v1/calls?cursor=bm8",
+            "/api/v1/calls/x",
+            "/api/v1/calls/0",
+        ):
             assert (await api.get(path)).status_code == 400, path
         assert slug(await api.get("/api/v1/calls/99")) == "not-found"
 
 
-async def test_a_key_that_is_sent_is_never_shown(autojump_clock):
+async def test_a_key_that_is_sent_is_never_shown(autojump_clock: MockClock) -> None:
     secret = "0123456789abcdef0123"
     body = {"key": "AuthorizationKey", "value": secret}
     async with open_api() as api:
@@ -304,7 +323,7 @@ async def test_a_key_that_is_sent_is_never_shown(autojump_clock):
         assert (await api.get("/api/v1/calls/1")).json()["request"]["value"] == "***"
 
 
-async def test_the_actions_are_listed_with_their_schemas(autojump_clock):
+async def test_the_actions_are_listed_with_their_schemas(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         listed = (await api.get("/api/v1/actions")).json()
         assert [each["action"] for each in listed] == ACTIONS

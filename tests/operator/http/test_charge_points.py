@@ -4,6 +4,11 @@ from typing import Any
 
 import pytest
 import trio
+from tests.operator.http.test_guard import slug
+from tests.support.central import START
+from tests.support.desk import Api, FixedLive, open_api
+from tests.support.messages import status
+from trio.testing import MockClock
 
 from ocpp_actors.ledger.port import (
     AdmitChargePoint,
@@ -12,10 +17,6 @@ from ocpp_actors.ledger.port import (
     RecordConfiguration,
     RecordSigningRequest,
 )
-from tests.operator.http.test_guard import slug
-from tests.support.central import START
-from tests.support.desk import Api, FixedLive, open_api
-from tests.support.messages import status
 
 CHARGE_POINTS = "/api/v1/charge-points"
 
@@ -34,7 +35,7 @@ async def admit(api: Api, *names: str) -> None:
 # --- showing ---------------------------------------------------------------------------------------------------
 
 
-async def test_a_connected_charge_point_shows_its_newest_facts(autojump_clock):
+async def test_a_connected_charge_point_shows_its_newest_facts(autojump_clock: MockClock) -> None:
     live = FixedLive({"CP1": 7400.0})
     async with open_api(desk={"live": live}) as api, api.central.charger() as charger:
         await charger.boot(firmwareVersion="1.2", chargePointSerialNumber="S1", imsi="I1")
@@ -70,7 +71,7 @@ async def test_a_connected_charge_point_shows_its_newest_facts(autojump_clock):
     }
 
 
-async def test_an_offline_charge_point_shows_what_the_ledger_knows(autojump_clock):
+async def test_an_offline_charge_point_shows_what_the_ledger_knows(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         async with api.central.charger() as charger:
             await charger.boot()
@@ -80,7 +81,7 @@ async def test_an_offline_charge_point_shows_what_the_ledger_knows(autojump_cloc
     assert shown["vendor"] == "Vendor"
 
 
-async def test_an_unknown_charge_point_is_404_everywhere(autojump_clock):
+async def test_an_unknown_charge_point_is_404_everywhere(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         for method, path in (
             ("GET", ""),
@@ -99,7 +100,7 @@ async def test_an_unknown_charge_point_is_404_everywhere(autojump_clock):
             assert (answer.status_code, slug(answer)) == (404, "unknown-charge-point"), (method, path)
 
 
-async def test_identities_with_odd_characters_are_found(autojump_clock):
+async def test_identities_with_odd_characters_are_found(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         for name, path in (("a/b", "a%2Fb"), ("ü 1%", "%C3%BC%201%25"), ("a+b?", "a%2Bb%3F")):
             await admit(api, name)
@@ -112,29 +113,27 @@ async def test_identities_with_odd_characters_are_found(autojump_clock):
 # --- listing ---------------------------------------------------------------------------------------------------
 
 
-async def test_a_list_is_read_page_by_page_without_gaps(autojump_clock):
+async def test_a_list_is_read_page_by_page_without_gaps(autojump_clock: MockClock) -> None:
     names = [f"CP{number:02}" for number in range(25)]
     async with open_api() as api:
         await admit(api, *reversed(names))
-        seen, cursor = [], None
-        while True:
-            query = {"limit": 10} | ({} if cursor is None else {"cursor": cursor})
-            page = (await api.get(CHARGE_POINTS, params=query)).json()
+        seen: list[list[str]] = []
+        cursor: Any = ""
+        while cursor is not None:
+            page = (await api.get(CHARGE_POINTS, params={"limit": 10, "cursor": cursor})).json()
             seen.append([each["identity"] for each in page["items"]])
             cursor = page["nextCursor"]
-            if cursor is None:
-                break
         assert [len(each) for each in seen] == [10, 10, 5]
-        assert sum(seen, []) == names
+        assert [each for page in seen for each in page] == names
 
 
-async def test_a_list_that_ends_with_a_full_page_has_no_next_one(autojump_clock):
+async def test_a_list_that_ends_with_a_full_page_has_no_next_one(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         await admit(api, "A", "B")
         assert (await api.get(CHARGE_POINTS, params={"limit": 2})).json()["nextCursor"] is None
 
 
-async def test_charge_points_are_found_by_whether_they_are_online(autojump_clock):
+async def test_charge_points_are_found_by_whether_they_are_online(autojump_clock: MockClock) -> None:
     async with open_api() as api, api.central.charger("b2") as charger, api.central.charger("D4") as other:
         await charger.boot(firmwareVersion="9.9")
         await other.boot()
@@ -149,7 +148,7 @@ async def test_charge_points_are_found_by_whether_they_are_online(autojump_clock
 
 
 @pytest.mark.parametrize("online", ["true", "false"])
-async def test_pages_of_those_online_or_offline_have_no_gaps(autojump_clock, online):
+async def test_pages_of_those_online_or_offline_have_no_gaps(autojump_clock: MockClock, online: str) -> None:
     async with open_api() as api, trio.open_nursery() as nursery:
 
         async def connect(name: str) -> None:
@@ -161,7 +160,8 @@ async def test_pages_of_those_online_or_offline_have_no_gaps(autojump_clock, onl
             nursery.start_soon(connect, f"ON{number}")
         await admit(api, *(f"OFF{number}" for number in range(7)))
         await trio.sleep(1)
-        seen, cursor = [], ""
+        seen: list[str] = []
+        cursor: Any = ""
         while cursor is not None:
             query = {"limit": 3, "online": online, "cursor": cursor}
             page = (await api.get(CHARGE_POINTS, params=query)).json()
@@ -192,7 +192,9 @@ async def test_pages_of_those_online_or_offline_have_no_gaps(autojump_clock, onl
         ("search=%FF", "", "type"),
     ],
 )
-async def test_a_parameter_that_cannot_be_used_is_400(autojump_clock, query, name, rule):
+async def test_a_parameter_that_cannot_be_used_is_400(
+    autojump_clock: MockClock, query: str, name: str, rule: str
+) -> None:
     async with open_api() as api:
         answer = await api.get(f"{CHARGE_POINTS}?{query}")
         assert (answer.status_code, slug(answer)) == (400, "invalid-parameter")
@@ -200,7 +202,7 @@ async def test_a_parameter_that_cannot_be_used_is_400(autojump_clock, query, nam
         assert (error["path"], error["rule"]) == (name, rule), error
 
 
-async def test_an_empty_parameter_is_none(autojump_clock):
+async def test_an_empty_parameter_is_none(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         await admit(api, "A1")
         assert await identities(api, search="", online="", registration="", limit="", cursor="") == ["A1"]
@@ -209,7 +211,7 @@ async def test_an_empty_parameter_is_none(autojump_clock):
 # --- deciding --------------------------------------------------------------------------------------------------
 
 
-async def test_a_charge_point_is_added_once_and_then_changed(autojump_clock):
+async def test_a_charge_point_is_added_once_and_then_changed(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         added = await api.put(f"{CHARGE_POINTS}/New%201", json={"registration": "Pending"})
         assert (added.status_code, added.headers["etag"]) == (201, '"1"')
@@ -221,10 +223,11 @@ async def test_a_charge_point_is_added_once_and_then_changed(autojump_clock):
         assert shown["settings"] == {"lenient": True, "pings": True, "abortOnShutdown": False}
 
 
-async def test_a_patch_changes_what_is_given_alone(autojump_clock):
+async def test_a_patch_changes_what_is_given_alone(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         await api.put(
-            f"{CHARGE_POINTS}/A", json={"registration": "Pending", "settings": {"lenient": True, "pings": False}}
+            f"{CHARGE_POINTS}/A",
+            json={"registration": "Pending", "settings": {"lenient": True, "pings": False}},
         )
         shown = (await api.patch(f"{CHARGE_POINTS}/A", json={"settings": {"pings": True}})).json()
         assert shown["registration"] == "Pending"
@@ -233,24 +236,25 @@ async def test_a_patch_changes_what_is_given_alone(autojump_clock):
         assert (shown["registration"], shown["settings"]["lenient"]) == ("Rejected", True)
 
 
-async def test_a_decision_counts_at_once_for_who_is_connected(autojump_clock):
+async def test_a_decision_counts_at_once_for_who_is_connected(autojump_clock: MockClock) -> None:
     async with open_api() as api, api.central.charger() as charger:
         await charger.boot()
         await api.patch(f"{CHARGE_POINTS}/cp1", json={"settings": {"lenient": True}})
         entry = api.central.fleet.find("CP1")
-        assert entry is not None and entry.charge_point.lenient
+        assert entry is not None
+        assert entry.charge_point.lenient
         shown = (await api.get(CHARGE_POINTS, params={"online": "true"})).json()["items"]
         assert [each["version"] for each in shown] == [2]
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-async def test_a_version_that_was_changed_meanwhile_is_412(autojump_clock, method):
+async def test_a_version_that_was_changed_meanwhile_is_412(autojump_clock: MockClock, method: str) -> None:
     async with open_api() as api:
         await api.put(f"{CHARGE_POINTS}/A", json={})
         await api.put(f"{CHARGE_POINTS}/A", json={})
 
         async def change(version: str) -> Any:
-            body = {} if method == "DELETE" else {"json": {}}
+            body: dict[str, Any] = {} if method == "DELETE" else {"json": {}}
             return await api.request(method, f"{CHARGE_POINTS}/A", headers={"If-Match": version}, **body)
 
         stale = await change('"1"')
@@ -260,7 +264,7 @@ async def test_a_version_that_was_changed_meanwhile_is_412(autojump_clock, metho
         assert (await change('"2"')).status_code in (200, 204)
 
 
-async def test_what_exists_is_not_added_again(autojump_clock):
+async def test_what_exists_is_not_added_again(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         only_new = {"If-None-Match": "*"}
         assert (await api.put(f"{CHARGE_POINTS}/A", json={}, headers=only_new)).status_code == 201
@@ -270,10 +274,11 @@ async def test_what_exists_is_not_added_again(autojump_clock):
             assert (await api.put(f"{CHARGE_POINTS}/A", json={}, headers=headers)).status_code == 400
 
 
-async def test_every_fault_of_a_body_is_told(autojump_clock):
+async def test_every_fault_of_a_body_is_told(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         answer = await api.put(
-            f"{CHARGE_POINTS}/A", json={"registration": 1, "settings": {"lenient": None, "other": 1}, "x/y": 2}
+            f"{CHARGE_POINTS}/A",
+            json={"registration": 1, "settings": {"lenient": None, "other": 1}, "x/y": 2},
         )
         assert (answer.status_code, slug(answer)) == (422, "invalid-request")
         assert {(error["path"], error["rule"]) for error in answer.json()["errors"]} == {
@@ -284,7 +289,7 @@ async def test_every_fault_of_a_body_is_told(autojump_clock):
         }
 
 
-async def test_a_removed_charge_point_is_gone_and_its_connection_closed(autojump_clock):
+async def test_a_removed_charge_point_is_gone_and_its_connection_closed(autojump_clock: MockClock) -> None:
     async with open_api() as api, api.central.charger() as charger:
         await charger.boot()
         assert (await api.delete(f"{CHARGE_POINTS}/cp1")).status_code == 204
@@ -296,7 +301,7 @@ async def test_a_removed_charge_point_is_gone_and_its_connection_closed(autojump
 # --- keys, certificates, configuration -------------------------------------------------------------------------
 
 
-async def test_a_key_is_made_shown_once_and_asked_for_from_then_on(autojump_clock):
+async def test_a_key_is_made_shown_once_and_asked_for_from_then_on(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         await admit(api, "CP1")
         answer = await api.put(f"{CHARGE_POINTS}/CP1/key")
@@ -310,31 +315,42 @@ async def test_a_key_is_made_shown_once_and_asked_for_from_then_on(autojump_cloc
             await charger.boot()
 
 
-async def test_a_given_key_has_to_be_as_long_as_the_specification_says(autojump_clock):
+async def test_a_given_key_has_to_be_as_long_as_the_specification_says(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         await admit(api, "CP1")
-        for key, code in (("x" * 15, 422), ("x" * 41, 422), ("ü" * 20, 422), ("x" * 16, 200), ("x" * 40, 200)):
+        for key, code in (
+            ("x" * 15, 422),
+            ("x" * 41, 422),
+            ("ü" * 20, 422),
+            ("x" * 16, 200),
+            ("x" * 40, 200),
+        ):
             answer = await api.put(f"{CHARGE_POINTS}/CP1/key", json={"key": key})
             assert answer.status_code == code, key
             if code == 422:
                 assert answer.json()["errors"][0]["path"] == "/key"
 
 
-async def test_a_key_of_a_connected_charge_point_counts_at_its_next_connection(autojump_clock):
+async def test_a_key_of_a_connected_charge_point_counts_at_its_next_connection(
+    autojump_clock: MockClock,
+) -> None:
     async with open_api() as api:
         async with api.central.charger() as charger:
             await charger.boot()
             await api.put(f"{CHARGE_POINTS}/CP1/key")
             record = await api.central.ledger.ask(FindChargePoint("CP1"))
-            assert record is not None and record.key is not None
+            assert record is not None
+            assert record.key is not None
         assert (await api.central.refused()).status_code == 401
 
 
-async def test_signing_requests_and_configuration_are_shown(autojump_clock):
+async def test_signing_requests_and_configuration_are_shown(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         await admit(api, "CP1")
         await api.central.ledger.ask(RecordSigningRequest("CP1", "PEM", START))
-        key = ConfigurationKey("HeartbeatInterval", "300", readonly=False, reboot_required=True, seen_at=START)
+        key = ConfigurationKey(
+            "HeartbeatInterval", "300", readonly=False, reboot_required=True, seen_at=START
+        )
         await api.central.ledger.ask(RecordConfiguration("CP1", (key,)))
         found = (await api.get(f"{CHARGE_POINTS}/CP1/certificates")).json()["signingRequests"]
         assert [each["csr"] for each in found] == ["PEM"]
@@ -349,7 +365,7 @@ async def test_signing_requests_and_configuration_are_shown(autojump_clock):
         ]
 
 
-async def test_the_overview_counts(autojump_clock):
+async def test_the_overview_counts(autojump_clock: MockClock) -> None:
     async with open_api(desk={"live": FixedLive({"CP1": 7400.0}), "testing": True}) as api:
         await admit(api, "A")
         async with api.central.charger() as charger:

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 import trio
-
-from ocpp_actors.operator.http import session
 from tests.support.central import START
 from tests.support.desk import Api, open_api
+from trio.testing import MockClock
+
+from ocpp_actors.operator.http import session
 
 TOKEN = "a-token-of-sixteen-characters"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -40,7 +41,7 @@ async def who_changed_last(api: Api) -> str:
 # --- token -----------------------------------------------------------------------------------------------------
 
 
-async def test_without_a_token_set_everybody_is_local(autojump_clock):
+async def test_without_a_token_set_everybody_is_local(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         assert (await api.get(OVERVIEW)).status_code == 200
         assert (await api.put(TAG, json={})).status_code == 201
@@ -60,7 +61,7 @@ async def test_without_a_token_set_everybody_is_local(autojump_clock):
         {"Cookie": "ocpp_actors_session="},
     ],
 )
-async def test_a_missing_or_wrong_token_is_401(autojump_clock, headers):
+async def test_a_missing_or_wrong_token_is_401(autojump_clock: MockClock, headers: dict[str, str]) -> None:
     async with open_api(desk={"api_token": TOKEN}) as api:
         for path in (OVERVIEW, "/metrics", "/api/v1/schema", "/api/v1/events", "/api/v1/charge-points/x"):
             answer = await api.get(path, headers=headers)
@@ -68,10 +69,12 @@ async def test_a_missing_or_wrong_token_is_401(autojump_clock, headers):
             assert answer.headers["www-authenticate"] == "Bearer"
         reset = await api.post("/api/v1/charge-points/CP1/calls/Reset", headers=headers)
         assert reset.status_code == 401
-        assert (await api.post("/api/v1/charge-points/CP1/calls/Nonsense", headers=headers)).status_code == 401
+        assert (
+            await api.post("/api/v1/charge-points/CP1/calls/Nonsense", headers=headers)
+        ).status_code == 401
 
 
-async def test_the_token_opens_everything(autojump_clock):
+async def test_the_token_opens_everything(autojump_clock: MockClock) -> None:
     async with open_api(desk={"api_token": TOKEN}) as api:
         assert (await api.get(OVERVIEW, headers=BEARER)).status_code == 200
         assert (await api.get("/metrics", headers={"Authorization": f"bearer {TOKEN}"})).status_code == 200
@@ -79,7 +82,7 @@ async def test_the_token_opens_everything(autojump_clock):
         assert await who_changed_last(api) == "api"
 
 
-async def test_health_pages_and_the_session_need_no_token(autojump_clock):
+async def test_health_pages_and_the_session_need_no_token(autojump_clock: MockClock) -> None:
     async with open_api(desk={"api_token": TOKEN}) as api:
         for path in ("/health/live", "/health/ready", "/"):
             assert (await api.get(path)).status_code == 200, path
@@ -87,7 +90,7 @@ async def test_health_pages_and_the_session_need_no_token(autojump_clock):
         assert state == {"loginRequired": True, "loggedIn": False, "name": None, "testing": False}
 
 
-async def test_an_operator_can_give_a_name(autojump_clock):
+async def test_an_operator_can_give_a_name(autojump_clock: MockClock) -> None:
     async with open_api(desk={"api_token": TOKEN}) as api:
         await api.put(TAG, json={}, headers={**BEARER, "X-Operator": "alice"})
         assert await who_changed_last(api) == "alice"
@@ -96,7 +99,9 @@ async def test_an_operator_can_give_a_name(autojump_clock):
             assert (answer.status_code, slug(answer)) == (400, "invalid-parameter"), name
 
 
-async def test_wrong_tokens_have_to_wait_and_then_not_even_the_right_one_helps(autojump_clock):
+async def test_wrong_tokens_have_to_wait_and_then_not_even_the_right_one_helps(
+    autojump_clock: MockClock,
+) -> None:
     async with open_api(desk={"api_token": TOKEN}) as api:
         wrong = {"Authorization": "Bearer wrong"}
         answers = [(await api.get(OVERVIEW, headers=wrong)).status_code for _ in range(15)]
@@ -112,7 +117,7 @@ async def test_wrong_tokens_have_to_wait_and_then_not_even_the_right_one_helps(a
 # --- login -----------------------------------------------------------------------------------------------------
 
 
-async def test_a_login_gives_a_cookie_that_no_script_reads(autojump_clock):
+async def test_a_login_gives_a_cookie_that_no_script_reads(autojump_clock: MockClock) -> None:
     async with open_api(desk={"api_token": TOKEN}) as api:
         answer = await api.post("/api/v1/session", json={"token": TOKEN, "name": "alice"})
         attributes = answer.headers["set-cookie"].split("; ")
@@ -121,14 +126,14 @@ async def test_a_login_gives_a_cookie_that_no_script_reads(autojump_clock):
         assert TOKEN not in answer.headers["set-cookie"]
 
 
-async def test_a_wrong_token_logs_nobody_in(autojump_clock):
+async def test_a_wrong_token_logs_nobody_in(autojump_clock: MockClock) -> None:
     async with open_api(desk={"api_token": TOKEN}) as api:
         answer = await api.post("/api/v1/session", json={"token": "wrong"})
         assert (answer.status_code, slug(answer)) == (401, "unauthorized")
         assert "set-cookie" not in answer.headers
 
 
-async def test_a_cookie_reads_and_with_an_origin_of_ours_it_writes(autojump_clock):
+async def test_a_cookie_reads_and_with_an_origin_of_ours_it_writes(autojump_clock: MockClock) -> None:
     async with open_api(desk={"api_token": TOKEN}) as api:
         cookie = await log_in(api, name="alice")
         assert (await api.get(OVERVIEW, headers=cookie)).status_code == 200
@@ -141,7 +146,7 @@ async def test_a_cookie_reads_and_with_an_origin_of_ours_it_writes(autojump_cloc
             assert (answer.status_code, slug(answer)) == (403, "forbidden-origin"), origin
 
 
-async def test_a_cookie_ends_after_twelve_hours(autojump_clock):
+async def test_a_cookie_ends_after_twelve_hours(autojump_clock: MockClock) -> None:
     async with open_api(desk={"api_token": TOKEN}) as api:
         cookie = await log_in(api)
         await trio.sleep(12 * 3600 - 60)
@@ -150,7 +155,7 @@ async def test_a_cookie_ends_after_twelve_hours(autojump_clock):
         assert (await api.get(OVERVIEW, headers=cookie)).status_code == 401
 
 
-def test_a_cookie_is_good_for_its_token_alone_and_cannot_be_changed():
+def test_a_cookie_is_good_for_its_token_alone_and_cannot_be_changed() -> None:
     value = session.issue(TOKEN, "alice", START)
     assert session.name_in(value, TOKEN, START) == "alice"
     assert session.name_in(value, TOKEN + "x", START) is None
@@ -160,7 +165,7 @@ def test_a_cookie_is_good_for_its_token_alone_and_cannot_be_changed():
         assert session.name_in(forged, TOKEN, START) is None, forged
 
 
-async def test_a_logout_takes_the_cookie_back(autojump_clock):
+async def test_a_logout_takes_the_cookie_back(autojump_clock: MockClock) -> None:
     async with open_api(desk={"api_token": TOKEN}) as api:
         cookie = await log_in(api)
         answer = await api.delete("/api/v1/session", headers={**cookie, **HERE})
@@ -168,7 +173,7 @@ async def test_a_logout_takes_the_cookie_back(autojump_clock):
         assert "Max-Age=0" in answer.headers["set-cookie"]
 
 
-async def test_without_a_token_a_login_is_not_needed(autojump_clock):
+async def test_without_a_token_a_login_is_not_needed(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         assert (await api.post("/api/v1/session", json={"token": "any"})).status_code == 204
         assert (await api.get("/api/v1/session")).json()["loginRequired"] is False
@@ -195,7 +200,9 @@ async def test_without_a_token_a_login_is_not_needed(autojump_clock):
         ("", "localhost", False),
     ],
 )
-async def test_a_page_of_another_origin_changes_nothing(autojump_clock, origin, host, allowed):
+async def test_a_page_of_another_origin_changes_nothing(
+    autojump_clock: MockClock, origin: str, host: str, allowed: bool
+) -> None:
     async with open_api() as api:
         answer = await api.put(TAG, json={}, headers={"Origin": origin, "Host": host})
         assert answer.status_code == (201 if allowed else 403)
@@ -204,14 +211,14 @@ async def test_a_page_of_another_origin_changes_nothing(autojump_clock, origin, 
         assert not [name for name in read.headers if name.startswith("access-control")]
 
 
-async def test_without_a_token_a_browser_has_to_tell_its_origin(autojump_clock):
+async def test_without_a_token_a_browser_has_to_tell_its_origin(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         browser = {"Sec-Fetch-Site": "cross-site"}
         assert (await api.put(TAG, json={}, headers=browser)).status_code == 403
         assert (await api.put(TAG, json={}, headers={**browser, **HERE})).status_code == 201
 
 
-async def test_a_foreign_page_cannot_log_in_or_ask_what_is_allowed(autojump_clock):
+async def test_a_foreign_page_cannot_log_in_or_ask_what_is_allowed(autojump_clock: MockClock) -> None:
     async with open_api(desk={"api_token": TOKEN}) as api:
         assert (await api.post("/api/v1/session", json={"token": TOKEN}, headers=THERE)).status_code == 403
         assert (await api.options(OVERVIEW, headers=THERE)).status_code == 403
@@ -234,7 +241,9 @@ async def test_a_foreign_page_cannot_log_in_or_ask_what_is_allowed(autojump_cloc
         ("", 421),
     ],
 )
-async def test_only_hosts_that_are_ours_are_answered(autojump_clock, host, status):
+async def test_only_hosts_that_are_ours_are_answered(
+    autojump_clock: MockClock, host: str, status: Any
+) -> None:
     async with open_api() as api:
         for path in (OVERVIEW, "/", "/metrics", "/nothing"):
             answer = await api.get(path, headers={"Host": host})
@@ -242,14 +251,14 @@ async def test_only_hosts_that_are_ours_are_answered(autojump_clock, host, statu
         assert (await api.get("/health/live", headers={"Host": host})).status_code == 200
 
 
-async def test_hosts_can_be_allowed(autojump_clock):
+async def test_hosts_can_be_allowed(autojump_clock: MockClock) -> None:
     async with open_api(desk={"allowed_hosts": ("central.example",)}) as api:
         assert (await api.get(OVERVIEW, headers={"Host": "central.example"})).status_code == 200
         answer = await api.get(OVERVIEW)
         assert (answer.status_code, slug(answer)) == (421, "unknown-host")
 
 
-async def test_a_trusted_proxy_is_believed_about_https_and_others_are_not(autojump_clock):
+async def test_a_trusted_proxy_is_believed_about_https_and_others_are_not(autojump_clock: MockClock) -> None:
     forwarded = {"X-Forwarded-Proto": "https"}
     for proxies, secure in ((("127.0.0.0/8",), True), (("10.0.0.0/8",), False), ((), False)):
         async with open_api(desk={"api_token": TOKEN, "trusted_proxies": proxies}) as api:
@@ -257,7 +266,7 @@ async def test_a_trusted_proxy_is_believed_about_https_and_others_are_not(autoju
             assert ("; Secure" in answer.headers["set-cookie"]) is secure, proxies
 
 
-async def test_behind_a_proxy_each_client_has_its_own_wrong_tokens(autojump_clock):
+async def test_behind_a_proxy_each_client_has_its_own_wrong_tokens(autojump_clock: MockClock) -> None:
     async with open_api(desk={"api_token": TOKEN, "trusted_proxies": ("127.0.0.1", "10.1.0.0/16")}) as api:
 
         async def ask(forwarded: str, token: str) -> int:

@@ -11,6 +11,11 @@ import orjson
 import pytest
 import trio
 from attrs import define, field
+from tests.operator.http.test_guard import slug
+from tests.support.central import START, Charger
+from tests.support.desk import Api, FixedLive, StillFeed, open_api
+from tests.support.messages import hears_nothing, meter_values, serve_command, start, stop
+from trio.testing import MockClock
 
 from ocpp_actors.check import check
 from ocpp_actors.ledger.message_entries import MessageEntry, MessagePage, MessageQuery
@@ -26,10 +31,6 @@ from ocpp_actors.ledger.port import (
     SecurityEvent,
 )
 from ocpp_actors.operator.http import examples
-from tests.operator.http.test_guard import slug
-from tests.support.central import START, Charger
-from tests.support.desk import Api, FixedLive, StillFeed, open_api
-from tests.support.messages import hears_nothing, meter_values, serve_command, start, stop
 
 TAGS = "/api/v1/id-tags"
 PROFILES = "/api/v1/charging-profiles"
@@ -54,8 +55,7 @@ async def while_it_answers(charger: Charger, *payloads: Any, ask: Any) -> tuple[
             answers.append(await ask())
 
         nursery.start_soon(run)
-        for payload in payloads:
-            calls.append(await serve_command(charger, payload))
+        calls += [await serve_command(charger, payload) for payload in payloads]
     return answers[0], calls
 
 
@@ -73,7 +73,7 @@ async def all_pages(api: Api, path: str, limit: int) -> list[Any]:
 # --- idTags ----------------------------------------------------------------------------------------------------
 
 
-async def test_an_id_tag_is_added_read_replaced_and_removed(autojump_clock):
+async def test_an_id_tag_is_added_read_replaced_and_removed(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         body = {"status": "Blocked", "expiryDate": "2027-01-01T01:00:00+01:00", "parentIdTag": "P"}
         added = await api.put(f"{TAGS}/Tag%2F1", json=body)
@@ -103,7 +103,7 @@ async def test_an_id_tag_is_added_read_replaced_and_removed(autojump_clock):
             assert slug(await api.request(method, f"{TAGS}/tag%2F1")) == "not-found"
 
 
-async def test_id_tags_are_listed_and_searched(autojump_clock):
+async def test_id_tags_are_listed_and_searched(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         for name in ("b", "A", "d", "C", "e"):
             await api.put(f"{TAGS}/{name}", json={"parentIdTag": f"parent{name}"})
@@ -112,14 +112,14 @@ async def test_id_tags_are_listed_and_searched(autojump_clock):
         assert [each["idTag"] for each in found] == ["C"]
 
 
-async def test_a_changed_id_tag_counts_at_the_next_authorize(autojump_clock):
+async def test_a_changed_id_tag_counts_at_the_next_authorize(autojump_clock: MockClock) -> None:
     async with with_charger() as (api, charger):
         await api.put(f"{TAGS}/TAG", json={"status": "Blocked"})
         answer = await charger.result("Authorize", {"idTag": "tag"})
         assert answer["idTagInfo"]["status"] == "Blocked"
 
 
-async def test_an_id_tag_that_is_too_long_cannot_be_one(autojump_clock):
+async def test_an_id_tag_that_is_too_long_cannot_be_one(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         assert (await api.put(f"{TAGS}/{'x' * 21}", json={})).status_code == 400
         answer = await api.put(f"{TAGS}/x", json={"parentIdTag": "x" * 21, "expiryDate": "soon"})
@@ -129,7 +129,7 @@ async def test_an_id_tag_that_is_too_long_cannot_be_one(autojump_clock):
 # --- charging profiles -----------------------------------------------------------------------------------------
 
 
-async def test_a_profile_is_kept_under_its_name(autojump_clock):
+async def test_a_profile_is_kept_under_its_name(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         added = await api.put(f"{PROFILES}/night%20shift", json=examples.PROFILE)
         assert (added.status_code, added.headers["location"]) == (201, f"{PROFILES}/night%20shift")
@@ -153,12 +153,19 @@ async def test_a_profile_is_kept_under_its_name(autojump_clock):
         ({"transactionId": 1}, "/transactionId"),
         ({"chargingProfileKind": "Recurring"}, "/recurrencyKind"),
         (
-            {"chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 1, "limit": 1}]}},
+            {
+                "chargingSchedule": {
+                    "chargingRateUnit": "A",
+                    "chargingSchedulePeriod": [{"startPeriod": 1, "limit": 1}],
+                }
+            },
             "/chargingSchedule/chargingSchedulePeriod/0/startPeriod",
         ),
     ],
 )
-async def test_a_profile_that_could_never_be_sent_is_not_kept(autojump_clock, changes, path):
+async def test_a_profile_that_could_never_be_sent_is_not_kept(
+    autojump_clock: MockClock, changes: dict[str, Any], path: str
+) -> None:
     async with open_api() as api:
         answer = await api.put(f"{PROFILES}/x", json={**examples.PROFILE, **changes})
         assert (answer.status_code, slug(answer)) == (422, "invalid-request")
@@ -166,13 +173,13 @@ async def test_a_profile_that_could_never_be_sent_is_not_kept(autojump_clock, ch
 
 
 @pytest.mark.parametrize("purpose", ["TxProfile", "ChargePointMaxProfile", "TxDefaultProfile"])
-async def test_a_profile_of_every_purpose_can_be_kept(autojump_clock, purpose):
+async def test_a_profile_of_every_purpose_can_be_kept(autojump_clock: MockClock, purpose: str) -> None:
     async with open_api() as api:
         answer = await api.put(f"{PROFILES}/x", json={**examples.PROFILE, "chargingProfilePurpose": purpose})
         assert answer.status_code == 201, answer.text
 
 
-async def test_a_named_profile_is_sent_to_a_transaction(autojump_clock):
+async def test_a_named_profile_is_sent_to_a_transaction(autojump_clock: MockClock) -> None:
     async with with_charger() as (api, charger):
         await api.put(f"{PROFILES}/boost", json={**examples.PROFILE, "chargingProfilePurpose": "TxProfile"})
         body = {"connectorId": 1, "name": "boost", "transactionId": 7}
@@ -202,13 +209,18 @@ async def test_a_named_profile_is_sent_to_a_transaction(autojump_clock):
             "/profile/transactionId",
         ),
         (
-            {"connectorId": 1, "profile": {**examples.PROFILE, "chargingProfilePurpose": "ChargePointMaxProfile"}},
+            {
+                "connectorId": 1,
+                "profile": {**examples.PROFILE, "chargingProfilePurpose": "ChargePointMaxProfile"},
+            },
             422,
             "/connectorId",
         ),
     ],
 )
-async def test_a_profile_that_must_not_be_sent_is_not(autojump_clock, body, code, path):
+async def test_a_profile_that_must_not_be_sent_is_not(
+    autojump_clock: MockClock, body: dict[str, Any], code: int, path: str
+) -> None:
     async with with_charger() as (api, charger):
         answer = await api.post(f"{CP1}/charging-profiles", json=body)
         assert answer.status_code == code, answer.text
@@ -220,16 +232,21 @@ async def test_a_profile_that_must_not_be_sent_is_not(autojump_clock, body, code
 # --- local lists -----------------------------------------------------------------------------------------------
 
 
-async def test_a_local_list_is_sent_in_parts_and_then_its_difference(autojump_clock):
+async def test_a_local_list_is_sent_in_parts_and_then_its_difference(autojump_clock: MockClock) -> None:
     async with with_charger() as (api, charger):
         for name in ("A", "B", "C"):
             await api.put(f"{TAGS}/{name}")
         unknown = (await api.get(f"{CP1}/local-list")).json()
         assert unknown == {"version": None, "entries": None, "changedAt": None}
-        limit = ConfigurationKey("SendLocalListMaxLength", "2", readonly=True, reboot_required=False, seen_at=START)
+        limit = ConfigurationKey(
+            "SendLocalListMaxLength", "2", readonly=True, reboot_required=False, seen_at=START
+        )
         await api.central.ledger.ask(RecordConfiguration("CP1", (limit,)))
         answer, calls = await while_it_answers(
-            charger, ACCEPTED, ACCEPTED, ask=lambda: api.post(f"{CP1}/local-list", json={"updateType": "Full"})
+            charger,
+            ACCEPTED,
+            ACCEPTED,
+            ask=lambda: api.post(f"{CP1}/local-list", json={"updateType": "Full"}),
         )
         assert [payload["updateType"] for _, payload in calls] == ["Full", "Differential"]
         assert (answer.json()["listVersion"], answer.json()["response"]) == (2, ACCEPTED)
@@ -242,11 +259,13 @@ async def test_a_local_list_is_sent_in_parts_and_then_its_difference(autojump_cl
         assert (shown["version"], [each["idTag"] for each in shown["entries"]]) == (3, ["A", "C"])
 
 
-async def test_a_local_list_ends_with_the_first_part_that_is_not_accepted(autojump_clock):
+async def test_a_local_list_ends_with_the_first_part_that_is_not_accepted(autojump_clock: MockClock) -> None:
     async with with_charger() as (api, charger):
         for name in ("A", "B", "C"):
             await api.put(f"{TAGS}/{name}")
-        limit = ConfigurationKey("SendLocalListMaxLength", "1", readonly=True, reboot_required=False, seen_at=START)
+        limit = ConfigurationKey(
+            "SendLocalListMaxLength", "1", readonly=True, reboot_required=False, seen_at=START
+        )
         await api.central.ledger.ask(RecordConfiguration("CP1", (limit,)))
         answer, _ = await while_it_answers(
             charger,
@@ -258,7 +277,7 @@ async def test_a_local_list_ends_with_the_first_part_that_is_not_accepted(autoju
         assert await hears_nothing(charger, 60)
 
 
-async def test_a_difference_to_an_unknown_list_is_refused(autojump_clock):
+async def test_a_difference_to_an_unknown_list_is_refused(autojump_clock: MockClock) -> None:
     async with with_charger() as (api, _):
         answer = await api.post(f"{CP1}/local-list", json={"updateType": "Differential"})
         assert (answer.status_code, slug(answer)) == (409, "unknown-list")
@@ -269,7 +288,7 @@ async def test_a_difference_to_an_unknown_list_is_refused(autojump_clock):
 RESERVE = {"connectorId": 1, "idTag": "TAG", "expiryDate": "2026-03-01T14:00:00Z"}
 
 
-async def test_a_reservation_is_made_and_cancelled(autojump_clock):
+async def test_a_reservation_is_made_and_cancelled(autojump_clock: MockClock) -> None:
     async with with_charger() as (api, charger):
         made, calls = await while_it_answers(
             charger, ACCEPTED, ask=lambda: api.post(f"{CP1}/reservations", json=RESERVE)
@@ -293,7 +312,7 @@ async def test_a_reservation_is_made_and_cancelled(autojump_clock):
         assert (again.status_code, slug(again)) == (409, "not-allowed")
 
 
-async def test_a_reservation_is_kept_whatever_the_charge_point_answers(autojump_clock):
+async def test_a_reservation_is_kept_whatever_the_charge_point_answers(autojump_clock: MockClock) -> None:
     async with with_charger() as (api, charger):
         made, _ = await while_it_answers(
             charger, {"status": "Occupied"}, ask=lambda: api.post(f"{CP1}/reservations", json=RESERVE)
@@ -301,7 +320,7 @@ async def test_a_reservation_is_kept_whatever_the_charge_point_answers(autojump_
         assert (made.status_code, made.json()["status"]) == (201, "Occupied")
 
 
-async def test_reservations_are_listed(autojump_clock):
+async def test_reservations_are_listed(autojump_clock: MockClock) -> None:
     async with with_charger() as (api, charger):
         for answer in ("Accepted", "Rejected", "Accepted"):
             await while_it_answers(
@@ -315,7 +334,7 @@ async def test_reservations_are_listed(autojump_clock):
         assert slug(await api.delete("/api/v1/reservations/99")) == "not-found"
 
 
-async def test_a_reservation_in_the_past_is_not_asked_for(autojump_clock):
+async def test_a_reservation_in_the_past_is_not_asked_for(autojump_clock: MockClock) -> None:
     async with with_charger() as (api, charger):
         body = {**RESERVE, "expiryDate": "2026-03-01T11:00:00Z"}
         answer = await api.post(f"{CP1}/reservations", json=body)
@@ -343,7 +362,7 @@ async def record_starts(api: Api, number: int, **changes: Any) -> None:
         await api.central.ledger.ask(RecordStart(**{**facts, **changes}))
 
 
-async def test_a_transaction_is_shown_from_its_start_to_its_end(autojump_clock):
+async def test_a_transaction_is_shown_from_its_start_to_its_end(autojump_clock: MockClock) -> None:
     async with with_charger(desk={"live": FixedLive(transactions={1: 7400.0})}) as (api, charger):
         await charger.result("StartTransaction", start())
         await charger.result("MeterValues", meter_values({"value": "150"}, transactionId=1))
@@ -371,7 +390,7 @@ async def test_a_transaction_is_shown_from_its_start_to_its_end(autojump_clock):
         assert values[0]["meterValues"][0]["sampledValue"] == [{"value": "150"}]
 
 
-async def test_transactions_are_listed_newest_first_and_by_what_is_asked(autojump_clock):
+async def test_transactions_are_listed_newest_first_and_by_what_is_asked(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         await record_starts(api, 5)
         assert [each["id"] for each in await all_pages(api, TRANSACTIONS, 2)] == [5, 4, 3, 2, 1]
@@ -388,20 +407,20 @@ async def test_transactions_are_listed_newest_first_and_by_what_is_asked(autojum
             assert slug(await api.get(f"{TRANSACTIONS}/{path}")) == "not-found"
 
 
-async def test_all_transactions_are_exported_as_csv(autojump_clock):
+async def test_all_transactions_are_exported_as_csv(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         await record_starts(api, 1203)
-        await record_starts(api, 1, id_tag="=1+1,\"x\"", meter_start=5)
+        await record_starts(api, 1, id_tag='=1+1,"x"', meter_start=5)
         answer = await api.get(f"{TRANSACTIONS}?limit=1", headers={"Accept": "text/csv"})
         assert answer.headers["content-type"] == "text/csv; charset=utf-8"
         assert answer.headers["content-disposition"] == 'attachment; filename="transactions.csv"'
         rows = list(csv.DictReader(io.StringIO(answer.text)))
         assert [int(row["id"]) for row in rows] == list(range(1204, 0, -1))
-        assert rows[0]["idTag"] == "'=1+1,\"x\""
+        assert rows[0]["idTag"] == '\'=1+1,"x"'
         assert (rows[-1]["startedAt"], rows[-1]["meterStop"]) == ("2026-03-01T12:00:00.000Z", "")
 
 
-async def test_meter_values_are_paged_and_exported(autojump_clock):
+async def test_meter_values_are_paged_and_exported(autojump_clock: MockClock) -> None:
     async with with_charger() as (api, charger):
         await charger.result("StartTransaction", start())
         for value in range(5):
@@ -415,9 +434,20 @@ async def test_meter_values_are_paged_and_exported(autojump_clock):
 
 
 @pytest.mark.parametrize(
-    "accept", ["", "*/*", "application/json", "text/csv;q=0", "text/html", "application/json, text/csv", "text/csv;q=x"]
+    "accept",
+    [
+        "",
+        "*/*",
+        "application/json",
+        "text/csv;q=0",
+        "text/html",
+        "application/json, text/csv",
+        "text/csv;q=x",
+    ],
 )
-async def test_json_comes_unless_something_else_is_wanted_more(autojump_clock, accept):
+async def test_json_comes_unless_something_else_is_wanted_more(
+    autojump_clock: MockClock, accept: str
+) -> None:
     async with open_api() as api:
         answer = await api.get(TRANSACTIONS, headers={"Accept": accept})
         assert answer.headers["content-type"] == "application/json"
@@ -467,7 +497,7 @@ def heartbeats(number: int) -> ListedMessages:
     )
 
 
-async def test_messages_come_newest_first_or_oldest_first(autojump_clock):
+async def test_messages_come_newest_first_or_oldest_first(autojump_clock: MockClock) -> None:
     async with open_api(desk={"message_log": heartbeats(5)}) as api:
         newest = await all_pages(api, "/api/v1/messages", 2)
         assert [each["messageId"] for each in newest] == ["4", "3", "2", "1", "0"]
@@ -485,10 +515,12 @@ async def test_messages_come_newest_first_or_oldest_first(autojump_clock):
         ]
 
 
-async def test_what_is_looked_for_reaches_the_message_log(autojump_clock):
+async def test_what_is_looked_for_reaches_the_message_log(autojump_clock: MockClock) -> None:
     log = heartbeats(0)
     async with open_api(desk={"message_log": log}) as api:
-        query = "chargePoint=CP1&direction=out&action=Reset&since=2026-03-01T12:00:00%2B01:00&search=Soft&limit=7"
+        query = (
+            "chargePoint=CP1&direction=out&action=Reset&since=2026-03-01T12:00:00%2B01:00&search=Soft&limit=7"
+        )
         assert (await api.get(f"/api/v1/messages?{query}")).status_code == 200
         assert log.asked == [
             MessageQuery(
@@ -510,7 +542,7 @@ async def test_what_is_looked_for_reaches_the_message_log(autojump_clock):
         assert exported.status_code == 503
 
 
-async def test_all_messages_are_exported_as_lines_that_check_reads(autojump_clock):
+async def test_all_messages_are_exported_as_lines_that_check_reads(autojump_clock: MockClock) -> None:
     async with open_api(desk={"message_log": heartbeats(1200)}) as api:
         answer = await api.get("/api/v1/messages?limit=1", headers={"Accept": "application/x-ndjson"})
         assert answer.headers["content-type"] == "application/x-ndjson"
@@ -523,7 +555,7 @@ async def test_all_messages_are_exported_as_lines_that_check_reads(autojump_cloc
 # --- security events, changes, events --------------------------------------------------------------------------
 
 
-async def test_security_events_are_listed_newest_first(autojump_clock):
+async def test_security_events_are_listed_newest_first(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         await api.central.ledger.ask(AdmitChargePoint("CP1", START))
         for number in range(3):
@@ -535,7 +567,7 @@ async def test_security_events_are_listed_newest_first(autojump_clock):
         assert (await api.get("/api/v1/security-events?chargePoint=other")).json()["items"] == []
 
 
-async def test_every_change_is_listed_with_who_made_it(autojump_clock):
+async def test_every_change_is_listed_with_who_made_it(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         for number in range(3):
             await api.put(f"{TAGS}/T{number}", headers={"X-Operator": f"op{number}"})
@@ -548,7 +580,9 @@ async def test_every_change_is_listed_with_who_made_it(autojump_clock):
         assert listed[0]["at"] == "2026-03-01T12:00:00.000Z"
 
 
-async def test_an_event_stream_is_asked_for_with_what_is_wanted_and_ends_with_the_server(autojump_clock):
+async def test_an_event_stream_is_asked_for_with_what_is_wanted_and_ends_with_the_server(
+    autojump_clock: MockClock,
+) -> None:
     feed = StillFeed()
     async with open_api(desk={"feed": feed}) as api:
         answers = []
@@ -559,7 +593,11 @@ async def test_an_event_stream_is_asked_for_with_what_is_wanted_and_ends_with_th
         async with trio.open_nursery() as nursery:
             nursery.start_soon(lambda: follow("/api/v1/events"))
             await trio.sleep(1)
-            nursery.start_soon(lambda: follow("/api/v1/events?types=status,message&chargePoint=A", **{"Last-Event-ID": "e-1"}))
+            nursery.start_soon(
+                lambda: follow(
+                    "/api/v1/events?types=status,message&chargePoint=A", **{"Last-Event-ID": "e-1"}
+                )
+            )
             await trio.sleep(1)
             nursery.start_soon(lambda: follow("/api/v1/events?lastEventId=e-2"))
             await trio.sleep(1)
@@ -579,7 +617,7 @@ async def test_an_event_stream_is_asked_for_with_what_is_wanted_and_ends_with_th
         assert (refused.status_code, slug(refused)) == (400, "invalid-parameter")
 
 
-async def test_a_head_of_an_event_stream_ends(autojump_clock):
+async def test_a_head_of_an_event_stream_ends(autojump_clock: MockClock) -> None:
     feed = StillFeed()
     async with open_api(desk={"feed": feed}) as api:
         answer = await api.head("/api/v1/events")

@@ -92,10 +92,12 @@ def _list(request: port.ListReservations, facts: Facts) -> list[port.Reservation
     )
 
 
-def use_reservation(start: port.RecordStart, transaction_id: int, facts: Facts) -> None:
-    """Have a transaction use the reservation that its start names."""
+def use_reservation(start: port.RecordStart, transaction_id: int, facts: Facts) -> bool:
+    """Have a transaction use the reservation that its start names; returns whether it could."""
     kept = None if start.reservation_id is None else facts.reservations.get(start.reservation_id)
-    if kept is not None and of(start.identity, kept.identity) and kept.state in _MAY_CHANGE:
-        facts.reservations[kept.reservation_id] = evolve(
-            kept, state=ReservationState.USED, transaction_id=transaction_id, changed_at=start.received_at
-        )
+    if kept is None or not of(start.identity, kept.identity) or kept.state not in _MAY_CHANGE:
+        return False
+    facts.reservations[kept.reservation_id] = evolve(
+        kept, state=ReservationState.USED, transaction_id=transaction_id, changed_at=start.received_at
+    )
+    return True

@@ -31,8 +31,7 @@ def _record_start(request: port.RecordStart, facts: Facts) -> port.Started:
     )
     transaction_id = facts.unfinished.setdefault(_natural_key(started), started.transaction_id)
     kept = facts.transactions.setdefault(transaction_id, started)
-    if kept is started:
-        use_reservation(request, kept.transaction_id, facts)
+    used = kept is started and use_reservation(request, kept.transaction_id, facts)
     id_tag = request.id_tag.casefold()
     return port.Started(
         transaction_id=kept.transaction_id,
@@ -40,6 +39,7 @@ def _record_start(request: port.RecordStart, facts: Facts) -> port.Started:
         others_active=sum(
             other is not kept and other.id_tag.casefold() == id_tag for other in _active(facts)
         ),
+        reservation_used=used,
     )
 
 

@@ -40,7 +40,11 @@ class RecordLocalList(Request[None]):
 
 @frozen
 class RecordLocalListVersion(Request[None]):
-    """A charge point told the version of its list. Where it is another than was known, its entries are unknown."""
+    """A charge point told the version of its list.
+
+    Where it is another than was known, its entries are unknown; but 0 says that there are none. Of an unknown charge
+    point nothing is kept.
+    """
 
     identity: str
     version: int

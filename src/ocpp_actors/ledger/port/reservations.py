@@ -48,7 +48,8 @@ class AddReservation(Request[Reservation]):
     """Keep a reservation that is about to be requested, or what became of one that was.
 
     ``reservation_id`` None: it is given here, a positive integer that no other has. The same id again, of the same
-    charge point, replaces the reservation (§5.13), which keeps when it was created.
+    charge point, replaces the reservation (§5.13), which keeps when it was created. One that was used stays Used where
+    the same is reserved: what became of its request may be known only after the transaction began.
 
     Raises ReservationTaken: the id given is that of another charge point.
     """

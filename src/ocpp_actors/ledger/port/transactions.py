@@ -11,11 +11,15 @@ from ocpp_actors.ledger.port.base import Request
 
 @frozen
 class Started:
-    """The answer to RecordStart. ``others_active`` counts the other unfinished transactions of the same idTag."""
+    """The answer to RecordStart. ``others_active`` counts the other unfinished transactions of the same idTag.
+
+    ``reservation_used``: the reservation that it names became Used.
+    """
 
     transaction_id: int
     repeated: bool
     others_active: int
+    reservation_used: bool = False
 
 
 @frozen

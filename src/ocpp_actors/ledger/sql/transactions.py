@@ -82,8 +82,9 @@ def _record_start(request: RecordStart, connection: Connection) -> Started:
             "reservation_id": request.reservation_id,
         },
     ).one()
+    used = False
     if request.reservation_id is not None and not kept.start_repeats:
-        connection.execute(
+        reserved = connection.execute(
             _use_reservation,
             {
                 "own_charge_point": request.identity.casefold(),
@@ -92,8 +93,9 @@ def _record_start(request: RecordStart, connection: Connection) -> Started:
                 "changed_at": request.received_at,
             },
         )
+        used = reserved.rowcount > 0
     others = connection.execute(_others_active, {"id_tag_key": id_tag_key, "id": kept.id})
-    return Started(transaction_id=kept.id, repeated=kept.start_repeats > 0, others_active=others.scalar_one())
+    return Started(kept.id, kept.start_repeats > 0, others.scalar_one(), reservation_used=used)
 
 
 _own = and_(

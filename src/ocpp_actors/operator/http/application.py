@@ -79,7 +79,7 @@ def create_application(desk: Desk) -> Front:
     handlers.append(_unknown_actions())
     handlers += [_file_handler(path, file) for path, file in files_in(desk.dashboard)]
     routes = Litestar(
-        route_handlers=handlers,
+        route_handlers=[*_options(handlers), *handlers],
         openapi_config=None,
         logging_config=None,
         exception_handlers={Exception: _problem_response},
@@ -135,6 +135,22 @@ def _file_handler(path: str, file: StaticFile) -> HTTPRouteHandler:
         return _answering(file.answer(request.headers))
 
     return _litestar(path, ["GET", "HEAD"], handle)
+
+
+def _options(handlers: Iterable[HTTPRouteHandler]) -> Iterable[HTTPRouteHandler]:
+    """Return handlers of OPTIONS: Litestar's own would name only the methods of the first handler of a path."""
+    methods: dict[str, set[str]] = {}
+    for handler in handlers:
+        for path in handler.paths:
+            methods.setdefault(path, {"OPTIONS"}).update(handler.http_methods)
+    return [_options_handler(path, ", ".join(sorted(allowed))) for path, allowed in methods.items()]
+
+
+def _options_handler(path: str, allowed: str) -> HTTPRouteHandler:
+    async def handle(request: Request[Any, Any, Any]) -> ASGIApp:  # noqa: ARG001 — as all handlers
+        return _answering(Answer(status=204, headers={"Allow": allowed}))
+
+    return _litestar(path, ["OPTIONS"], handle)
 
 
 def _litestar(path: str, methods: Any, handle: Any) -> HTTPRouteHandler:

@@ -89,7 +89,7 @@ class Live(Protocol):
 class Metrics(Protocol):
     """What is measured of the server; see operator.metrics."""
 
-    def render(self) -> tuple[bytes, str]:
+    def render(self, accept: str = "") -> tuple[bytes, str]:
         """Return the metrics and their media type."""
         ...
 

@@ -186,6 +186,8 @@ class Front:
                     log.exception("an answer of the API broke off")
 
     def _admit(self, scope: Any, headers: dict[str, str], remote: str, secure: bool) -> None:
+        if not scope["http_version"].startswith("1"):
+            raise p.Problem(p.HTTP_VERSION, "ask again with HTTP/1.1")
         # Paths are matched as they came, percent-encoded: a name may have a slash in it.
         raw = re.sub(r"\A[a-zA-Z]+://[^/]*", "", scope["raw_path"].decode("ascii", "replace"))
         scope["path"] = raw or "/"

@@ -141,6 +141,7 @@ def _query_parameters(operation: Operation[Any, Any]) -> list[dict[str, Any]]:
             "name": wire_name(each.name),
             "in": "query",
             "required": each.default is NOTHING,
+            "allowEmptyValue": each.default is not NOTHING,
             "schema": schema,
         }
         if "description" in schema:

@@ -67,7 +67,7 @@ class PathParameter:
                 self.name, f"it has at most {self.schema['maxLength']} characters", "maxLength"
             )
         if not value.isprintable():
-            raise p.bad_parameter(self.name, "it has a character that cannot be printed", "pattern")
+            raise p.bad_parameter(self.name, "it has a character that cannot be printed")
         return value
 
 

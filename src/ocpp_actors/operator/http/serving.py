@@ -38,7 +38,7 @@ GRACE: Final = 2.0
 """Seconds at the end for answers that are on their way."""
 
 MAX_HEADERS: Final = 16 * 1024
-"""Bytes of a request line with its headers."""
+"""Bytes of a request line with its headers that are kept until the rest of them comes."""
 
 ACCEPT_PAUSE: Final = 0.5
 """Seconds before the next connection is accepted when one could not be."""

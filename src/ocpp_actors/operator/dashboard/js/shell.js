@@ -38,7 +38,7 @@ export function shell({ session, logOut }) {
   const menu = h("button", { type: "button", class: "button menu-button", "aria-expanded": "false", onclick: () => open(!isOpen()) },
     icon("menu"), "Menu");
   const foot = h("div", { class: "sidebar-foot" }, feed,
-    session.name && h("span", { class: "muted" }, `Logged in as ${session.name}`),
+    session.loginRequired && h("span", { class: "muted" }, `Logged in as ${session.name}`),
     session.loginRequired && button("Log out", logOut, { small: true }));
   const sidebar = h("header", { class: "sidebar" },
     h("a", { class: "brand", href: "#/" }, mark(), "ocpp-actors"), menu, nav, foot);

@@ -1,6 +1,7 @@
 /** Tables whose rows come from the server, a page at a time. */
 
 import { fill, h } from "./dom.js";
+import { counted } from "./format.js";
 import { icon } from "./icons.js";
 
 /**
@@ -36,7 +37,7 @@ export function table({ caption, columns, items, cards = true }) {
  * @param {(cursor: string | null) => Promise<{items: Item[], nextCursor: string | null}>} options.load
  * @param {() => import("./dom.js").Child} options.empty
  * @param {(item: Item) => string} options.key
- * @param {string} options.noun
+ * @param {string} options.noun of one row
  */
 export function pagedTable({ caption, columns, load, empty, key, noun }) {
   const { element, show } = skeleton(caption, columns, true, key);
@@ -70,7 +71,7 @@ export function pagedTable({ caption, columns, load, empty, key, noun }) {
     foot.hidden = cursors.length === 1 && next === null && items.length === 0;
     previousButton.hidden = nextButton.hidden = cursors.length === 1 && next === null;
     const only = cursors.length === 1 && next === null;
-    where.textContent = only ? `${items.length} ${noun}` : `Page ${cursors.length}, ${items.length} ${noun} on it`;
+    where.textContent = `${only ? "" : `Page ${cursors.length}: `}${counted(items.length, noun)}`;
   }
 
   return {
@@ -134,7 +135,7 @@ function heading({ label, sort, blank, class: name }) {
 function row(columns, item) {
   return h("tr", { role: "row" }, columns.map(({ label, cell, head, blank, class: name = "" }) => {
     const content = cell(item);
-    const isBlank = content === null || content === undefined || content === false ? "blank" : "";
+    const isBlank = [content].flat().every((part) => part === null || part === undefined || part === false) ? "blank" : "";
     return head
       ? h("th", { scope: "row", role: "rowheader", class: name }, content)
       : h("td", { role: "cell", "data-label": blank ? "" : label, class: `${name} ${isBlank}`.trim() || null }, content);

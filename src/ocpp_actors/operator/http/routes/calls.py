@@ -111,7 +111,7 @@ def answered(record: CommandRecord) -> dict[str, Any]:
     base: dict[str, Any] = {"callId": record.command_id}
     if record.message_id is not None:
         base |= {"messageId": record.message_id, "seconds": detail.get("seconds", 0.0)}
-    error = {name: detail.get(name) or "" for name in ("errorCode", "errorDescription")}
+    error: dict[str, Any] = {name: detail.get(name) or "" for name in ("errorCode", "errorDescription")}
     reason = str(detail.get("reason") or detail.get("errorDescription") or "")
     match record.state:
         case CommandState.ANSWERED:

@@ -179,7 +179,7 @@ def _change(write: OperatorWrite) -> ChangeModel:
             "Server-Sent Events, as they come.",
             (
                 Content(
-                    {"type": "string"},
+                    {},
                     "id: 1a2b-17\nevent: status\n"
                     'data: {"chargePoint":"CP-0042","at":"2026-03-01T12:00:00.000Z","connectorId":1,'
                     '"status":"Charging","errorCode":"NoError"}\n\n',
@@ -202,7 +202,7 @@ async def follow_events(desk: Desk, asked: Asked[EventsQuery, Nothing]) -> Strea
     unknown = (types or frozenset()).difference(TYPES)
     if unknown:
         known = ", ".join(TYPES)
-        raise p.bad_parameter("/types", f"{min(unknown)!r} is none of {known}", "enum")
+        raise p.bad_parameter("/types", f"{min(unknown)!r} is none of {known}")
     last = asked.headers.get("last-event-id") or query.last_event_id
     return Streamed(
         desk.feed.stream(types, query.charge_point, last), EVENT_STREAM, {"X-Accel-Buffering": "no"}

@@ -158,9 +158,9 @@ async def health_ready(desk: Desk, asked: Asked[Nothing, Nothing]) -> Answer:  #
     tag=TAG,
     replies=[Reply(200, "The metrics.", (Content({"type": "string"}, media_type="text/plain"),))],
 )
-async def metrics(desk: Desk, asked: Asked[Nothing, Nothing]) -> Answer:  # noqa: ARG001 — as all handlers
-    """In the text format of Prometheus."""
-    body, media_type = desk.metrics.render()
+async def metrics(desk: Desk, asked: Asked[Nothing, Nothing]) -> Answer:
+    """In the text format of Prometheus, or as OpenMetrics where that is asked for."""
+    body, media_type = desk.metrics.render(asked.headers.get("accept", ""))
     return Answer(body, media_type=media_type)
 
 

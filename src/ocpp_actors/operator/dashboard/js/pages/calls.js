@@ -15,7 +15,7 @@ export function calls(context) {
     head: { title: "Commands sent", lead: "Everything that operators asked of charge points, also what still waits." },
     where: "calls",
     key: (item) => String(item.callId),
-    noun: "commands",
+    noun: "command",
     filters: (changed) => [
       { name: "chargePoint", ...chargePointField({ value: given("chargePoint"), changed, signal: context.signal }) },
       { name: "state", ...select({ label: "State", value: given("state"), changed, pairs: [["", "All"], ...STATES.map((each) => [each, words(each)])] }) },

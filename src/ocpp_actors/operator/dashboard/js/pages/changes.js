@@ -12,7 +12,7 @@ export function changes(context) {
     head: { title: "Changes", lead: "Every change that an operator made, with who and when. Secrets are masked." },
     where: "changes",
     key: (item) => JSON.stringify(item),
-    noun: "changes",
+    noun: "change",
     empty: () => empty("Nothing was changed yet."),
     columns: [
       { label: "Change", head: true, cell: (item) => words(item.what) },

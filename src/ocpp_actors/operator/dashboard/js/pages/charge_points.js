@@ -21,7 +21,7 @@ export function chargePoints(context) {
     },
     where: "charge-points",
     key: (item) => item.identity,
-    noun: "charge points",
+    noun: "charge point",
     filters: (changed) => [
       { name: "search", ...search({ label: "Search", value: given("search"), placeholder: "Identity, vendor, model, serial number, firmware", changed }) },
       { name: "online", ...select({ label: "Connection", value: given("online"), changed, pairs: [["", "All"], ["true", "Online"], ["false", "Offline"]] }) },
@@ -33,15 +33,19 @@ export function chargePoints(context) {
       || (ROW_CHANGES.includes(event.type) && shows((item) => item.identity === event.chargePoint)),
     columns: [
       { label: "Identity", head: true, sort: "ascending", cell: (item) => chargePointLink(item.identity) },
-      { label: "Connection", cell: (item) => onlineBadge(item.online) },
+      { label: "State", cell: stateBadges },
       { label: "Connectors", cell: connectorBadges },
       { label: "Power", class: "number", cell: (item) => (item.powerW === null ? null : power(item.powerW)) },
       { label: "Vendor and model", cell: (item) => known([item.vendor, item.model].filter(Boolean).join(" ")) },
-      { label: "Firmware", cell: (item) => item.firmwareVersion },
-      { label: "Registration", cell: (item) => (item.registration === "Accepted" ? "Accepted" : registrationBadge(item.registration)) },
+      { label: "Firmware", class: "minor", cell: (item) => item.firmwareVersion },
       { label: "Last heard of", class: "time", cell: (item) => time(item.lastSeen) },
     ],
   });
+}
+
+/** Its registration is worth a word only where it is not the usual one. */
+function stateBadges({ online, registration }) {
+  return h("span", { class: "badges" }, onlineBadge(online), registration !== "Accepted" && registrationBadge(registration));
 }
 
 function connectorBadges({ connectors, online }) {

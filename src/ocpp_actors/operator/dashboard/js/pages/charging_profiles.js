@@ -15,7 +15,7 @@ export function chargingProfiles(context) {
     },
     where: "charging-profiles",
     key: (item) => item.name,
-    noun: "profiles",
+    noun: "profile",
     empty: () => empty("There are no charging profiles yet."),
     columns: [
       { label: "Name", head: true, sort: "ascending", cell: (item) => link(item.name, ["charging-profiles", item.name]) },

@@ -13,7 +13,7 @@ export function idTags(context) {
     head: { title: "Id tags", lead: "Who may charge.", actions: buttonLink("Add an id tag", hash(["new-id-tag"]), { kind: "primary", icon: "plus" }) },
     where: "id-tags",
     key: (item) => item.idTag,
-    noun: "id tags",
+    noun: "id tag",
     filters: (changed) => [
       { name: "search", ...search({ label: "Search", value: context.query.get("search") ?? "", placeholder: "Id tag or parent", changed }) },
     ],

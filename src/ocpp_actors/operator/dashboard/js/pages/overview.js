@@ -72,7 +72,7 @@ function tile(tone, label, value, note, href = null) {
 function powerParts(watts) {
   const text = power(watts ?? 0);
   const [amount, unit] = text.split(/\s(?=\S+$)/);
-  return [amount, " ", h("span", { class: "unit" }, unit)];
+  return [amount, h("span", { class: "unit" }, unit)];
 }
 
 function connectorBars(counts) {
@@ -92,8 +92,7 @@ function runningTable(items) {
     caption: "Running transactions",
     items,
     columns: [
-      { label: "Charge point", head: true, cell: (item) => chargePointLink(item.chargePoint) },
-      { label: "Connector", class: "number", cell: (item) => String(item.connectorId) },
+      { label: "Charge point", head: true, cell: (item) => [chargePointLink(item.chargePoint), h("span", { class: "below" }, `connector ${item.connectorId}`)] },
       { label: "Id tag", cell: (item) => item.idTag },
       { label: "For", class: "number", cell: (item) => span(item.startedAt) },
       { label: "Energy", class: "number", cell: (item) => energy(item.energyWh) },

@@ -21,7 +21,7 @@ export function reservations(context) {
     },
     where: "reservations",
     key: (item) => String(item.id),
-    noun: "reservations",
+    noun: "reservation",
     filters: (changed) => [
       { name: "chargePoint", ...chargePointField({ value: context.query.get("chargePoint") ?? "", changed, signal: context.signal }) },
       { name: "active", ...select({ label: "State", value: context.query.get("active") ?? "", changed, pairs: [["", "All"], ["true", "Open"], ["false", "Past"]] }) },

@@ -11,7 +11,7 @@ export function securityEvents(context) {
     head: { title: "Security events" },
     where: "security-events",
     key: (item) => JSON.stringify(item),
-    noun: "events",
+    noun: "event",
     filters: (changed) => [
       { name: "chargePoint", ...chargePointField({ value: context.query.get("chargePoint") ?? "", changed, signal: context.signal }) },
     ],

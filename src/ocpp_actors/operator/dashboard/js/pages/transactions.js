@@ -19,7 +19,7 @@ export function transactions(context) {
     head: { title: "Transactions", actions: button("Export as CSV", exported, { icon: "download" }) },
     where: "transactions",
     key: (item) => String(item.id),
-    noun: "transactions",
+    noun: "transaction",
     filters: (changed) => [
       { name: "chargePoint", ...chargePointField({ value: given("chargePoint"), changed, signal: context.signal }) },
       { name: "idTag", ...search({ label: "Id tag", value: given("idTag"), changed }) },

@@ -30,7 +30,7 @@ export async function commands(section) {
     columns: callColumns({ chargePoint: false }),
     load: (cursor) => get("calls", { chargePoint: identity, limit: 20, cursor }, signal),
     key: (item) => String(item.callId),
-    noun: "commands",
+    noun: "command",
     empty: () => empty("No command was sent to it yet."),
   });
   await rows.refresh();

@@ -2,7 +2,7 @@
 
 import { get } from "../../api.js";
 import { h } from "../../dom.js";
-import { time } from "../../format.js";
+import { time, words } from "../../format.js";
 import { reservationBadge } from "../../status.js";
 import { pagedTable } from "../../table.js";
 import { empty, link, panel } from "../../ui.js";
@@ -36,11 +36,11 @@ export async function records(section) {
 }
 
 async function rows({ identity, signal, keepFresh }, place, columns, key, types) {
-  const noun = place.replace("-", " ");
+  const noun = place.replace("-", " ").replace(/s$/, "");
   const table = pagedTable({
-    caption: `${noun} of ${identity}`, columns, key, noun,
+    caption: `${words(noun)}s of ${identity}`, columns, key, noun,
     load: (cursor) => get(place, { chargePoint: identity, limit: 20, cursor }, signal),
-    empty: () => empty(`There are no ${noun}.`),
+    empty: () => empty(`There are no ${noun}s.`),
   });
   await table.refresh();
   keepFresh((event) => types.includes(event.type), table.refresh);
