@@ -15,6 +15,8 @@ LINES = {
     "{constraints} constraints of the official schemas broken at least once",
     "fault injection": "{cancellation} cancellations and {exception} exceptions, {undisturbed} of them while nothing "
     "else ended the session; {arrivals} arrivals of a newer connection, {ends} ends of an older one",
+    "queued calls": "{kills} times kill -9; of {queued} calls {heard} were delivered, none twice: {answered} answered, "
+    "{unknown} unknown, {expired} expired; {repeated} were asked for again after a kill",
 }
 
 

@@ -21,7 +21,7 @@ SECRETS: Final = frozenset({"authorization", "authorization_key", "password", "s
 CHATTY: Final = ("alembic", "pykka", "sqlalchemy", "trio-websocket")
 """Libraries whose lines below a warning are of interest only to who debugs."""
 
-SILENT: Final = ("httpcore", "httpx")
+SILENT: Final = ("httpcore", "httpcore2", "httpx2")
 """Libraries whose lines below a warning have URLs and headers with secrets in them."""
 
 _PASSWORD: Final = re.compile(r"(?<=://)([^\s/@:]*):[^\s/@]*@")

@@ -66,8 +66,8 @@ class CallHandled(Event):
 class CommandEnded(Event):
     """A CALL of the server came to its end: answered, callError, invalid, timeout, lost, expired or unknown.
 
-    ``error_code`` is that of a CALLERROR. ``command_id`` names it in the ledger, if an operator asked for it. ``seconds``
-    is the time from its sending, 0 if it was not sent.
+    ``error_code`` is that of a CALLERROR. ``command_id`` names it in the ledger, if an operator asked for it.
+    ``seconds`` is the time from its sending, 0 if it was not sent.
     """
 
     action: str

@@ -36,6 +36,17 @@ def test_overview_counts_without_reload(server: Running, page: Page) -> None:
         expect(row).to_contain_text("1.50 kWh")
 
 
+def test_overview_tells_which_charger_is_faulted(server: Running, page: Page) -> None:
+    with charger(server.url, "BROKEN") as point:
+        point.boot()
+        point.status(1, "Faulted", "GroundFailure")
+        page.goto(server.dashboard)
+        row = page.get_by_role("table", name="Reported faults").get_by_role("row").filter(has_text="BROKEN")
+        expect(row).to_contain_text("GroundFailure")
+        point.status(1, "Available")
+        expect(row).to_have_count(0, timeout=30_000)
+
+
 def test_remote_start_through_the_form_leads_to_a_live_plot(server: Running, page: Page) -> None:
     with charger(server.url, "STARTED") as point:
         point.boot()

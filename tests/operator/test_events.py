@@ -10,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ocpp_actors import observer as o
 from ocpp_actors.operator import events
-from ocpp_actors.operator.event_data import DEFAULT_TYPES, TYPES
+from ocpp_actors.operator.event_data import DEFAULT_TYPES, TYPE_OF, TYPES
 from ocpp_actors.operator.events import (
     BACKLOG_EVENTS,
     KEEP_ALIVE,
@@ -90,7 +90,7 @@ async def test_every_type_of_event_has_its_data(autojump_clock: MockClock) -> No
 
 
 def test_every_event_but_a_handled_call_has_a_type() -> None:
-    untold = {kind for kind in o.Event.__subclasses__() if kind not in events.TYPE_OF}
+    untold = {kind for kind in o.Event.__subclasses__() if kind not in TYPE_OF}
     assert untold == {o.CallHandled}
     assert {type(event) for event in EVERY_KIND} == set(o.Event.__subclasses__())
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import trio
 import trio.testing
@@ -236,10 +236,10 @@ def ends_of(action: Action) -> list[End]:
 class Asked:
     """A call that goes on in a task of its own."""
 
-    answer: httpx.Response | None = None
+    answer: httpx2.Response | None = None
     done: trio.Event = field(factory=trio.Event)
 
-    async def wait(self) -> httpx.Response:
+    async def wait(self) -> httpx2.Response:
         await self.done.wait()
         assert self.answer is not None
         return self.answer
@@ -288,7 +288,7 @@ async def nothing_left_behind(api: Api) -> AsyncIterator[None]:
     assert told == {(record.command_id, record.state): 1 for record in records}
 
 
-async def check_end(api: Api, end: End, answer: httpx.Response, message_id: str | None) -> None:
+async def check_end(api: Api, end: End, answer: httpx2.Response, message_id: str | None) -> None:
     """The answer is the documented one, and the record of the call tells the same."""
     assert answer.status_code == end.status, answer.text
     document = answer.json()

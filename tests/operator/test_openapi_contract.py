@@ -1,16 +1,15 @@
 """The OpenAPI document tells the truth: whatever is asked of a running server, the answer is one that it shows."""
 
-import shutil
+import os
+import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from subprocess import STDOUT
-from typing import Any, Final
+from typing import Final
 
-import httpx
-import pytest
+import httpx2
 import trio
 from trio_websocket import ConnectionClosed, HandshakeError
 
@@ -24,14 +23,19 @@ CALLED: Final = "CALLED"
 """The charge point that is asked for things; nothing is decided about it, so that it stays connected."""
 TOKEN: Final = "a token of this test"
 LONGEST: Final = 300.0
+ROOT: Final = Path(__file__).parents[2]
+
+EXAMPLES: Final = 6
+"""Examples of each operation and kind that are made up, beside the documented ones and those at the limits."""
 
 CONFIGURATION: Final = """
 seed = 5
-workers = 2
+hooks = "tests.operator.contract_checks"
 continue-on-failure = true
 request-timeout = 20.0
 max-stream-events = 1
-headers = {headers}
+[headers]
+{headers}
 [generation]
 mode = "all"
 max-examples = {examples}
@@ -40,26 +44,30 @@ database = "none"
 [warnings]
 enabled = false
 [dictionaries]
-charge-points = {{ values = ["CALLED", "DECIDED", "OFFLINE"] }}
+identities = {{ values = ["CALLED", "DECIDED", "OFFLINE"] }}
 called = {{ values = ["CALLED"] }}
 numbers = {{ values = [1, 2, 3] }}
 tags = {{ values = ["TAG", "PARENT"] }}
 profiles = {{ values = ["night"] }}
 [parameters]
-"path.identity" = {{ dictionary = "charge-points", probability = 0.7 }}
+"path.identity" = {{ dictionary = "identities", probability = 0.7 }}
 "path.id" = {{ dictionary = "numbers", probability = 0.7 }}
 "path.idTag" = {{ dictionary = "tags", probability = 0.7 }}
 "path.name" = {{ dictionary = "profiles", probability = 0.7 }}
-[phases.stateful]
-enabled = false
 [checks]
 not_a_server_error = {{ expected-statuses = ["2xx", "3xx", "4xx"] }}
-# 412: a version that is not the present one; 422: rules of the specification that no schema can tell.
-positive_data_acceptance = {{ expected-statuses = ["2xx", "401", "403", "404", "409", "412", "422", "429"] }}
+# Why 400 and 422 are right is looked at by the check of our own; 412: a version that is not the present one.
+positive_data_acceptance = {{ expected-statuses = ["2xx", "400", "401", "403", "404", "409", "412", "422", "429"] }}
 [[operations]]
-include-path-regex = "/charge-points/[^/]+/.*"
+include-path-regex = "/charge-points/[^/]+/."
 include-method = "POST"
 parameters = {{ "path.identity" = {{ dictionary = "called", probability = 0.8 }} }}
+# Calls differ in nothing but their schemas: what lies at the limits of those is asked of a few.
+[[operations]]
+include-path-regex = "/calls/(?!(Reset|ClearCache|SetChargingProfile|SendLocalList|GetLog)$)"
+include-method = "POST"
+parameters = {{ "path.identity" = {{ dictionary = "called", probability = 0.8 }} }}
+phases = {{ coverage = {{ enabled = false }} }}
 """
 
 
@@ -95,7 +103,7 @@ async def live_a_while(server: ServerProcess) -> None:
         await charger.result("SecurityEventNotification", event)
 
 
-async def fill(client: httpx.AsyncClient) -> None:
+async def fill(client: httpx2.AsyncClient) -> None:
     """Let operators have decided something of everything."""
     for path, document in (
         ("charge-points/OFFLINE", {}),
@@ -111,12 +119,12 @@ async def fill(client: httpx.AsyncClient) -> None:
 
 
 @asynccontextmanager
-async def open_filled(directory: Path, **settings: object) -> AsyncIterator[ServerProcess]:
+async def open_filled(directory: Path, **settings: str) -> AsyncIterator[ServerProcess]:
     token = settings.get("api_token")
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     async with (
         open_server(directory, **settings) as server,
-        httpx.AsyncClient(base_url=server.api, headers=headers) as client,
+        httpx2.AsyncClient(base_url=server.api, headers=headers) as client,
         trio.open_nursery() as nursery,
     ):
         await live_a_while(server)
@@ -129,21 +137,51 @@ async def open_filled(directory: Path, **settings: object) -> AsyncIterator[Serv
         nursery.cancel_scope.cancel()
 
 
-async def contradictions(server: ServerProcess, directory: Path, headers: str, *options: Any) -> str | None:
-    """Ask whatever can be asked, rightly and wrongly; return what contradicts the document, None if nothing does."""
+async def contradictions(server: ServerProcess, directory: Path, headers: str, phases: str) -> str:
+    """Ask whatever can be asked, rightly and wrongly; return the report if an answer contradicts the document."""
     configuration = directory / "schemathesis.toml"
-    configuration.write_text(CONFIGURATION.format(examples=EXAMPLES, headers=headers))
+    configuration.write_text(CONFIGURATION.format(headers=headers, examples=EXAMPLES))
     command = [
-        sys.executable, "-m", "schemathesis.cli", "--config-file", configuration,
-        "run", f"{server.api}/api/v1/schema", "--no-color", *options,
-    ]  # fmt: skip
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration), "run"),
+        *("--no-color", "--phases", phases, f"{server.api}/api/v1/schema"),
+    ]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     with trio.fail_after(LONGEST):
-        done = await trio.run_process(command, capture_stdout=True, stderr=STDOUT, check=False, cwd=directory)
-    print(done.stdout.decode())
-    return None if done.returncode == 0 else done.stdout.decode()
-EXAMPLES = 8
+        done = await trio.run_process(
+            command, capture_stdout=True, stderr=STDOUT, check=False, cwd=directory, env=environment
+        )
+    report = done.stdout.decode()
+    assert "API operations" in report or "Operations:" in report, report
+    print(report)
+    return "" if done.returncode == 0 else report
 
-async def test_x(tmp_path: Path) -> None:
+
+async def test_whatever_is_asked_is_answered_as_documented(tmp_path: Path) -> None:
     async with open_filled(tmp_path) as server:
-        found = await contradictions(server, tmp_path, "{}")
-        assert found is None
+        report = await contradictions(server, tmp_path, "", "examples,coverage,fuzzing")
+        assert not report, report
+
+
+async def test_whatever_is_asked_with_a_token_is_answered_as_documented(tmp_path: Path) -> None:
+    async with open_filled(tmp_path, api_token=TOKEN) as server:
+        report = await contradictions(server, tmp_path, f'Authorization = "Bearer {TOKEN}"', "fuzzing")
+        assert not report, report
+
+
+async def test_without_the_token_nothing_is_told(tmp_path: Path) -> None:
+    async with open_filled(tmp_path, api_token=TOKEN) as server:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        async with httpx2.AsyncClient(base_url=server.api) as client:
+            document = (await client.get("/api/v1/schema", headers=headers)).json()
+            for path, operations in document["paths"].items():
+                for method, operation in operations.items():
+                    url = re.sub(r"\{[^}]*\}", "1", path)
+                    if operation.get("security") == [] or method == "parameters":
+                        continue
+                    for given in ({}, {"Authorization": "Bearer wrong"}):
+                        answer = await client.request(method, url, headers=given)
+                        assert answer.status_code in (401, 429), (method, url, answer.text)
+                        assert answer.json()["type"].rpartition(":")[2] in (
+                            "unauthorized",
+                            "too-many-attempts",
+                        )

@@ -3,10 +3,12 @@
 import base64
 import hashlib
 import hmac
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -367,3 +369,21 @@ async def test_at_the_end_a_receiver_that_hangs_has_little_time(monkeypatch: pyt
                 world.webhooks(status())
                 world.webhooks(status())
     assert world.deliveries == [Delivery.DROPPED] * 2
+
+
+# --- the documentation -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("secret", [SECRET, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
+def test_the_documented_verification_accepts_what_is_signed_and_nothing_else(secret: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "events.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    is_ours, now = names["is_ours"], datetime.now(UTC)
+    headers = sign(secret, "e-1", now, b"{}")
+    assert is_ours(secret, headers, b"{}")
+    assert not is_ours(secret, headers, b"[]")
+    assert not is_ours(secret, headers | {"webhook-id": "e-2"}, b"{}")
+    assert not is_ours("another secret", headers, b"{}")
+    assert not is_ours(secret, sign(secret, "e-1", now - timedelta(minutes=6), b"{}"), b"{}")

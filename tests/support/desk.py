@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
+import httpx2
 import trio
 from attrs import define, field
 
@@ -93,15 +93,15 @@ class Api:
 
     central: Central
     desk: Desk
-    client: httpx.AsyncClient
+    client: httpx2.AsyncClient
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.client, name)
 
 
-def client_of(application: Any, **how: Any) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(app=application, client=("127.0.0.1", 4711))
-    return httpx.AsyncClient(**{"transport": transport, "base_url": BASE, **how})
+def client_of(application: Any, **how: Any) -> httpx2.AsyncClient:
+    transport = httpx2.ASGITransport(app=application, client=("127.0.0.1", 4711))
+    return httpx2.AsyncClient(**{"transport": transport, "base_url": BASE, **how})
 
 
 @asynccontextmanager

@@ -11,5 +11,5 @@ LONGEST = 600.0
 async def eventually(holds: Callable[[], Any]) -> None:
     """Wait until it holds; it is given up after ten minutes of trio's clock, which may be virtual."""
     with trio.fail_after(LONGEST):
-        while not holds():
+        while not holds():  # noqa: ASYNC110 — what is waited for has no event of its own
             await trio.sleep(0.01)

@@ -25,6 +25,7 @@ from ocpp_actors.ledger.port import (
     ReservationState,
     SetReservationState,
 )
+from ocpp_actors.protocol import timestamps
 from ocpp_actors.protocol.codec import encode
 from ocpp_actors.protocol.messages import ReserveNow
 from ocpp_actors.server.fleet import Fleet, NotConnected, UnknownChargePoint
@@ -113,6 +114,7 @@ class Calls:
         """
         ledger = self._central_system.ledger
         await self._must_be_connected(identity)
+        expiry_date = timestamps.read(timestamps.write(expiry_date))  # as it is sent, to the millisecond
         reservation = await ledger.ask(
             AddReservation(identity, connector_id, id_tag, parent_id_tag, expiry_date, self._now())
         )
@@ -128,7 +130,7 @@ class Calls:
             record = await self._send(identity, request, requested_by, None)
         finally:
             if record is None or record.message_id is None:
-                await self._not_requested(reservation)
+                await self._not_requested(reservation)  # noqa: ASYNC102, it is shielded and bounded inside
         kept = await ledger.ask(FindReservation(reservation.reservation_id))
         return kept or reservation, record
 

@@ -39,17 +39,35 @@ async def operators_side(
     listening: Callable[[], bool],
     listeners: Sequence[trio.SocketListener],
 ) -> AsyncIterator[None]:
-    """Run webhooks, and the API on these listeners, for as long as the block lasts.
+    """Run webhooks, and the API on these listeners if there are any, for as long as the block lasts.
 
     ``listening`` tells whether charge points can connect. At the end streams are closed and answers that are on their
     way get a moment.
     """
     observer, clock, epoch = central_system.observer, central_system.clock, secrets.token_hex(4)
+    feed, live, lag = Feed(epoch), Live(clock), LoopLag(metrics.on_lag)
+    desk = Desk(
+        ledger=central_system.ledger,
+        fleet=fleet,
+        calls=Calls(fleet, central_system, settings.call_timeout),
+        clock=clock,
+        message_log=message_log,
+        feed=feed,
+        live=live,
+        metrics=metrics,
+        health=Health(central_system.ledger, lag, clock, listening=listening, testing=settings.testing),
+        started_at=clock.now(),
+        api_token=settings.api_token,
+        allowed_hosts=settings.allowed_hosts,
+        trusted_proxies=settings.trusted_proxies,
+        testing=settings.testing,
+        ledger_patience=settings.ledger_patience,
+    )
+    observer.subscribe(metrics)
+    metrics.watch_fleet(fleet)
+    metrics.watch_ledger(central_system.ledger)
+    metrics.watch_message_log(message_log)
     async with trio.open_nursery() as nursery:
-        observer.subscribe(metrics)
-        metrics.watch_fleet(fleet)
-        metrics.watch_ledger(central_system.ledger)
-        metrics.watch_message_log(message_log)
         if settings.webhook_url is not None and settings.webhook_secret is not None:
             webhooks = Webhooks(
                 settings.webhook_url,
@@ -62,51 +80,36 @@ async def operators_side(
             observer.subscribe(webhooks)
             metrics.watch_webhooks(webhooks)
             nursery.start_soon(_keep_running, "webhook", webhooks.run)
-        if not listeners:
+        if listeners:
+            observer.subscribe(feed)
+            observer.subscribe(live)
+            metrics.watch_feed(feed)
+            metrics.watch_live(live)
+            nursery.start_soon(_keep_running, "loop lag", lag.run)
+            async with _serving(desk, feed, listeners):
+                yield
+        else:
             yield
-            nursery.cancel_scope.cancel()
-            return
-        feed, live, lag = Feed(epoch), Live(clock), LoopLag(metrics.on_lag)
-        metrics.watch_feed(feed)
-        metrics.watch_live(live)
-        observer.subscribe(feed)
-        observer.subscribe(live)
-        nursery.start_soon(_keep_running, "loop lag", lag.run)
-        desk = Desk(
-            ledger=central_system.ledger,
-            fleet=fleet,
-            calls=Calls(fleet, central_system, settings.call_timeout),
-            clock=clock,
-            message_log=message_log,
-            feed=feed,
-            live=live,
-            metrics=metrics,
-            health=Health(central_system.ledger, lag, clock, listening=listening, testing=settings.testing),
-            started_at=clock.now(),
-            api_token=settings.api_token,
-            allowed_hosts=settings.allowed_hosts,
-            trusted_proxies=settings.trusted_proxies,
-            testing=settings.testing,
-            ledger_patience=settings.ledger_patience,
-        )
-        server = HttpServer(create_application(desk), desk.ending)
-        ended = trio.Event()
+        nursery.cancel_scope.cancel()
 
-        async def serve() -> None:
-            try:
-                await server.run(listeners)
-            except Exception:
-                log.exception("the API has failed; charge points are served on")
-            ended.set()
 
-        nursery.start_soon(serve)
+@asynccontextmanager
+async def _serving(desk: Desk, feed: Feed, listeners: Sequence[trio.SocketListener]) -> AsyncIterator[None]:
+    server = HttpServer(create_application(desk), desk.ending)
+
+    async def serve() -> None:
+        try:
+            await server.run(listeners)
+        except Exception:
+            log.exception("the API has failed; charge points are served on")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve)  # noqa: ASYNC113 — the listeners listen already
         try:
             yield
         finally:
             feed.close()
             server.shut_down()
-        await ended.wait()
-        nursery.cancel_scope.cancel()
 
 
 async def _keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:

@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-import httpx
+import httpx2
 import structlog
 import trio
 from attrs import field, frozen
@@ -138,12 +138,12 @@ class Webhooks:
     ) -> None:
         _key(secret)
         try:
-            given = httpx.URL(url)
-        except httpx.InvalidURL as error:
+            given = httpx2.URL(url)
+        except httpx2.InvalidURL as error:
             raise ValueError(f"the URL of the webhook cannot be used: {error}") from None
         # Neither path nor query is shown: many receivers have a secret there.
         self._shown = f"{given.scheme}://{given.netloc.decode()}"
-        self._auth = httpx.BasicAuth(given.username, given.password) if given.userinfo else None
+        self._auth = httpx2.BasicAuth(given.username, given.password) if given.userinfo else None
         self._url = given.copy_with(userinfo=b"")
         self._secret = secret
         self._epoch = epoch
@@ -190,10 +190,10 @@ class Webhooks:
                 self._give_up()
 
     @asynccontextmanager
-    async def _client(self) -> AsyncIterator[httpx.AsyncClient]:
+    async def _client(self) -> AsyncIterator[httpx2.AsyncClient]:
         # Each attempt has one deadline for all of it, so that an answer that trickles cannot go on for ever.
-        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
-        async with httpx.AsyncClient(timeout=None, limits=limits, auth=self._auth) as client:  # noqa: S113 — see above
+        limits = httpx2.Limits(max_connections=1, max_keepalive_connections=1)
+        async with httpx2.AsyncClient(timeout=None, limits=limits, auth=self._auth) as client:
             yield client
 
     async def _head(self) -> _Waiting:
@@ -232,7 +232,7 @@ class Webhooks:
             )
             self._dropped = 0
 
-    async def _deliver(self, client: httpx.AsyncClient, waiting: _Waiting) -> None:
+    async def _deliver(self, client: httpx2.AsyncClient, waiting: _Waiting) -> None:
         """Post one event, again and again if need be."""
         for attempt in range(ATTEMPTS):
             failure = await self._try(client, waiting)
@@ -248,7 +248,7 @@ class Webhooks:
                 await self._sleep(self._pause(attempt, failure))
         self._end(waiting, Delivery.FAILED)
 
-    async def _say_farewell(self, client: httpx.AsyncClient) -> None:
+    async def _say_farewell(self, client: httpx2.AsyncClient) -> None:
         while self._queue:
             waiting = self._queue[0]
             failure = await self._try(client, waiting)
@@ -261,7 +261,7 @@ class Webhooks:
         pause: float = min(FIRST_PAUSE * 2**attempt, LONGEST_PAUSE)
         return max(pause * (1 - self._chance() / 2), min(failure.wait, LONGEST_PAUSE))
 
-    async def _try(self, client: httpx.AsyncClient, waiting: _Waiting) -> _Failure | None:
+    async def _try(self, client: httpx2.AsyncClient, waiting: _Waiting) -> _Failure | None:
         """Make one attempt; None: the receiver has the event."""
         try:
             body = to_json(self._cloud_event(waiting))
@@ -273,7 +273,7 @@ class Webhooks:
                 async with client.stream("POST", self._url, content=body, headers=headers) as response:
                     await _read_out(response)
                 return _judge(response)
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx2.HTTPError, OSError) as error:
             return _Failure(type(error).__name__, passes=True)
         except Exception as error:
             log.exception("an event cannot be posted")
@@ -308,7 +308,7 @@ class Webhooks:
         return True
 
 
-async def _read_out(response: httpx.Response) -> None:
+async def _read_out(response: httpx2.Response) -> None:
     """Read a short answer as it came, so that the connection can be used again; any other closes it."""
     length = response.headers.get("content-length", "")
     if length.isascii() and length.isdigit() and int(length[:18]) <= MAX_ANSWER:
@@ -316,7 +316,7 @@ async def _read_out(response: httpx.Response) -> None:
             pass
 
 
-def _judge(response: httpx.Response) -> _Failure | None:
+def _judge(response: httpx2.Response) -> _Failure | None:
     status = response.status_code
     if response.is_success:
         return None

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-import httpx
+import httpx2
 import orjson
 from attrs import frozen
 
@@ -32,7 +32,7 @@ Item = dict[str, Any]
 class Api:
     """One server's API. ``path`` arguments count from ``/api/v1``."""
 
-    _client: httpx.Client
+    _client: httpx2.Client
 
     def get(self, path: str, **params: object) -> Any:
         """Return what is at ``path``. Raises ApiFailure."""
@@ -68,7 +68,7 @@ class Api:
 
         Raises ApiFailure.
         """
-        timeout = httpx.Timeout(None if patient else READ_TIMEOUT, connect=CONNECT_TIMEOUT)
+        timeout = httpx2.Timeout(None if patient else READ_TIMEOUT, connect=CONNECT_TIMEOUT)
         content = None if body is None else orjson.dumps(body)
         own = {} if content is None else {"Content-Type": "application/json"}
         with self._translated():
@@ -114,38 +114,38 @@ class Api:
         url = self._client.base_url.copy_with(path="/")
         try:
             yield
-        except httpx.ConnectError as error:
+        except httpx2.ConnectError as error:
             raise Unreachable(
                 f"no server answers at {url} ({error}): start it with ocpp-actors serve, or say with --api-url where "
                 "it is"
             ) from None
-        except httpx.TimeoutException:
+        except httpx2.TimeoutException:
             raise Unreachable(f"the server at {url} does not answer in time") from None
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             raise Unreachable(f"the connection to {url} broke ({error})") from None
 
-    def _check(self, response: httpx.Response) -> None:
+    def _check(self, response: httpx2.Response) -> None:
         if response.is_success:
             return
         if "problem+json" in response.headers.get("Content-Type", ""):
             raise Problem(response.status_code, self._read(response))
         raise _not_the_api(response.url, _kind(response))
 
-    def _read(self, response: httpx.Response) -> Any:
+    def _read(self, response: httpx2.Response) -> Any:
         try:
             return orjson.loads(response.content)
         except orjson.JSONDecodeError:
             raise _not_the_api(response.url, _kind(response)) from None
 
 
-def _not_the_api(url: httpx.URL, answer: str) -> ApiFailure:
+def _not_the_api(url: httpx2.URL, answer: str) -> ApiFailure:
     where = url.copy_with(query=None)
     return ApiFailure(
         f"what answers at {where} is not the API of ocpp-actors ({answer}): see --api-url", MISTAKE
     )
 
 
-def _kind(response: httpx.Response) -> str:
+def _kind(response: httpx2.Response) -> str:
     return f"status {response.status_code}, {response.headers.get('Content-Type', 'no content type')}"
 
 
@@ -162,18 +162,18 @@ def open_api(url: str, token: str | None) -> Iterator[Api]:
     """
     try:
         parts = urlsplit(url)
-        base = httpx.URL(f"{url.rstrip('/')}/api/v1")
-    except (httpx.InvalidURL, ValueError):
+        base = httpx2.URL(f"{url.rstrip('/')}/api/v1")
+    except (httpx2.InvalidURL, ValueError):
         raise _no_url(url) from None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise _no_url(url)
     headers = {"User-Agent": f"ocpp-actors/{__version__}", "X-Operator": _operator()}
     if token is not None:
         headers["Authorization"] = f"Bearer {token}"
-    with httpx.Client(
+    with httpx2.Client(
         base_url=base,
         headers=headers,
-        timeout=httpx.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT),
+        timeout=httpx2.Timeout(READ_TIMEOUT, connect=CONNECT_TIMEOUT),
         trust_env=not is_loopback(parts.hostname),  # a proxy would be shown the token
     ) as client:
         yield Api(client)

@@ -71,13 +71,11 @@ def text(allowed: str, pattern: str) -> Kind:
 
 def or_empty(kind: Kind) -> Kind:
     """A value, or none."""
-
     return Kind(f"{kind.allowed}, or empty", lambda value: None if value in ("", None) else kind.read(value))
 
 
 def url_path() -> Kind:
     """The path of a URL, without a slash at its end."""
-
     kind = text(
         "a URL path that begins with a slash, without spaces, '?', '#' and '%'", r"/[!$&-;=@A-Z_a-z~\[\]]*"
     )

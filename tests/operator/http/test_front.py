@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import structlog
 import trio
@@ -226,7 +226,7 @@ class BreakingFeed:
 async def test_an_answer_that_breaks_off_is_logged_and_not_ended_properly(autojump_clock: MockClock) -> None:
     async with open_api(desk={"feed": BreakingFeed()}) as api:
         with structlog.testing.capture_logs() as logs, pytest.raises(AssertionError):
-            await api.get("/api/v1/events")  # httpx asserts that an answer ends
+            await api.get("/api/v1/events")  # httpx2 asserts that an answer ends
         assert [line["log_level"] for line in logs] == ["error"]
 
 
@@ -303,5 +303,5 @@ async def test_an_absolute_target_is_understood(autojump_clock: MockClock) -> No
             await application(scope, receive, send)
 
         async with client_of(absolute) as client:
-            answer: httpx.Response = await client.get("/api/v1/overview")
+            answer: httpx2.Response = await client.get("/api/v1/overview")
         assert answer.status_code == 200

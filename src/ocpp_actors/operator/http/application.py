@@ -1,6 +1,6 @@
 """The API as an ASGI application: its routes on Litestar, and what stands before them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -77,9 +77,11 @@ def create_application(desk: Desk) -> Front:
     handlers = [_handler(each, BASE, desk) for each in below_base]
     handlers += [_handler(each, "", desk) for each in overview.ROOT_OPERATIONS]
     handlers.append(_unknown_actions())
-    handlers += [_file_handler(path, file) for path, file in files_in(desk.dashboard)]
+    files = dict(files_in(desk.dashboard))
+    if files:
+        handlers.append(_files_handler(files))
     routes = Litestar(
-        route_handlers=[*_options(handlers), *handlers],
+        route_handlers=[_options_handler(handlers), *handlers],
         openapi_config=None,
         logging_config=None,
         exception_handlers={Exception: _problem_response},
@@ -130,30 +132,28 @@ def _unknown_actions() -> HTTPRouteHandler:
     return _litestar(f"{BASE}/charge-points/{{identity:str}}/calls/{{action:str}}", ["POST"], handle)
 
 
-def _file_handler(path: str, file: StaticFile) -> HTTPRouteHandler:
+def _files_handler(files: Mapping[str, StaticFile]) -> HTTPRouteHandler:
     async def handle(request: Request[Any, Any, Any]) -> ASGIApp:
-        return _answering(file.answer(request.headers))
+        return _answering(files[request.scope["path"]].answer(request.headers))
 
-    return _litestar(path, ["GET", "HEAD"], handle)
+    return _litestar(list(files), ["GET", "HEAD"], handle)
 
 
-def _options(handlers: Iterable[HTTPRouteHandler]) -> Iterable[HTTPRouteHandler]:
-    """Return handlers of OPTIONS: Litestar's own would name only the methods of the first handler of a path."""
+def _options_handler(handlers: Iterable[HTTPRouteHandler]) -> HTTPRouteHandler:
+    """Return the handler of OPTIONS: Litestar's own would name only the methods of the first handler of a path."""
     methods: dict[str, set[str]] = {}
     for handler in handlers:
         for path in handler.paths:
             methods.setdefault(path, {"OPTIONS"}).update(handler.http_methods)
-    return [_options_handler(path, ", ".join(sorted(allowed))) for path, allowed in methods.items()]
+    allowed = {path.replace(":str}", "}"): ", ".join(sorted(each)) for path, each in methods.items()}
+
+    async def handle(request: Request[Any, Any, Any]) -> ASGIApp:
+        return _answering(Answer(status=204, headers={"Allow": allowed[request.scope["path_template"]]}))
+
+    return _litestar(list(methods), ["OPTIONS"], handle)
 
 
-def _options_handler(path: str, allowed: str) -> HTTPRouteHandler:
-    async def handle(request: Request[Any, Any, Any]) -> ASGIApp:  # noqa: ARG001 — as all handlers
-        return _answering(Answer(status=204, headers={"Allow": allowed}))
-
-    return _litestar(path, ["OPTIONS"], handle)
-
-
-def _litestar(path: str, methods: Any, handle: Any) -> HTTPRouteHandler:
+def _litestar(path: str | list[str], methods: Any, handle: Any) -> HTTPRouteHandler:
     return HTTPRouteHandler(path, http_method=methods, status_code=200, include_in_schema=False)(handle)
 
 

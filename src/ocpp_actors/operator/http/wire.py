@@ -63,7 +63,9 @@ class Faulty(Exception):
 
 
 def message_schema(cls: type[AttrsInstance]) -> dict[str, Any]:
-    """Return the JSON Schema of an OCPP message, without naming its draft: it means the same in 2020-12."""
+    """Return the JSON Schema of an OCPP message, without naming its draft: in 2020-12 it means the same,
+    but that ``1.0`` is an integer there.
+    """
     result = schema(cls)
     del result["$schema"]
     return result
@@ -247,6 +249,7 @@ def read_message(cls: type[M], document: Any, within: str = "", shown_as: str = 
 
     Raises Faulty: it breaks its schema.
     """
+    _make_whole(document)
     try:
         return validation.decode(cls, document)
     except validation.Invalid as invalid:
@@ -256,6 +259,20 @@ def read_message(cls: type[M], document: Any, within: str = "", shown_as: str = 
                 for fault in invalid.faults
             ]
         ) from None
+
+
+def _make_whole(document: Any) -> None:
+    """Make integers of whole numbers, in place: ``1.0`` is one in OpenAPI's 2020-12, and none in OCPP's draft-04."""
+    rest = [document]
+    while rest:
+        node = rest.pop()
+        if not isinstance(node, dict | list):
+            continue
+        for key, value in node.items() if isinstance(node, dict) else enumerate(node):
+            if isinstance(value, float) and value.is_integer() and abs(value) <= GREATEST_INTEGER:
+                node[key] = int(value)
+            else:
+                rest.append(value)
 
 
 def moved(path: str, within: str, shown_as: str) -> str:

@@ -50,7 +50,7 @@ export function schemaForm({ schema, submit, send, value, suggest, extra, before
 
   /* Without this a click on a button would first end the typing: a message comes or goes, and the button is elsewhere. */
   function onmousedown(event) {
-    
+    if (event.target.closest("button")) event.preventDefault();
   }
 
   function point() {

@@ -1,6 +1,7 @@
 /** What goes on in the fleet now. */
 
 import { get } from "../api.js";
+import { attention } from "../attention.js";
 import { fill, h, s } from "../dom.js";
 import { counted, energy, number, power, shortTime, span } from "../format.js";
 import { icon } from "../icons.js";
@@ -20,6 +21,7 @@ export async function overview(context) {
   const connectors = h("div", {});
   const running = h("div", {});
   const activity = h("ul", { class: "activity" });
+  const faults = attention(context);
   const latest = [];
 
   async function refresh() {
@@ -28,8 +30,9 @@ export async function overview(context) {
       get("transactions", { active: true, limit: MOST_RUNNING }, context.signal),
     ]);
     fill(figures, figureTiles(totals));
+    faults.update(totals.faulted);
     fill(connectors, connectorBars(totals.connectors));
-    fill(running, totals.chargePoints === 0 ? welcome(totals) : runningTable(transactions.items));
+    fill(running, totals.chargePoints === 0 ? welcome() : runningTable(transactions.items));
   }
 
   await refresh();
@@ -43,7 +46,8 @@ export async function overview(context) {
   });
   fill(activity, h("li", {}, h("span", { class: "muted" }, "Now"), h("span", { class: "muted" }, "What happens from here on appears here.")));
   return page({ title: "Overview" }, figures, h("div", { class: "columns" },
-    panel("Charging now", { flush: true, actions: link("All transactions", ["transactions"]) }, running),
+    h("div", { class: "stack" }, faults.element,
+      panel("Charging now", { flush: true, actions: link("All transactions", ["transactions"]) }, running)),
     h("div", { class: "stack" },
       panel("Connectors", { actions: link("All charge points", ["charge-points"]) }, connectors),
       panel("Live", {}, activity))));
@@ -102,11 +106,10 @@ function runningTable(items) {
   });
 }
 
-function welcome({ chargePointUrls = [] }) {
+function welcome() {
   return empty("No charge point has connected yet.",
-    h("p", {}, "Enter the address of this server in a charge point, followed by a name of your choice:"),
-    chargePointUrls.map((url) => h("p", {}, h("code", {}, `${url}/IDENTITY`))),
-    h("p", {}, "The subprotocol is ", h("code", {}, "ocpp1.6"), ". It appears here as soon as it connects."),
+    h("p", {}, "Enter in a charge point the address that the server printed when it started, ", h("code", {}, "ws://…/IDENTITY"),
+      ", with a name of your choice for IDENTITY. It appears here as soon as it connects."),
     buttonLink("Add a charge point beforehand", hash(["new-charge-point"]), { icon: "plus" }));
 }
 
