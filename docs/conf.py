@@ -12,7 +12,13 @@ copyright = "the ocpp-actors contributors"
 author = "the ocpp-actors contributors"
 release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "ocpp_actors_commands", "ocpp_actors_reference"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "ocpp_actors_commands",
+    "ocpp_actors_reference",
+    "ocpp_actors_http_api",
+]
 exclude_patterns = ["_build", "_ext"]
 nitpicky = True
 

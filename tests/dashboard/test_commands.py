@@ -140,7 +140,7 @@ def test_command_can_be_sent_without_a_mouse(server: Running, page: Page) -> Non
         expect(page.get_by_role("heading", name="Charge points")).to_be_focused()
         tab_to(page, "Search")
         page.keyboard.type("KEYS")
-        expect(page.get_by_text("1 charge points")).to_be_visible()
+        expect(page.get_by_text("1 charge point", exact=True)).to_be_visible()
         tab_to(page, "KEYS")
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", name="KEYS")).to_be_focused()

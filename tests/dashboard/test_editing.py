@@ -108,6 +108,6 @@ def test_transactions_and_messages_are_taken_away_as_files(
     assert "EXPORTS" in lines[1]
     page.goto(f"{server.dashboard}/#/charge-points/EXPORTS/messages")
     with page.expect_download() as download:
-        page.get_by_role("button", name="Export").click()
+        page.get_by_role("button", name="Export", exact=True).click()
     download.value.save_as(tmp_path / "messages.jsonl")
     assert "BootNotification" in (tmp_path / "messages.jsonl").read_text().splitlines()[0]

@@ -36,6 +36,20 @@ def test_overview_counts_without_reload(server: Running, page: Page) -> None:
         expect(row).to_contain_text("1.50 kWh")
 
 
+def test_figures_that_change_leave_the_focus_where_it_is(server: Running, page: Page) -> None:
+    with charger(server.url, "FOCUSED") as point:
+        point.boot()
+        transaction = point.start("TAG-4", 0)
+        page.goto(server.dashboard)
+        for name in ("Online", "FOCUSED"):
+            link = page.get_by_role("link", name=name).first
+            link.focus()
+            power = 8000 + 1000 * len(name)
+            point.meter(transaction, 10 * power, power)
+            expect(page.get_by_role("row").filter(has_text="FOCUSED")).to_contain_text(f"{power / 1000} kW")
+            expect(link).to_be_focused()
+
+
 def test_overview_tells_which_charger_is_faulted(server: Running, page: Page) -> None:
     with charger(server.url, "BROKEN") as point:
         point.boot()

@@ -264,7 +264,9 @@ async def tasks() -> int:
 
 async def settles_at(count: int) -> None:
     with trio.fail_after(LONGEST):
-        while await tasks() != count:
+        while True:
+            if await tasks() == count:
+                return
             await trio.sleep(1)
 
 

@@ -13,7 +13,7 @@ import httpx2
 import trio
 from trio_websocket import ConnectionClosed, HandshakeError
 
-from ocpp_actors.operator.http import examples
+from ocpp_actors.operator.http.examples import ACCEPTED, PROFILE, RESPONSES
 from tests.support.central import BOOT
 from tests.support.client import open_charger
 from tests.support.messages import meter_values, start, status, stop
@@ -21,12 +21,12 @@ from tests.support.process import ServerProcess, open_server
 
 CALLED: Final = "CALLED"
 """The charge point that is asked for things; nothing is decided about it, so that it stays connected."""
-TOKEN: Final = "a token of this test"
+TOKEN: Final = "a-token-of-this-test"
 LONGEST: Final = 300.0
 ROOT: Final = Path(__file__).parents[2]
 
-EXAMPLES: Final = 6
-"""Examples of each operation and kind that are made up, beside the documented ones and those at the limits."""
+MANY, FEW = 4, 2
+"""Examples of each operation that are made up, rightly and wrongly, beside the documented ones and those at limits."""
 
 CONFIGURATION: Final = """
 seed = 5
@@ -80,7 +80,7 @@ async def answer_for_ever(server: ServerProcess, identity: str, ready: trio.Even
                 while True:
                     frame = await charger.receive()
                     if frame[0] == 2:
-                        payload = examples.RESPONSES.get(frame[2], examples.ACCEPTED)
+                        payload = RESPONSES.get(frame[2], ACCEPTED)
                         await charger.send([3, frame[1], payload])
                     else:
                         ready.set()
@@ -109,7 +109,7 @@ async def fill(client: httpx2.AsyncClient) -> None:
         ("charge-points/OFFLINE", {}),
         ("id-tags/PARENT", {}),
         ("id-tags/TAG", {"parentIdTag": "PARENT"}),
-        ("charging-profiles/night", examples.PROFILE),
+        ("charging-profiles/night", PROFILE),
     ):
         answer = await client.put(f"/api/v1/{path}", json=document)
         assert answer.status_code == 201, answer.text
@@ -137,10 +137,12 @@ async def open_filled(directory: Path, **settings: str) -> AsyncIterator[ServerP
         nursery.cancel_scope.cancel()
 
 
-async def contradictions(server: ServerProcess, directory: Path, headers: str, phases: str) -> str:
+async def contradictions(
+    server: ServerProcess, directory: Path, headers: str, phases: str, examples: int
+) -> str:
     """Ask whatever can be asked, rightly and wrongly; return the report if an answer contradicts the document."""
     configuration = directory / "schemathesis.toml"
-    configuration.write_text(CONFIGURATION.format(headers=headers, examples=EXAMPLES))
+    configuration.write_text(CONFIGURATION.format(headers=headers, examples=examples))
     command = [
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(configuration), "run"),
         *("--no-color", "--phases", phases, f"{server.api}/api/v1/schema"),
@@ -151,20 +153,19 @@ async def contradictions(server: ServerProcess, directory: Path, headers: str, p
             command, capture_stdout=True, stderr=STDOUT, check=False, cwd=directory, env=environment
         )
     report = done.stdout.decode()
-    assert "API operations" in report or "Operations:" in report, report
-    print(report)
+    assert "Fuzzing (in" in report, report
     return "" if done.returncode == 0 else report
 
 
 async def test_whatever_is_asked_is_answered_as_documented(tmp_path: Path) -> None:
     async with open_filled(tmp_path) as server:
-        report = await contradictions(server, tmp_path, "", "examples,coverage,fuzzing")
+        report = await contradictions(server, tmp_path, "", "examples,coverage,fuzzing", MANY)
         assert not report, report
 
 
 async def test_whatever_is_asked_with_a_token_is_answered_as_documented(tmp_path: Path) -> None:
     async with open_filled(tmp_path, api_token=TOKEN) as server:
-        report = await contradictions(server, tmp_path, f'Authorization = "Bearer {TOKEN}"', "fuzzing")
+        report = await contradictions(server, tmp_path, f'Authorization = "Bearer {TOKEN}"', "fuzzing", FEW)
         assert not report, report
 
 

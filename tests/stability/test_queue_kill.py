@@ -7,7 +7,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
+import httpx2
 import trio
 from attrs import define, field
 from tests.support.client import open_charger
@@ -78,7 +78,7 @@ class World:
 
 
 async def queue(
-    client: httpx.AsyncClient, world: World, identity: str, time_to_live: int, moment: Moment
+    client: httpx2.AsyncClient, world: World, identity: str, time_to_live: int, moment: Moment
 ) -> None:
     """Queue a call; one that the server left unconfirmed when it was killed is asked for again first."""
     charge_point = world.charge_points[identity]
@@ -124,7 +124,7 @@ async def hear(server: ServerProcess, charge_point: ChargePoint, moment: Moment)
 
 async def take_part(
     server: ServerProcess,
-    client: httpx.AsyncClient,
+    client: httpx2.AsyncClient,
     world: World,
     identity: str,
     moment: Moment,
@@ -137,21 +137,21 @@ async def take_part(
         nursery.start_soon(hear, server, world.charge_points[identity], moment)
         for _ in range(CALLS_ONLINE):
             await queue(client, world, identity, A_DAY, moment)
-    except httpx.TransportError:
+    except httpx2.TransportError:
         pass
 
 
-async def leave_alone(client: httpx.AsyncClient, world: World, moment: Moment) -> None:
+async def leave_alone(client: httpx2.AsyncClient, world: World, moment: Moment) -> None:
     """Queue calls for the charge point that does not come, of which some do not live long."""
     try:
         for time_to_live in (AN_INSTANT, A_DAY):
             await queue(client, world, ABSENT, time_to_live, moment)
-    except httpx.TransportError:
+    except httpx2.TransportError:
         pass
 
 
 async def play_round(server: ServerProcess, world: World, moment: Moment, chance: random.Random) -> None:
-    async with httpx.AsyncClient(base_url=server.api) as client, trio.open_nursery() as nursery:
+    async with httpx2.AsyncClient(base_url=server.api) as client, trio.open_nursery() as nursery:
         nursery.start_soon(leave_alone, client, world, moment)
         for identity in chance.sample(IDENTITIES, len(IDENTITIES)):
             nursery.start_soon(take_part, server, client, world, identity, moment, nursery)
@@ -160,7 +160,7 @@ async def play_round(server: ServerProcess, world: World, moment: Moment, chance
         nursery.cancel_scope.cancel()
 
 
-async def listed(client: httpx.AsyncClient, **query: str) -> list[dict[str, Any]]:
+async def listed(client: httpx2.AsyncClient, **query: str) -> list[dict[str, Any]]:
     """All calls, as the API lists them, page by page."""
     found: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
@@ -175,7 +175,7 @@ async def listed(client: httpx.AsyncClient, **query: str) -> list[dict[str, Any]
 async def settle(server: ServerProcess, world: World) -> dict[int, dict[str, Any]]:
     """Let everybody come, wait until nothing waits, and return what the API tells of each call, by serial number."""
     never = Moment(At.QUEUED, 0)
-    async with httpx.AsyncClient(base_url=server.api) as client, trio.open_nursery() as nursery:
+    async with httpx2.AsyncClient(base_url=server.api) as client, trio.open_nursery() as nursery:
         for identity, charge_point in world.charge_points.items():
             if charge_point.unconfirmed is not None:
                 await queue(client, world, identity, A_DAY, never)
@@ -191,7 +191,7 @@ async def settle(server: ServerProcess, world: World) -> dict[int, dict[str, Any
     return calls
 
 
-async def until_none_is(client: httpx.AsyncClient, world: World, state: str, time_to_live: int) -> None:
+async def until_none_is(client: httpx2.AsyncClient, world: World, state: str, time_to_live: int) -> None:
     """Wait until no call with this time to live is in that state."""
     while True:
         serials = [int(call["request"]["messageId"]) for call in await listed(client, state=state)]
@@ -232,7 +232,7 @@ async def test_queued_calls_survive_kill_9_and_are_never_sent_twice(
     world = World({identity: ChargePoint(identity) for identity in everybody})
     moments = [Moment(list(At)[number % len(At)], chance.randrange(1, 11)) for number in range(KILLS)]
     async with open_server(tmp_path, message_log="off") as server:
-        async with httpx.AsyncClient(base_url=server.api) as client:
+        async with httpx2.AsyncClient(base_url=server.api) as client:
             for identity in everybody:
                 assert (await client.put(f"/api/v1/charge-points/{identity}", json={})).status_code == 201
         await server.kill()

@@ -104,7 +104,7 @@ async def _serving(desk: Desk, feed: Feed, listeners: Sequence[trio.SocketListen
             log.exception("the API has failed; charge points are served on")
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(serve)  # noqa: ASYNC113 — the listeners listen already
+        nursery.start_soon(serve)
         try:
             yield
         finally:

@@ -53,7 +53,7 @@ class Problem(ApiFailure):
                 "that --api-token-file names"
             )
         text = str(document.get("detail") or document.get("title") or f"the server answered {self.status}")
-        if "errorCode" in document:
+        if "errorCode" in document and str(document["errorCode"]) not in text:
             text = f"{text} ({document['errorCode']}: {document.get('errorDescription') or 'no description'})"
         faults = document.get("errors") or ()
         told = [] if any(fault.get("message") == text for fault in faults) else [text]

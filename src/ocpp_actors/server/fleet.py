@@ -136,11 +136,8 @@ class Fleet:
             self._entries[record.identity.casefold()] = entry
         else:
             present = entry.charge_point.record
-            present.settings, present.key, present.registration = (
-                record.settings,
-                record.key,
-                record.registration,
-            )
+            present.settings, present.key = record.settings, record.key
+            present.registration, present.version = record.registration, record.version
         return entry
 
     def remove(self, identity: str) -> None:

@@ -1,6 +1,6 @@
 """The API as an ASGI application: its routes on Litestar, and what stands before them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -15,6 +15,7 @@ from litestar.exceptions import (
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from ocpp_actors.clock import SystemClock
 from ocpp_actors.ledger.port import LedgerUnavailable, RequestFailed, VersionConflict
 from ocpp_actors.operator.http import openapi
 from ocpp_actors.operator.http import problems as p
@@ -70,11 +71,8 @@ def create_application(desk: Desk) -> Front:
     It needs no lifespan: whatever it uses is opened and closed by who made the desk.
     """
     guard = Guard(desk.clock, desk.api_token, desk.allowed_hosts, desk.trusted_proxies)
-    below_base = [*overview.session_operations(guard)]
-    for module in MODULES:
-        below_base += module.OPERATIONS
-    below_base.append(_schema_operation(below_base, login_required=guard.login_required))
-    handlers = [_handler(each, BASE, desk) for each in below_base]
+    operations, _ = _below_base(guard)
+    handlers = [_handler(each, BASE, desk) for each in operations]
     handlers += [_handler(each, "", desk) for each in overview.ROOT_OPERATIONS]
     handlers.append(_unknown_actions())
     files = dict(files_in(desk.dashboard))
@@ -90,10 +88,18 @@ def create_application(desk: Desk) -> Front:
     return Front(routes, guard, problem_of)
 
 
-def _schema_operation(
-    operations: Sequence[Operation[Any, Any]], *, login_required: bool
-) -> Operation[Any, Any]:
-    """Return the operation that shows the OpenAPI document, itself included."""
+def api_document(*, login_required: bool = True) -> dict[str, Any]:
+    """Return the OpenAPI document of an API, as a server with or without a token shows it."""
+    token = "no request is answered" if login_required else None
+    _, document = _below_base(Guard(SystemClock(), token, (), ()))
+    return document
+
+
+def _below_base(guard: Guard) -> tuple[list[Operation[Any, Any]], dict[str, Any]]:
+    """Return the operations of the API, and the document that describes them and is one of them."""
+    operations = [*overview.session_operations(guard)]
+    for module in MODULES:
+        operations += module.OPERATIONS
     written: list[bytes] = []
 
     @operation(
@@ -107,9 +113,10 @@ def _schema_operation(
         """As JSON."""
         return Answer(written[0])
 
-    shown = openapi.document([*operations, schema], BASE, login_required=login_required)
-    written.append(orjson.dumps(shown))
-    return schema
+    operations.append(schema)
+    document = openapi.document(operations, BASE, login_required=guard.login_required)
+    written.append(orjson.dumps(document))
+    return operations, document
 
 
 def _handler(each: Operation[Any, Any], base: str, desk: Desk) -> HTTPRouteHandler:

@@ -50,7 +50,8 @@ async def csv_of(
     yield _lines([names])
     async with aclosing(pages):
         async for page in pages:
-            yield _lines([[_cell(value) for value in write(show(record)).values()] for record in page])
+            rows = [[_cell(value) for value in write(show(record)).values()] for record in page]
+            yield _lines(rows)
 
 
 def _lines(rows: Sequence[Sequence[Any]]) -> bytes:

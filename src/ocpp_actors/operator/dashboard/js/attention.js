@@ -17,7 +17,7 @@ const COLUMNS = [
     h("span", { class: "below" }, item.connectorId === 0 ? "as a whole" : `connector ${item.connectorId}`)] },
   { label: "Status", cell: (item) => connectorBadge(item.status) },
   { label: "Error", cell: (item) => item.errorCode !== "NoError" && item.errorCode },
-  { label: "Info", class: "wide", cell: (item) => [item.vendorErrorCode, item.info].filter(Boolean).join(", ") || null },
+  { label: "Info", cell: (item) => [item.vendorErrorCode, item.info].filter(Boolean).join(", ") || null },
   { label: "Since", class: "time", cell: (item) => time(item.timestamp ?? item.receivedAt) },
 ];
 

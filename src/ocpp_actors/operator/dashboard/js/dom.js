@@ -33,13 +33,21 @@ export function s(tag, attributes = {}, ...children) {
 }
 
 /**
- * Put other children in the place of those that an element has.
+ * Put other children in the place of those that an element has. Who had the focus there is followed by what stands at
+ * the same place then, so that figures that change do not take it away.
  *
  * @param {Element} element
  * @param {...Child} children
  */
 export function fill(element, ...children) {
+  const place = focusables(element).indexOf(document.activeElement);
   element.replaceChildren(...nodes(children));
+  if (place >= 0) focusables(element)[place]?.focus({ preventScroll: true });
+}
+
+/** What can have the focus in an element. @param {Element} element */
+export function focusables(element) {
+  return [...element.querySelectorAll("a, button, input, select, textarea, summary, [tabindex]")];
 }
 
 /** An id that no other element has. */

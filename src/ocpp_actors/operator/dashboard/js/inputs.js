@@ -32,7 +32,7 @@ export function options(pairs, chosen = "") {
 }
 
 /** A date-time of the API as a datetime-local control has it. @param {string} iso */
-export function toLocal(iso) {
+function toLocal(iso) {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return "";
   return new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);

@@ -1,6 +1,6 @@
 /** Short messages about what was done; a screen reader says them. */
 
-import { fill, h } from "./dom.js";
+import { h } from "./dom.js";
 import { icon } from "./icons.js";
 
 const SHOWN = 8_000;
@@ -17,6 +17,3 @@ export function notify(text, tone = "ok") {
   area.append(notice);
   if (tone !== "fault") setTimeout(() => notice.remove(), SHOWN);
 }
-
-/** Take all notices away. */
-export const clearNotices = () => fill(area);

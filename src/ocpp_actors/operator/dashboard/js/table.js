@@ -1,6 +1,6 @@
 /** Tables whose rows come from the server, a page at a time. */
 
-import { fill, h } from "./dom.js";
+import { fill, focusables, h } from "./dom.js";
 import { counted } from "./format.js";
 import { icon } from "./icons.js";
 
@@ -115,7 +115,7 @@ function skeleton(caption, columns, cards, key = null) {
     shown.forEach(([name, each]) => rows.set(name, each));
     const wanted = shown.map(([, each]) => each.element);
     if (wanted.length !== body.children.length || wanted.some((each, index) => each !== body.children[index])) {
-      fill(body, wanted);
+      body.replaceChildren(...wanted);
     }
     if (focusedKey !== undefined && rows.has(focusedKey) && !body.contains(document.activeElement)) {
       focusables(rows.get(focusedKey).element)[place]?.focus();
@@ -123,8 +123,6 @@ function skeleton(caption, columns, cards, key = null) {
   }
   return { element, show };
 }
-
-const focusables = (row) => [...row.querySelectorAll("a, button, input, select")];
 
 function heading({ label, sort, blank, class: name }) {
   const text = blank ? h("span", { class: "visually-hidden" }, label) : label;

@@ -69,7 +69,7 @@ def not_found(what: str, name: Any) -> p.Problem:
 def refresh(desk: Desk, record: ChargePointRecord) -> None:
     """Make an operator's decision about a charge point count at once, if it is in memory."""
     if desk.fleet.find(record.identity) is not None:
-        desk.fleet.entry(record).charge_point.record.version = record.version
+        desk.fleet.entry(record)
 
 
 def location(*parts: object) -> str:

@@ -53,6 +53,6 @@ function connectorBadges({ connectors, online }) {
   const whole = connectors.find(({ connectorId, status }) => connectorId === 0 && status !== "Available");
   const shown = [...(whole ? [whole] : []), ...own];
   if (shown.length === 0) return known(null);
-  return h("span", { class: "badges", title: online ? null : "As last reported" }, shown.slice(0, MOST_CONNECTORS).map(({ status }) => connectorBadge(status)),
+  return h("span", { class: "badges badges-beside", title: online ? null : "As last reported" }, shown.slice(0, MOST_CONNECTORS).map(({ status }) => connectorBadge(status)),
     shown.length > MOST_CONNECTORS && h("span", { class: "muted" }, `+${shown.length - MOST_CONNECTORS}`));
 }

@@ -6,7 +6,7 @@ import { energy, known, power, span, time } from "../../format.js";
 import { loadCurve } from "../../load_curve.js";
 import { hash } from "../../router.js";
 import { connectorBadge } from "../../status.js";
-import { buttonLink, empty, facts, link, panel } from "../../ui.js";
+import { buttonLink, facts, link, panel } from "../../ui.js";
 
 /** @param {import("../charge_point.js").Section} section */
 export async function now(section) {
