@@ -23,7 +23,9 @@ test *arguments:
 
 # run all tests and measure what they cover
 coverage:
-    {{bin}}/pytest --cov
+    {{bin}}/coverage run -m pytest -n 2 --dist loadfile
+    {{bin}}/coverage combine --quiet
+    {{bin}}/coverage report
 
 # look for mistakes and for unformatted code
 lint:

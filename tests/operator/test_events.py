@@ -37,10 +37,10 @@ def follow(
 
 async def next_events(stream: AsyncIterator[bytes]) -> list[ServerSentEvent]:
     """The events of the next chunk that has any."""
-    while True:
-        found = list(parse([await anext(stream)]))
-        if found:
-            return found
+    with trio.fail_after(2 * KEEP_ALIVE):
+        while not (found := list(parse([await anext(stream)]))):
+            pass
+    return found
 
 
 async def begun(feed: Feed, *how: Any, **named: Any) -> Stream:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import logging
 import re
 import socket
 from collections.abc import AsyncIterator
@@ -197,7 +198,10 @@ def test_what_cannot_be_used_is_refused_at_once(url: str, secret: str, reason: s
         make(url, secret=secret)
 
 
-async def test_a_user_in_the_url_is_sent_as_credentials_and_never_logged() -> None:
+async def test_a_user_in_the_url_is_sent_as_credentials_and_never_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "httpx")
     async with open_receiver() as receiver:
         receiver.answers = [500]
         world = make(receiver.url.replace("//", "//user:pass%2Fword@") + "?token=hidden")
@@ -207,6 +211,7 @@ async def test_a_user_in_the_url_is_sent_as_credentials_and_never_logged() -> No
                 await world.ended(1)
     assert base64.b64decode(receiver.posted[0].headers["authorization"].split()[1]) == b"user:pass/word"
     assert receiver.posted[0].target == "/hook?token=hidden"
+    assert "pass" not in caplog.text
     assert logs
     assert not any(word in str(logs) for word in ("pass", "hidden", "user", "/hook"))
 

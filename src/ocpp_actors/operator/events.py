@@ -272,7 +272,7 @@ class Stream:
     def _slow(self) -> bool:
         """Whether the client has to be dropped: it took its time for a chunk, and too much came meanwhile.
 
-        Counted and logged once.
+        It is counted and logged then; the caller ends the stream.
         """
         now = trio.current_time()
         if self._ended or self._taken_at is None or now - self._taken_at <= PATIENCE:
@@ -282,7 +282,6 @@ class Stream:
         size = sum(kept.size for kept in waiting)
         if not lost and len(waiting) <= self._feed.backlog_events and size <= self._feed.backlog_size:
             return False
-        self._ended = True
         self._feed.dropped += 1
         log.warning(
             "a client of the events was too slow and is dropped",
