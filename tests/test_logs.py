@@ -15,7 +15,7 @@ from ocpp_actors import logs
 def restored() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in logs.CHATTY}
+    levels = {name: logging.getLogger(name).level for name in (*logs.CHATTY, *logs.SILENT)}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -111,6 +111,15 @@ def test_libraries_log_the_same_way(machine: io.StringIO) -> None:
         logging.getLogger("trio-websocket").warning("peer %s", "gone")
     (record,) = records(machine)
     assert (record["event"], record["logger"], record["identity"]) == ("peer gone", "trio-websocket", "CP1")
+
+
+def test_libraries_with_secrets_in_their_lines_are_heard_only_when_they_warn() -> None:
+    stream = io.StringIO()
+    logs.configure("json", "debug", stream)
+    for name in logs.SILENT:
+        logging.getLogger(name).info("POST https://receiver.test/?token=hunter2")
+        logging.getLogger(name).warning("odd")
+    assert [record["event"] for record in records(stream)] == ["odd"] * len(logs.SILENT)
 
 
 def test_chatty_libraries_are_heard_only_when_debugging() -> None:
