@@ -31,7 +31,7 @@ from tests.support.waiting import eventually
 CP1 = "/api/v1/charge-points/CP1"
 NAMES = [action.name for action in ASKED]
 TX_PROFILE = {**PROFILE, "chargingProfilePurpose": "TxProfile"}
-EMPTY = {**PROFILE["chargingSchedule"], "chargingSchedulePeriod": [{"startPeriod": 5, "limit": 1.0}]}
+LATE_SCHEDULE = {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 5, "limit": 1.0}]}
 
 
 async def post(api: Api, action: str, request: Any, **how: Any) -> httpx2.Response:
@@ -180,7 +180,7 @@ async def test_a_request_that_breaks_its_schema_is_told_where(autojump_clock: An
         ),
         (
             "SetChargingProfile",
-            {"csChargingProfiles": {**PROFILE, "chargingSchedule": EMPTY}},
+            {"csChargingProfiles": {**PROFILE, "chargingSchedule": LATE_SCHEDULE}},
             "/csChargingProfiles/chargingSchedule/chargingSchedulePeriod/0/startPeriod",
         ),
         ("UnlockConnector", {"connectorId": 0}, "/connectorId"),

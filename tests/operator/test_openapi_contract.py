@@ -25,7 +25,7 @@ TOKEN: Final = "a-token-of-this-test"
 LONGEST: Final = 300.0
 ROOT: Final = Path(__file__).parents[2]
 
-MANY, FEW = 4, 2
+MANY, FEW = 10, 2
 """Examples of each operation that are made up, rightly and wrongly, beside the documented ones and those at limits."""
 
 CONFIGURATION: Final = """
@@ -33,7 +33,6 @@ seed = 5
 hooks = "tests.operator.contract_checks"
 continue-on-failure = true
 request-timeout = 20.0
-max-stream-events = 1
 [headers]
 {headers}
 [generation]
@@ -62,12 +61,10 @@ positive_data_acceptance = {{ expected-statuses = ["2xx", "400", "401", "403", "
 include-path-regex = "/charge-points/[^/]+/."
 include-method = "POST"
 parameters = {{ "path.identity" = {{ dictionary = "called", probability = 0.8 }} }}
-# Calls differ in nothing but their schemas: what lies at the limits of those is asked of a few.
+# A stream has no end that could be waited for; what is refused has one.
 [[operations]]
-include-path-regex = "/calls/(?!(Reset|ClearCache|SetChargingProfile|SendLocalList|GetLog)$)"
-include-method = "POST"
-parameters = {{ "path.identity" = {{ dictionary = "called", probability = 0.8 }} }}
-phases = {{ coverage = {{ enabled = false }} }}
+include-path = "/api/v1/events"
+generation = {{ mode = "negative" }}
 """
 
 
@@ -167,6 +164,20 @@ async def test_whatever_is_asked_with_a_token_is_answered_as_documented(tmp_path
     async with open_filled(tmp_path, api_token=TOKEN) as server:
         report = await contradictions(server, tmp_path, f'Authorization = "Bearer {TOKEN}"', "fuzzing", FEW)
         assert not report, report
+
+
+async def test_a_stream_of_events_is_as_documented(tmp_path: Path) -> None:
+    async with open_filled(tmp_path) as server, httpx2.AsyncClient(base_url=server.api) as client:
+        for query in ({}, {"types": "status,call"}, {"chargePoint": CALLED}, {"lastEventId": "gone-1"}):
+            with trio.fail_after(LONGEST):
+                async with client.stream("GET", "/api/v1/events", params=query) as answer:
+                    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream")
+                    assert (await anext(answer.aiter_lines())).partition(":")[0] in (
+                        "",
+                        "id",
+                        "event",
+                        "retry",
+                    )
 
 
 async def test_without_the_token_nothing_is_told(tmp_path: Path) -> None:
