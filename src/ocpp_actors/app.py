@@ -24,6 +24,7 @@ from ocpp_actors.ledger.port import CountAll, LedgerUnavailable
 from ocpp_actors.observer import Observer
 from ocpp_actors.operator.metrics import Metrics
 from ocpp_actors.operator.side import operators_side
+from ocpp_actors.operator.webhooks import UnusableWebhook
 from ocpp_actors.protocol.messages import RegistrationStatus
 from ocpp_actors.recorder import recorder
 from ocpp_actors.server.admission import Step
@@ -165,7 +166,7 @@ async def serve(
                     await nursery.start(attend, running)
                     await server.run(listeners)
                 nursery.cancel_scope.cancel()
-    except* (LedgerUnavailable, LedgerUrlError) as group:
+    except* (LedgerUnavailable, LedgerUrlError, UnusableWebhook) as group:
         raise CannotStart(str(_only(group))) from None
     except* _Cut:
         log.warning("cut short by a second signal")

@@ -16,7 +16,7 @@ from ocpp_actors.operator.events import Feed
 from ocpp_actors.operator.health import Health, LoopLag
 from ocpp_actors.operator.http.application import create_application
 from ocpp_actors.operator.http.desk import Desk
-from ocpp_actors.operator.http.serving import HttpServer
+from ocpp_actors.operator.http.serving import MAX_CONNECTIONS, HttpServer
 from ocpp_actors.operator.live import Live
 from ocpp_actors.operator.metrics import Metrics
 from ocpp_actors.operator.webhooks import Webhooks
@@ -43,9 +43,11 @@ async def operators_side(
 
     ``listening`` tells whether charge points can connect. At the end streams are closed and answers that are on their
     way get a moment.
+
+    Raises UnusableWebhook: the settings of the webhook cannot be used.
     """
     observer, clock, epoch = central_system.observer, central_system.clock, secrets.token_hex(4)
-    feed, live, lag = Feed(epoch), Live(clock), LoopLag(metrics.on_lag)
+    feed, live, lag = Feed(epoch, max_clients=MAX_CONNECTIONS // 2), Live(clock), LoopLag(metrics.on_lag)
     desk = Desk(
         ledger=central_system.ledger,
         fleet=fleet,

@@ -52,6 +52,10 @@ TELL_EVERY: Final = 60.0
 """Seconds between two lines of the log about the same trouble."""
 
 
+class UnusableWebhook(ValueError):
+    """The URL or the secret of a webhook cannot be used; the message says which and why."""
+
+
 class Delivery(StrEnum):
     """What became of an event."""
 
@@ -91,7 +95,7 @@ def sign(secret: str, message_id: str, at: datetime, body: bytes) -> dict[str, s
 
     A secret that begins with ``whsec_`` is a key in base64, any other the key itself, in UTF-8.
 
-    Raises ValueError: what stands behind ``whsec_`` is no base64.
+    Raises UnusableWebhook: what stands behind ``whsec_`` is no base64.
     """
     seconds = str(math.floor(at.timestamp()))
     signed = f"{message_id}.{seconds}.".encode() + body
@@ -110,7 +114,7 @@ def _key(secret: str) -> bytes:
     try:
         return base64.b64decode(encoded, validate=True)
     except binascii.Error:
-        raise ValueError("what stands behind whsec_ in the secret of the webhook is no base64") from None
+        raise UnusableWebhook("what stands behind whsec_ in the secret of the webhook is no base64") from None
 
 
 class Webhooks:
@@ -119,7 +123,7 @@ class Webhooks:
     ``epoch`` is random at each start, so that no id comes twice. ``chance`` returns a number from 0 to 1,
     and ``sleep`` waits between attempts. ``on_delivery`` is told what became of each event.
 
-    Raises ValueError: the URL or the secret cannot be used.
+    Raises UnusableWebhook: the URL or the secret cannot be used.
     """
 
     def __init__(
@@ -140,7 +144,7 @@ class Webhooks:
         try:
             given = httpx2.URL(url)
         except httpx2.InvalidURL as error:
-            raise ValueError(f"the URL of the webhook cannot be used: {error}") from None
+            raise UnusableWebhook(f"the URL of the webhook cannot be used: {error}") from None
         # Neither path nor query is shown: many receivers have a secret there.
         self._shown = f"{given.scheme}://{given.netloc.decode()}"
         self._auth = httpx2.BasicAuth(given.username, given.password) if given.userinfo else None

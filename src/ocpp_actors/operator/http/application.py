@@ -17,6 +17,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from ocpp_actors.clock import SystemClock
 from ocpp_actors.ledger.port import LedgerUnavailable, RequestFailed, VersionConflict
+from ocpp_actors.operator.events import TooManyClients
 from ocpp_actors.operator.http import openapi
 from ocpp_actors.operator.http import problems as p
 from ocpp_actors.operator.http.desk import Desk
@@ -196,6 +197,8 @@ def problem_of(error: Exception) -> p.Problem:
             return error
         case LedgerUnavailable():
             return p.try_later(p.LEDGER_UNAVAILABLE, str(error))
+        case TooManyClients():
+            return p.try_later(p.TOO_MANY_CLIENTS, str(error))
         case VersionConflict():
             return p.Problem(p.VERSION_CONFLICT, str(error), version=error.version or None)
         case RequestFailed():

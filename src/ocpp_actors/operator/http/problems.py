@@ -99,6 +99,9 @@ CONNECTION_LOST: Final = Kind("connection-lost", 502, "The connection ended befo
 LEDGER_UNAVAILABLE: Final = Kind(
     "ledger-unavailable", 503, "The ledger cannot be read or written now", headers=("Retry-After",)
 )
+TOO_MANY_CLIENTS: Final = Kind(
+    "too-many-clients", 503, "As many clients follow the events as may", headers=("Retry-After",)
+)
 NO_ANSWER: Final = Kind("no-answer", 504, "The charge point did not answer in time", _CALL)
 HTTP_VERSION: Final = Kind("http-version-not-supported", 505, "HTTP/1.1 is spoken here")
 NOT_SENT: Final = Kind("not-sent", 504, "The call could not be sent in time", _CALL)

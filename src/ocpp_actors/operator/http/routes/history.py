@@ -188,6 +188,7 @@ def _change(write: OperatorWrite) -> ChangeModel:
             ),
         )
     ],
+    problems=(p.TOO_MANY_CLIENTS,),
     request_headers=("Last-Event-ID",),
 )
 async def follow_events(desk: Desk, asked: Asked[EventsQuery, Nothing]) -> Streamed:
