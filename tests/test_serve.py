@@ -40,6 +40,26 @@ async def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
     assert line.startswith(f"ocpp-actors: cannot listen on 127.0.0.1:{port} (HOST, PORT)")
 
 
+async def test_a_taken_port_of_the_api_is_said_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        line = await refusal_to_start(tmp_path, api_port=port)
+    assert line.startswith(f"ocpp-actors: cannot listen on 127.0.0.1:{port} (API_HOST, API_PORT)")
+
+
+async def test_a_webhook_that_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> None:
+    line = await refusal_to_start(
+        tmp_path, webhook_url="http://localhost/", webhook_secret="whsec_" + "!" * 16
+    )
+    assert "secret of the webhook" in line
+
+
+async def test_without_a_port_there_is_no_api(tmp_path: Path) -> None:
+    async with open_server(tmp_path, api_port="") as server, open_charger(server.url, "CP1") as charger:
+        await charger.boot()
+        assert server.api == ""
+
+
 async def test_a_database_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
     missing = tmp_path / "missing" / "ledger.db"
     line = await refusal_to_start(tmp_path, database=f"sqlite:///{missing}")

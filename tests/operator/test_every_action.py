@@ -19,6 +19,7 @@ from ocpp_actors.observer import CommandEnded
 from ocpp_actors.operator.http import examples
 from ocpp_actors.protocol.catalogue import ACTIONS, Action, Role
 from ocpp_actors.protocol.schemas import schema
+from ocpp_actors.server.fleet import SWEEP_EVERY
 from tests.support.central import Charger
 from tests.support.desk import Api, open_api
 from tests.support.waiting import eventually
@@ -377,7 +378,7 @@ async def test_a_call_that_cannot_be_sent_in_time_is_never_sent(autojump_clock: 
     async with open_api(call_timeout=CALL_TIMEOUT, boot_grace=BOOT_GRACE) as api:
         await introduced(api)
         async with nothing_left_behind(api), api.central.charger() as charger:
-            with trio.fail_after(LONGEST):
+            with trio.fail_after(CALL_TIMEOUT + 2 * SWEEP_EVERY):
                 answer = await ask(api, action.name, examples.REQUESTS[action.name]).wait()
             await check_end(api, not_sent, answer, None)
             await charger.boot()

@@ -30,6 +30,7 @@ from ocpp_actors.ledger.port import (
     RequestFailed,
     SecurityEvent,
 )
+from ocpp_actors.operator.events import Feed
 from ocpp_actors.operator.http import examples
 
 TAGS = "/api/v1/id-tags"
@@ -623,3 +624,10 @@ async def test_a_head_of_an_event_stream_ends(autojump_clock: MockClock) -> None
         answer = await api.head("/api/v1/events")
         assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream")
         assert feed.open == 0
+
+
+async def test_as_many_event_clients_as_may_are_told_to_the_next(autojump_clock: MockClock) -> None:
+    async with open_api(desk={"feed": Feed("e", max_clients=0)}) as api:
+        refused = await api.get("/api/v1/events")
+        assert (refused.status_code, slug(refused)) == (503, "too-many-clients")
+        assert refused.headers["Retry-After"]
