@@ -6,10 +6,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ocpp_actors_reference import row, table
 from sphinx.application import Sphinx
 
 from ocpp_actors.operator.http.application import api_document
+from ocpp_actors_reference import row, table
 
 Json = dict[str, Any]
 
@@ -34,8 +34,8 @@ def lines_of(document: Json) -> Iterator[str]:
     yield "# Operations of the HTTP API"
     yield ""
     yield (
-        "Generated from the OpenAPI document that a running server has at `/api/v1/schema`. What all operations have in "
-        "common is in [The HTTP API](../http-api.md); the requests and answers of charge points are in "
+        "Generated from the OpenAPI document that a running server has at `/api/v1/schema`. What all operations have "
+        "in common is in [The HTTP API](../http-api.md); the requests and answers of charge points are in "
         "[Messages](messages.md)."
     )
     operations = [

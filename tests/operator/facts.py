@@ -4,8 +4,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-from ocpp_actors import observer as o
 from tests.support.central import START
+
+from ocpp_actors import observer as o
 
 AT: Final = START + timedelta(microseconds=4_250)
 AT_TEXT: Final = "2026-03-01T12:00:00.004Z"

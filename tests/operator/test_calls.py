@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 import trio
+from tests.support.central import START, Central, Charger, open_central
+from tests.support.messages import hears_nothing, serve_command
+from tests.support.waiting import eventually
 
 from ocpp_actors.charge_point.mailbox import MailboxFull
 from ocpp_actors.ledger.port import (
@@ -22,9 +25,6 @@ from ocpp_actors.operator.calls import Calls, IdempotencyKeyReused, RuleBroken
 from ocpp_actors.protocol import messages as m
 from ocpp_actors.protocol.messages import RegistrationStatus
 from ocpp_actors.server.fleet import NotAllowed, NotConnected, UnknownChargePoint
-from tests.support.central import START, Central, Charger, open_central
-from tests.support.messages import hears_nothing, serve_command
-from tests.support.waiting import eventually
 
 RESET = m.Reset(type=m.ResetType.SOFT)
 ACCEPTED = {"status": "Accepted"}
@@ -243,11 +243,13 @@ async def test_a_queued_call_waits_for_the_charge_point(autojump_clock: Any) -> 
     async with open_central() as central:
         await central.ledger.ask(AdmitChargePoint("CP1", START))
         calls = calls_of(central)
-        for _ in range(2):
-            record = await calls.queue(
-                "CP1", RESET, time_to_live=timedelta(hours=1), requested_by="alice", idempotency_key="k"
-            )
-            assert (record.state, record.durable) == (CommandState.WAITING, True)
+        hour = timedelta(hours=1)
+        record, again = [
+            await calls.queue("CP1", RESET, time_to_live=hour, requested_by="alice", idempotency_key="k")
+            for _ in range(2)
+        ]
+        assert record == again
+        assert (record.state, record.durable) == (CommandState.WAITING, True)
         async with central.charger() as charger:
             await charger.boot()
             assert await serve_command(charger, ACCEPTED) == ("Reset", {"type": "Soft"})

@@ -6,6 +6,7 @@ import orjson
 import pytest
 import trio
 from structlog.testing import capture_logs
+from tests.operator.facts import AT, AT_TEXT, EVERY_KIND, frame, status, tell_all
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ocpp_actors import observer as o
@@ -21,7 +22,6 @@ from ocpp_actors.operator.events import (
     TooManyClients,
 )
 from ocpp_actors.operator_cli.event_stream import ServerSentEvent, parse
-from tests.operator.facts import AT, AT_TEXT, EVERY_KIND, frame, status, tell_all
 
 EVERYTHING = frozenset(TYPES)
 

@@ -13,6 +13,9 @@ import pytest
 import trio
 import trio.testing
 from attrs import define, field, frozen
+from tests.support.central import Charger
+from tests.support.desk import Api, open_api
+from tests.support.waiting import eventually
 
 from ocpp_actors.ledger.port import CommandState, ListCommands
 from ocpp_actors.observer import CommandEnded
@@ -20,9 +23,6 @@ from ocpp_actors.operator.http import examples
 from ocpp_actors.protocol.catalogue import ACTIONS, Action, Role
 from ocpp_actors.protocol.schemas import schema
 from ocpp_actors.server.fleet import SWEEP_EVERY
-from tests.support.central import Charger
-from tests.support.desk import Api, open_api
-from tests.support.waiting import eventually
 
 CALL_TIMEOUT = 30.0
 BOOT_GRACE = 2 * CALL_TIMEOUT

@@ -8,6 +8,13 @@ import httpx2
 import pytest
 import trio
 import trio.testing
+from tests.operator.test_every_action import ASKED, Asked, ask, call_once_more, nothing_left_behind
+from tests.support.central import Charger
+from tests.support.desk import Api, open_api
+from tests.support.failing_ledger import FailingLedger
+from tests.support.known import introduce
+from tests.support.messages import hears_nothing
+from tests.support.waiting import eventually
 
 from ocpp_actors.ledger.port import (
     CommandState,
@@ -20,13 +27,6 @@ from ocpp_actors.ledger.port import (
 )
 from ocpp_actors.operator.http.examples import PROFILE, REQUESTS
 from ocpp_actors.protocol.schemas import schema
-from tests.operator.test_every_action import ASKED, Asked, ask, call_once_more, nothing_left_behind
-from tests.support.central import Charger
-from tests.support.desk import Api, open_api
-from tests.support.failing_ledger import FailingLedger
-from tests.support.known import introduce
-from tests.support.messages import hears_nothing
-from tests.support.waiting import eventually
 
 CP1 = "/api/v1/charge-points/CP1"
 NAMES = [action.name for action in ASKED]

@@ -1,13 +1,13 @@
 import pytest
 import trio
+from tests.support.central import START
+from tests.support.failing_ledger import FailingLedger
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ocpp_actors.clock import TrioClock
 from ocpp_actors.ledger.bridge import open_ledger
 from ocpp_actors.ledger.port import Ledger, MarkCommandSent
 from ocpp_actors.operator.health import KEPT_FOR, LAG_EVERY, LAG_KEPT, LAG_LIMIT, LEDGER_TIME, Health, LoopLag
-from tests.support.central import START
-from tests.support.failing_ledger import FailingLedger
 
 
 def make(

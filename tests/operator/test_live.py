@@ -2,12 +2,12 @@ from datetime import timedelta
 
 import pytest
 import trio
+from tests.support.central import START
 from trio.testing import MockClock
 
 from ocpp_actors.clock import TrioClock
 from ocpp_actors.observer import MeterValuesRecorded, TransactionStopped
 from ocpp_actors.operator.live import FORGET_AFTER, Live
-from tests.support.central import START
 
 MINUTE = 60.0
 

@@ -4,13 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.support.central import START
 
 from ocpp_actors.central_system.rules import breach
 from ocpp_actors.ledger.port import ConfigurationKey, IdTag, LocalList
 from ocpp_actors.operator.local_list import UnknownList, longest_request, requests
 from ocpp_actors.protocol.codec import encode
 from ocpp_actors.protocol.messages import AuthorizationStatus, UpdateType
-from tests.support.central import START
 
 FULL, DIFFERENTIAL = UpdateType.FULL, UpdateType.DIFFERENTIAL
 

@@ -9,6 +9,8 @@ from attrs import define
 from prometheus_client import parser
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import parser as openmetrics_parser
+from tests.operator.facts import AT, EVERY_KIND, tell_all
+from tests.support.central import open_central
 
 from ocpp_actors import observer as o
 from ocpp_actors.ledger.actor import Batch
@@ -16,8 +18,6 @@ from ocpp_actors.operator.events import Feed
 from ocpp_actors.operator.metrics import MAX_QUIRKS, Metrics
 from ocpp_actors.operator.webhooks import Delivery
 from ocpp_actors.protocol.catalogue import ACTIONS
-from tests.operator.facts import AT, EVERY_KIND, tell_all
-from tests.support.central import open_central
 
 DASHBOARD: Final = Path(__file__).parents[2] / "docs" / "grafana-dashboard.json"
 METRICS_PAGE: Final = Path(__file__).parents[2] / "docs" / "metrics.md"

@@ -11,13 +11,13 @@ from typing import Final
 
 import httpx2
 import trio
-from trio_websocket import ConnectionClosed, HandshakeError
-
-from ocpp_actors.operator.http.examples import ACCEPTED, PROFILE, RESPONSES
 from tests.support.central import BOOT
 from tests.support.client import open_charger
 from tests.support.messages import meter_values, start, status, stop
 from tests.support.process import ServerProcess, open_server
+from trio_websocket import ConnectionClosed, HandshakeError
+
+from ocpp_actors.operator.http.examples import ACCEPTED, PROFILE, RESPONSES
 
 CALLED: Final = "CALLED"
 """The charge point that is asked for things; nothing is decided about it, so that it stays connected."""

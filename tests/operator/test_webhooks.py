@@ -17,15 +17,15 @@ import pytest
 import trio
 from attrs import define, field
 from structlog.testing import capture_logs
+from tests.operator.facts import AT, AT_TEXT, EVERY_KIND, frame, status, tell_all
+from tests.support.central import START
+from tests.support.receiver import Receiver, open_receiver
 
 from ocpp_actors import observer as o
 from ocpp_actors.clock import TrioClock
 from ocpp_actors.operator import webhooks as w
 from ocpp_actors.operator.event_data import DEFAULT_TYPES
 from ocpp_actors.operator.webhooks import ATTEMPTS, Delivery, Webhooks, sign
-from tests.operator.facts import AT, AT_TEXT, EVERY_KIND, frame, status, tell_all
-from tests.support.central import START
-from tests.support.receiver import Receiver, open_receiver
 
 SECRET = "a secret of the receiver"
 DEADLINE = 20.0

@@ -106,7 +106,7 @@ async def _serving(desk: Desk, feed: Feed, listeners: Sequence[trio.SocketListen
             log.exception("the API has failed; charge points are served on")
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(serve)
+        nursery.start_soon(serve)  # noqa: ASYNC113, the listeners listen already
         try:
             yield
         finally:
