@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocpp_actors.ledger.masking import MASK, mask
+from ocpp_actors.ledger.masking import MASK, mask, mask_document
 
 SECRET = "hunter2hunter2hunter2"
 
@@ -113,3 +113,27 @@ def test_a_frame_cut_off_or_damaged_outside_of_the_secret_does_not_show_it(
     cut = begin + cut
     assert SECRET not in mask(text[:cut] + change + text[cut:])
     assert SECRET not in mask(text[:cut])
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("ftp://user:hunter2@example.com/f", "ftp://user:***@example.com/f"),
+        ("ftp://user:hunt@er2@example.com", "ftp://user:***@example.com"),
+        ("ftp://:hunter2@example.com", "ftp://:***@example.com"),
+        ("ftp://user@example.com/a:b@c", "ftp://user@example.com/a:b@c"),
+        ("https://example.com/f?to=a@b", "https://example.com/f?to=a@b"),
+        ("user:hunter2@example.com", "user:hunter2@example.com"),
+    ],
+)
+def test_a_password_in_a_url_is_masked(url: str, shown: str) -> None:
+    frame = [2, "1", "GetDiagnostics", {"location": url}]
+    assert orjson.loads(mask(orjson.dumps(frame).decode()))[3] == {"location": shown}
+    assert mask_document({"location": url}) == {"location": shown}
+    escaped = orjson.dumps(frame).decode().replace("/", "\\/")
+    assert orjson.loads(mask(escaped))[3] == {"location": shown}
+
+
+def test_a_document_without_secrets_is_itself() -> None:
+    document = {"location": "ftp://example.com", "list": [1, None]}
+    assert mask_document(document) is document

@@ -1,7 +1,8 @@
 """Secrets are taken out of a frame before it is recorded, and out of a command that is done (A01.FR.08, A01.FR.09).
 
-The secret of OCPP 1.6 that travels in frames is the AuthorizationKey: in a ChangeConfiguration of the server, and in
-the answer to a GetConfiguration if a charge point shows it.
+The secrets of OCPP 1.6 that travel in frames are the AuthorizationKey, in a ChangeConfiguration of the server and in
+the answer to a GetConfiguration if a charge point shows it, and passwords in the URLs that firmware, diagnostics and
+logs are sent by.
 """
 
 import re
@@ -19,11 +20,26 @@ _JSON_VALUE: Final = re.compile(
 )
 
 
-def mask(text: str) -> str:
-    """Return the frame with every value of AuthorizationKey masked; any other frame is returned as it is.
+_PASSWORD: Final = re.compile(r"""(:\\?/\\?/[^\s/@:"\\]*):[^\s/"\\]*@""")
 
-    A frame that is no JSON but speaks of AuthorizationKey loses all its values.
+
+def mask(text: str) -> str:
+    """Return the frame with every value of AuthorizationKey, and every password in a URL, masked.
+
+    Any other frame is returned as it is. One that is no JSON but speaks of AuthorizationKey loses all its values.
     """
+    masked = _without_key(text)
+    return _PASSWORD.sub(rf"\1:{MASK}@", masked) if "@" in masked else masked
+
+
+def mask_document(document: T) -> T:
+    """Return a payload, or anything else that is JSON, masked as a frame is."""
+    text = orjson.dumps(document).decode()
+    masked = mask(text)
+    return document if masked == text else orjson.loads(masked)
+
+
+def _without_key(text: str) -> str:
     if _KEY not in text.lower() and "\\u" not in text:
         return text
     try:
@@ -31,12 +47,6 @@ def mask(text: str) -> str:
         return orjson.dumps(frame).decode() if _mask_within(frame) else text
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return _mask_roughly(text)
-
-
-def mask_document(document: T) -> T:
-    """Return a payload, or anything else that is JSON, with every value of AuthorizationKey masked."""
-    copy: T = orjson.loads(orjson.dumps(document))
-    return copy if _mask_within(copy) else document
 
 
 def _mask_within(frame: Any) -> bool:
