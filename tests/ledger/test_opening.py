@@ -1,6 +1,7 @@
 """Opening a database: which URLs are understood, what is set up, migrations, and what a user is told."""
 
 import importlib.util
+import re
 import sqlite3
 import subprocess
 import sys
@@ -12,14 +13,23 @@ import pytest
 import trio
 from sqlalchemy import Connection, text
 from structlog.testing import capture_logs
-from tests.ledger.facts import start, stop
+from tests.ledger.facts import NOON, start, stop
 from tests.ledger.postgresql import Server
 
 from ocpp_actors.ledger.bridge import open_ledger
 from ocpp_actors.ledger.database import Database, LedgerUrlError, open_engine, parse_url
 from ocpp_actors.ledger.memory import MemoryLedger
 from ocpp_actors.ledger.migrations import head, migrate
-from ocpp_actors.ledger.port import LedgerUnavailable, ListTransactions, RequestFailed
+from ocpp_actors.ledger.port import (
+    AbandonSentCommands,
+    CommandState,
+    LedgerUnavailable,
+    ListChargePoints,
+    ListCommands,
+    ListIdTags,
+    ListTransactions,
+    RequestFailed,
+)
 from ocpp_actors.ledger.tables import metadata
 
 
@@ -219,7 +229,9 @@ def schema(connection: Connection) -> list[tuple[Any, ...]]:
     """Everything the database knows of its tables, in its own words."""
     queries = SQLITE_SCHEMA if connection.dialect.name == "sqlite" else POSTGRESQL_SCHEMA
     rows = [tuple(row) for query in queries for row in connection.execute(text(query))]
-    return sorted((tuple(" ".join(str(cell).split()) for cell in row) for row in rows), key=str)
+    return sorted(
+        (tuple(re.sub(r"\s*([(),])\s*|\s+", r"\1 ", str(cell)) for cell in row) for row in rows), key=str
+    )
 
 
 def test_the_migrated_schema_is_the_one_of_the_tables(
@@ -283,3 +295,47 @@ def test_an_error_that_nobody_knows_is_not_explained_away(database_url: str) -> 
 
     with pytest.raises(ZeroDivisionError):
         Database(parse_url(database_url), synced=True).open(prepare)
+
+
+async def test_a_database_of_the_first_version_is_brought_up_to_date(database_url: str) -> None:
+    boot = '{"chargePointVendor": "Acme", "chargePointModel": "Fast"}'
+    with open_engine(parse_url(database_url), synced=False).begin() as connection:
+        migrate(connection, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO charge_points (charge_point, identity, registration, lenient, pings, "
+                "abort_on_shutdown, boot) VALUES ('cp1', 'CP1', 'Accepted', false, true, false, :boot), "
+                "('new', 'New', NULL, false, true, false, NULL)"
+            ),
+            {"boot": boot},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO connectors (charge_point, connector_id, status, error_code, received_at) "
+                "VALUES ('cp1', 1, 'Available', 'NoError', '2026-03-01 12:00:00')"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO id_tags (id_tag_key, id_tag, status, parent_id_tag) "
+                "VALUES ('tag', 'TAG', 'Accepted', 'Parent')"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO commands (charge_point, identity, action, payload, queued_at, expires_at, state) "
+                "VALUES ('cp1', 'CP1', 'ClearCache', '{}', '2026-03-01 12:00:00', '2036-03-01 12:00:00', "
+                "'waiting')"
+            )
+        )
+    async with open_ledger(database_url) as ledger:
+        (found,) = await ledger.ask(ListChargePoints(search="acme"))
+        assert (found.identity, found.version, list(found.connectors)) == ("CP1", 1, [1])
+        (other,) = await ledger.ask(ListChargePoints(search="new"))
+        assert other.boot is None
+        (tag,) = await ledger.ask(ListIdTags(search="PARENT"))
+        assert (tag.id_tag, tag.version) == ("TAG", 1)
+        (command,) = await ledger.ask(ListCommands(state=CommandState.WAITING))
+        assert (command.durable, command.idempotency_key) == (True, None)
+        await ledger.ask(AbandonSentCommands(NOON))
+        assert len(await ledger.ask(ListCommands(state=CommandState.WAITING))) == 1

@@ -83,8 +83,8 @@ charge_points = Table(
     Column("booted_at", UtcDateTime),
     Column("first_seen_at", UtcDateTime),
     Column("last_seen_at", UtcDateTime),
-    Column("version", BigInteger, nullable=False),
-    Column("search_text", Text, nullable=False),
+    Column("version", BigInteger, nullable=False, server_default="1"),
+    Column("search_text", Text, nullable=False, server_default=""),
 )
 
 connectors = Table(
@@ -130,8 +130,8 @@ id_tags = Table(
     Column("expiry_date", UtcDateTime),
     Column("parent_id_tag", Text),
     Column("max_active_transactions", BigInteger),
-    Column("version", BigInteger, nullable=False),
-    Column("search_text", Text, nullable=False),
+    Column("version", BigInteger, nullable=False, server_default="1"),
+    Column("search_text", Text, nullable=False, server_default=""),
 )
 
 transactions = Table(
@@ -280,11 +280,11 @@ commands = Table(
     Column("sent_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
     Column("detail", Document),
-    Column("durable", Boolean, nullable=False),
+    Column("durable", Boolean, nullable=False, server_default="1"),
     Column("idempotency_key", Text),
-    UniqueConstraint("charge_point", "idempotency_key"),
     sqlite_autoincrement=True,
 )
+Index("uq_commands_idempotency_key", commands.c.charge_point, commands.c.idempotency_key, unique=True)
 Index("ix_commands_charge_point", commands.c.charge_point, commands.c.id)
 Index("ix_commands_state", commands.c.state, commands.c.id)
 

@@ -13,8 +13,6 @@ KEY: Final = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 MOMENT: Final = sa.DateTime(timezone=True)
 UNFINISHED: Final = sa.text("stopped_at IS NULL")
 HAS_REGISTER: Final = sa.text("energy_wh IS NOT NULL")
-GIVEN_HERE: Final = sa.text("given_here")
-MAY_CHANGE: Final = sa.text("state IN ('Requested', 'Accepted', 'Unknown')")
 
 
 def upgrade() -> None:
@@ -32,8 +30,6 @@ def upgrade() -> None:
         sa.Column("booted_at", MOMENT),
         sa.Column("first_seen_at", MOMENT),
         sa.Column("last_seen_at", MOMENT),
-        sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("search_text", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("charge_point", name=op.f("pk_charge_points")),
     )
     op.create_table(
@@ -51,27 +47,11 @@ def upgrade() -> None:
         sa.Column("sent_at", MOMENT),
         sa.Column("ended_at", MOMENT),
         sa.Column("detail", sa.JSON()),
-        sa.Column("durable", sa.Boolean(), nullable=False),
-        sa.Column("idempotency_key", sa.Text()),
-        sa.UniqueConstraint(
-            "charge_point", "idempotency_key", name=op.f("uq_commands_charge_point_idempotency_key")
-        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_commands")),
         sqlite_autoincrement=True,
     )
     op.create_index("ix_commands_charge_point", "commands", ["charge_point", "id"])
     op.create_index("ix_commands_state", "commands", ["state", "id"])
-    op.create_table(
-        "operator_writes",
-        sa.Column("id", ID, autoincrement=True, nullable=False),
-        sa.Column("at", MOMENT, nullable=False),
-        sa.Column("operator", sa.Text(), nullable=False),
-        sa.Column("what", sa.Text(), nullable=False),
-        sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("detail", sa.JSON(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_operator_writes")),
-        sqlite_autoincrement=True,
-    )
     op.create_table(
         "id_tags",
         sa.Column("id_tag_key", KEY, nullable=False),
@@ -80,8 +60,6 @@ def upgrade() -> None:
         sa.Column("expiry_date", MOMENT),
         sa.Column("parent_id_tag", sa.Text()),
         sa.Column("max_active_transactions", sa.BigInteger()),
-        sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("search_text", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id_tag_key", name=op.f("pk_id_tags")),
     )
     op.create_table(
@@ -108,7 +86,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_signing_requests")),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_signing_requests_charge_point", "signing_requests", ["charge_point", "id"])
     op.create_table(
         "transactions",
         sa.Column("id", ID, autoincrement=True, nullable=False),
@@ -244,98 +221,3 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_stray_stops_transaction", "stray_stops", ["transaction_id"])
-    op.create_table(
-        "configuration_keys",
-        sa.Column("charge_point", KEY, nullable=False),
-        sa.Column("key_folded", KEY, nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text()),
-        sa.Column("readonly", sa.Boolean()),
-        sa.Column("reboot_required", sa.Boolean(), nullable=False),
-        sa.Column("seen_at", MOMENT, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["charge_point"],
-            ["charge_points.charge_point"],
-            name=op.f("fk_configuration_keys_charge_point"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("charge_point", "key_folded", name=op.f("pk_configuration_keys")),
-    )
-    op.create_table(
-        "local_lists",
-        sa.Column("charge_point", KEY, nullable=False),
-        sa.Column("identity", sa.Text(), nullable=False),
-        sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.Column("entries", sa.JSON()),
-        sa.Column("changed_at", MOMENT, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["charge_point"],
-            ["charge_points.charge_point"],
-            name=op.f("fk_local_lists_charge_point"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("charge_point", name=op.f("pk_local_lists")),
-    )
-    op.create_table(
-        "named_profiles",
-        sa.Column("name", KEY, nullable=False),
-        sa.Column("profile", sa.JSON(), nullable=False),
-        sa.Column("version", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_named_profiles")),
-    )
-    op.create_table(
-        "installed_profiles",
-        sa.Column("charge_point", KEY, nullable=False),
-        sa.Column("profile_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("identity", sa.Text(), nullable=False),
-        sa.Column("connector_id", sa.BigInteger(), nullable=False),
-        sa.Column("purpose", sa.Text(), nullable=False),
-        sa.Column("stack_level", sa.BigInteger(), nullable=False),
-        sa.Column("transaction_id", sa.BigInteger()),
-        sa.Column("profile", sa.JSON(), nullable=False),
-        sa.Column("installed_at", MOMENT, nullable=False),
-        sa.UniqueConstraint(
-            "charge_point", "purpose", "connector_id", "stack_level", name=op.f("uq_installed_profiles")
-        ),
-        sa.ForeignKeyConstraint(
-            ["charge_point"],
-            ["charge_points.charge_point"],
-            name=op.f("fk_installed_profiles_charge_point"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("charge_point", "profile_id", name=op.f("pk_installed_profiles")),
-    )
-    op.create_table(
-        "reservations",
-        sa.Column("id", ID, autoincrement=False, nullable=False),
-        sa.Column("given_here", sa.Boolean(), nullable=False),
-        sa.Column("charge_point", KEY, nullable=False),
-        sa.Column("identity", sa.Text(), nullable=False),
-        sa.Column("connector_id", sa.BigInteger(), nullable=False),
-        sa.Column("id_tag", sa.Text(), nullable=False),
-        sa.Column("parent_id_tag", sa.Text()),
-        sa.Column("expiry_date", MOMENT, nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("created_at", MOMENT, nullable=False),
-        sa.Column("changed_at", MOMENT, nullable=False),
-        sa.Column("transaction_id", sa.BigInteger()),
-        sa.CheckConstraint(
-            "NOT given_here OR id BETWEEN 1 AND 2147483647", name=op.f("ck_reservations_id_range")
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_reservations")),
-    )
-    op.create_index("ix_reservations_charge_point", "reservations", ["charge_point", "id"])
-    op.create_index(
-        "ix_reservations_expiry_date",
-        "reservations",
-        ["expiry_date"],
-        sqlite_where=MAY_CHANGE,
-        postgresql_where=MAY_CHANGE,
-    )
-    op.create_index(
-        "ix_reservations_given_here",
-        "reservations",
-        ["id"],
-        sqlite_where=GIVEN_HERE,
-        postgresql_where=GIVEN_HERE,
-    )
