@@ -50,6 +50,7 @@ OVERVIEW: Final = {
     "powerW": 512_300.0,
     "faulted": 2,
     "connectors": {"Available": 380, "Charging": 61, "Faulted": 2},
+    "chargePointUrls": ["ws://192.0.2.1:9000/ocpp"],
     "testing": False,
     "version": "1.0.0",
     "startedAt": AT,
