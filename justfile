@@ -33,7 +33,7 @@ lint:
     {{bin}}/ruff format --check .
     # ASYNC114 wants a list of functions for nursery.start; ASYNC124: a handler or an admission step is async because
     # its caller awaits any of them; the others are off by default, which naming one undoes
-    git ls-files --cached --others --exclude-standard '*.py' | xargs {{bin}}/flake8-async \
+    git ls-files --cached --others --exclude-standard '*.py' | xargs -P 2 -n 50 {{bin}}/flake8-async \
         --disable ASYNC114,ASYNC124,ASYNC106,ASYNC900,ASYNC910,ASYNC911,ASYNC912,ASYNC913
 
 # format, and put right what can be put right
