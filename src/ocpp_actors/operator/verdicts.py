@@ -37,4 +37,5 @@ def _faults(entry: MessageEntry) -> tuple[Fault, ...]:
 
 
 def _told(fault: Fault) -> str:
-    return f"{fault.code} at {fault.path}: {fault.description}" if fault.path else f"{fault.code}: {fault.description}"
+    where = f"{fault.code} at {fault.path}" if fault.path else fault.code
+    return f"{where}: {fault.description.rstrip('.')}"

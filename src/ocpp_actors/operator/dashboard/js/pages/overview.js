@@ -20,6 +20,7 @@ export async function overview(context) {
   const figures = h("div", { class: "figures" });
   const connectors = h("div", {});
   const running = h("div", {});
+  const all = h("span", {});
   const activity = h("ul", { class: "activity" });
   const faults = attention(context);
   const latest = [];
@@ -32,6 +33,8 @@ export async function overview(context) {
     fill(figures, figureTiles(totals));
     faults.update(totals.faulted);
     fill(connectors, connectorBars(totals.connectors));
+    fill(all, totals.chargingNow > MOST_RUNNING
+      ? link(`The newest ${MOST_RUNNING} of ${number(totals.chargingNow)}`, ["transactions"], { active: true }) : link("All transactions", ["transactions"]));
     fill(running, totals.chargePoints === 0 ? welcome() : runningTable(transactions.items));
   }
 
@@ -47,7 +50,7 @@ export async function overview(context) {
   fill(activity, h("li", {}, h("span", { class: "muted" }, "Now"), h("span", { class: "muted" }, "What happens from here on appears here.")));
   return page({ title: "Overview" }, figures, h("div", { class: "columns" },
     h("div", { class: "stack" }, faults.element,
-      panel("Charging now", { flush: true, actions: link("All transactions", ["transactions"]) }, running)),
+      panel("Charging now", { flush: true, actions: all }, running)),
     h("div", { class: "stack" },
       panel("Connectors", { actions: link("All charge points", ["charge-points"]) }, connectors),
       panel("Live", {}, activity))));
@@ -97,7 +100,7 @@ function runningTable(items) {
     items,
     columns: [
       { label: "Charge point", head: true, cell: (item) => [chargePointLink(item.chargePoint), h("span", { class: "below" }, `connector ${item.connectorId}`)] },
-      { label: "Id tag", cell: (item) => item.idTag },
+      { label: "Id tag", class: "whole", cell: (item) => item.idTag },
       { label: "For", class: "number", cell: (item) => span(item.startedAt) },
       { label: "Energy", class: "number", cell: (item) => energy(item.energyWh) },
       { label: "Power", class: "number", cell: (item) => power(item.powerW) },
