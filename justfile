@@ -53,6 +53,10 @@ imports:
 docs:
     {{bin}}/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
 
+# make the pictures of the dashboard anew, with Chromium
+pictures:
+    PYTHONPATH=. {{bin}}/python docs/_pictures.py
+
 # how fast the server answers on this machine: just bench --charge-points 200 --seconds 10
 bench *arguments:
     {{bin}}/python bench/latency.py {{arguments}}
