@@ -24,6 +24,7 @@ from ocpp_actors.operator_cli.charging_profiles import charging_profiles
 from ocpp_actors.operator_cli.failures import MISTAKE, ApiFailure
 from ocpp_actors.operator_cli.id_tags import id_tags
 from ocpp_actors.operator_cli.messages import messages
+from ocpp_actors.operator_cli.misbehave import misbehave
 from ocpp_actors.operator_cli.output import tell
 from ocpp_actors.operator_cli.reservations import reservations
 from ocpp_actors.operator_cli.transactions import transactions
@@ -186,6 +187,7 @@ for _each in (
     charge_points, call, calls, transactions, messages, id_tags, reservations, charging_profiles,
 ):  # fmt: skip
     commands.add_command(_each)
+charge_points.add_command(misbehave)
 
 
 def _nearest(name: str, names: Sequence[str] | Any) -> str:

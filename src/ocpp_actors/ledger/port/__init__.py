@@ -88,6 +88,7 @@ from ocpp_actors.ledger.port.operators import (
     ByOperator,
     ListOperatorWrites,
     OperatorWrite,
+    RecordMisbehaviour,
 )
 from ocpp_actors.ledger.port.reservations import (
     AddReservation,
@@ -187,6 +188,7 @@ __all__ = [
     "RecordLocalList",
     "RecordLocalListVersion",
     "RecordMeterValues",
+    "RecordMisbehaviour",
     "RecordSecurityEvent",
     "RecordSigningRequest",
     "RecordStart",
