@@ -136,7 +136,7 @@ async def serve(
             ) as message_log,
         ):
             observer = Observer(recorder(message_log))
-            system = CentralSystem(ledger, clock, observer, _policy(settings))
+            system = CentralSystem(ledger, clock, observer, policy_of(settings))
             fleet = Fleet(system, settings.mailbox_size, testing=settings.testing)
             metrics.set_active_transactions((await ledger.ask(CountAll())).active_transactions)
             await fleet.restore_commands()
@@ -161,6 +161,7 @@ async def serve(
                     message_log,
                     metrics,
                     lambda: not server.shutting_down,
+                    running.urls,
                     api_listeners,
                 ):
                     await nursery.start(attend, running)
@@ -206,7 +207,8 @@ def _raise_open_files(max_connections: int) -> None:
         )
 
 
-def _policy(settings: Settings) -> Policy:
+def policy_of(settings: Settings) -> Policy:
+    """Return what the settings say about how charge points are treated."""
     return Policy(
         first_boot=RegistrationStatus(settings.first_boot),
         open_authorization=settings.authorization == "open",

@@ -101,6 +101,24 @@ def test_what_the_server_finds_wrong_is_shown_at_its_field(server: Running, watc
     assert len(watched.refusals) == 1
 
 
+def test_items_of_a_list_are_numbered_anew_when_one_is_removed(server: Running, page: Page) -> None:
+    with charger(server.url, "LISTED") as point:
+        point.boot()
+        open_command(page, server, "LISTED", "GetConfiguration")
+        for number, key in enumerate(["First", "Second", "Third"], start=1):
+            page.get_by_role("button", name="Add Key").click()
+            page.get_by_label(f"Key {number}", exact=True).fill(key)
+        page.get_by_role("button", name="Remove Key 1").click()
+        expect(page.get_by_label("Key 1", exact=True)).to_have_value("Second")
+        expect(page.get_by_label("Key 2", exact=True)).to_have_value("Third")
+        expect(page.get_by_label("Key 3", exact=True)).to_have_count(0)
+        page.get_by_role("button", name="Remove Key 2").click()
+        page.get_by_role("button", name="Add Key").click()
+        page.get_by_label("Key 2", exact=True).fill("Fourth")
+        page.get_by_role("button", name="Send", exact=True).click()
+        assert point.next_call() == ("GetConfiguration", {"key": ["Second", "Fourth"]})
+
+
 def test_command_for_an_offline_charger_is_kept_and_sent_when_it_connects(
     server: Running, page: Page
 ) -> None:

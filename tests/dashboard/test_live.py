@@ -1,5 +1,7 @@
 """What happens at charge points appears by itself."""
 
+import re
+
 from playwright.sync_api import Page, expect
 from tests.dashboard.charger import charger
 from tests.dashboard.running import Running
@@ -59,6 +61,32 @@ def test_overview_tells_which_charger_is_faulted(server: Running, page: Page) ->
         expect(row).to_contain_text("GroundFailure")
         point.status(1, "Available")
         expect(row).to_have_count(0, timeout=30_000)
+
+
+def test_faulted_chargers_are_a_click_away_and_leave_the_list_when_they_are_mended(
+    server: Running, page: Page
+) -> None:
+    with charger(server.url, "SOUND") as sound, charger(server.url, "HURT") as hurt:
+        sound.boot()
+        hurt.boot()
+        page.goto(server.dashboard)
+        hurt.status(1, "Available", "WeakSignal")
+        expect(page.get_by_role("table", name="Reported faults")).to_contain_text("WeakSignal")
+        page.get_by_role("link", name=re.compile("^Faulted")).click()
+        expect(page.get_by_role("heading", name="Charge points", level=1)).to_be_visible()
+        expect(page.get_by_label("Faults")).to_have_value("true")
+        expect(page.get_by_role("link", name="HURT")).to_be_visible()
+        expect(page.get_by_role("link", name="SOUND")).to_have_count(0)
+        sound.status(0, "Faulted", "OtherError")
+        expect(page.get_by_role("link", name="SOUND")).to_be_visible()
+        hurt.status(1, "Available")
+        expect(page.get_by_role("link", name="HURT")).to_have_count(0)
+        page.get_by_label("Faults").select_option("No fault")
+        expect(page.get_by_role("link", name="HURT")).to_be_visible()
+        expect(page.get_by_role("link", name="SOUND")).to_have_count(0)
+        assert page.url.endswith("?faulted=false")
+        sound.status(0, "Available")
+        expect(page.get_by_role("link", name="SOUND")).to_be_visible()
 
 
 def test_remote_start_through_the_form_leads_to_a_live_plot(server: Running, page: Page) -> None:

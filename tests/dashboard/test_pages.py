@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from tests.dashboard.charger import Charger, charger
 from tests.dashboard.conftest import DESK, PHONE, Watched
-from tests.dashboard.running import Running
+from tests.dashboard.running import Running, running_server
 
 LONG = "A-RATHER-LONG-IDENTITY-OF-A-CHARGE-POINT-48-CHAR"
 POINT = f"charge-points/{LONG}"
@@ -150,6 +151,18 @@ def test_page_does_not_scroll_sideways_on_a_phone(server: Running, opened: Watch
     )
     assert wide[0] == 0
     assert wide[1] <= PHONE["width"]
+
+
+def test_overview_without_charge_points_tells_where_they_connect(tmp_path: Path, page: Page) -> None:
+    with running_server(tmp_path) as empty:
+        page.goto(empty.dashboard)
+        expect(page.get_by_text("No charge point has connected yet.")).to_be_visible()
+        expect(page.get_by_text(f"{empty.url}/IDENTITY", exact=True)).to_be_visible()
+        expect(page.get_by_text("ocpp1.6", exact=True)).to_be_visible()
+        with charger(empty.url, "VERY-FIRST") as first:
+            first.boot()
+            expect(page.get_by_text("Nobody is charging now.")).to_be_visible()
+        page.goto("about:blank")
 
 
 def test_unknown_charge_point_says_so(server: Running, page: Page) -> None:

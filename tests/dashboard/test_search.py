@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.dashboard.running import Running, running_server
 
 from ocpp_actors.ledger.bridge import open_ledger
-from ocpp_actors.ledger.port import AdmitChargePoint, RecordBoot
+from ocpp_actors.ledger.port import RecordBoot
 from ocpp_actors.protocol.messages import RegistrationStatus
 
 COUNT = 5000
@@ -36,7 +36,6 @@ async def fill(directory: Path) -> None:
                 "chargePointSerialNumber": f"SN{number:05}",
             }
             async with limit:
-                await ledger.ask(AdmitChargePoint(identity, at))
                 await ledger.ask(RecordBoot(identity, RegistrationStatus.ACCEPTED, boot, at))
 
         for number in range(COUNT):

@@ -175,11 +175,12 @@ def command_steps() -> st.SearchStrategy[Step]:
 
 def charge_point_steps() -> st.SearchStrategy[Step]:
     connectors = st.builds(
-        lambda number, status, moment: port.Connector(
-            number, status, "NoError", None, None, None, None, moment
+        lambda number, status, error_code, moment: port.Connector(
+            number, status, error_code, None, None, None, None, moment
         ),
         st.integers(0, 1),
         st.sampled_from(["Available", "Charging", "Faulted"]),
+        st.sampled_from(["NoError", "NoError", "WeakSignal"]),
         MOMENTS,
     )
     requests = st.one_of(

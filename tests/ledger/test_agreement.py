@@ -35,6 +35,8 @@ AT_THE_END = [
     port.ListChargePoints(search="P-1", registration=RegistrationStatus.ACCEPTED),
     port.ListChargePoints(search="%"),
     port.ListChargePoints(search="SS_"),
+    port.ListChargePoints(faulted=True),
+    port.ListChargePoints(after="c", limit=1, search="P", faulted=False),
     port.CountAll(),
     port.ListOperatorWrites(),
     port.ListIdTags(),

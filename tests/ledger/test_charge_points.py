@@ -382,21 +382,51 @@ async def test_charge_points_are_listed_by_registration(ledger: Ledger) -> None:
     assert await found(ListChargePoints(search="pending", registration=rejected)) == []
 
 
-async def test_all_is_counted(ledger: Ledger) -> None:
-    assert await ledger.ask(CountAll()) == Totals(0, 0, {}, 0)
-    fine = evolve(CONNECTOR, status="Available", error_code="NoError")
-    states = {
-        "A": [fine, evolve(fine, connector_id=2, status="Charging")],
-        "B": [evolve(fine, error_code="WeakSignal"), evolve(fine, connector_id=2, status="Faulted")],
-        "C": [evolve(fine, connector_id=0, status="Faulted"), fine],
-        "D": [evolve(fine, connector_id=0), fine],
-        "E": [],
-    }
-    for identity, connectors in states.items():
+FINE = evolve(CONNECTOR, status="Available", error_code="NoError")
+STATES = {
+    "A": [FINE, evolve(FINE, connector_id=2, status="Charging")],
+    "B": [evolve(FINE, error_code="WeakSignal"), evolve(FINE, connector_id=2, status="Faulted")],
+    "C": [evolve(FINE, connector_id=0, status="Faulted"), FINE],
+    "D": [evolve(FINE, connector_id=0), FINE],
+    "E": [],
+}
+
+
+async def note_states(ledger: Ledger) -> None:
+    for identity, connectors in STATES.items():
         await ledger.ask(AdmitChargePoint(identity, NOON))
         for connector in connectors:
             ledger.note(NoteConnector(identity, connector))
     await notes_written(ledger)
+
+
+async def test_charge_points_are_listed_by_whether_they_report_a_fault(ledger: Ledger) -> None:
+    await note_states(ledger)
+    for identity, connector_id in [("Error", 1), ("Whole", 0)]:
+        await ledger.ask(AdmitChargePoint(identity, NOON))
+        error = evolve(FINE, connector_id=connector_id, error_code="OtherError")
+        ledger.note(NoteConnector(identity, error))
+    await notes_written(ledger)
+
+    async def found(request: ListChargePoints) -> list[str]:
+        return [record.identity for record in await ledger.ask(request)]
+
+    assert await found(ListChargePoints(faulted=True)) == ["B", "C", "Error", "Whole"]
+    assert await found(ListChargePoints(faulted=False)) == ["A", "D", "E"]
+    assert await found(ListChargePoints(after="b", limit=2, faulted=True)) == ["C", "Error"]
+    assert await found(ListChargePoints(search="E", faulted=False)) == ["E"]
+    (faulted, *_) = await ledger.ask(ListChargePoints(faulted=True))
+    assert faulted.connectors.keys() == {1, 2}
+
+    for connector in STATES["B"]:
+        ledger.note(NoteConnector("B", evolve(connector, status="Available", error_code="NoError")))
+    await notes_written(ledger)
+    assert await found(ListChargePoints(faulted=True)) == ["C", "Error", "Whole"]
+
+
+async def test_all_is_counted(ledger: Ledger) -> None:
+    assert await ledger.ask(CountAll()) == Totals(0, 0, {}, 0)
+    await note_states(ledger)
     running = [(await ledger.ask(start(connector_id=number))).transaction_id for number in range(3)]
     await ledger.ask(stop(running[0]))
     counted = {"Available": 4, "Charging": 1, "Faulted": 1}

@@ -111,6 +111,13 @@ def test_a_group_lists_where_no_command_is_named_and_names_a_wrong_one(
 # --- charge points -------------------------------------------------------------------------------------------------
 
 
+def test_charge_points_are_listed_that_report_a_fault(api: FakeApi, run: Run) -> None:
+    api.on(ROUTE, page())
+    assert run("charge-points").status == run("charge-points", "--faulted", "--online").status == 0
+    filters = [(asked.query.get("faulted"), asked.query.get("online")) for asked in api.asked]
+    assert filters == [(None, None), ("true", "true")]
+
+
 def test_a_charge_point_is_added_only_where_there_is_none(api: FakeApi, run: Run, mistaken: Mistaken) -> None:
     api.on("PUT /charge-points/CP1", Answer(201, CP1), problem(412, "version-conflict", detail="it exists"))
     assert (

@@ -82,6 +82,7 @@ def make_desk(central: Central, **given: Any) -> Desk:
             "metrics": FixedMetrics(),
             "health": FixedHealth(),
             "started_at": START,
+            "charge_point_urls": ("ws://127.0.0.1:9000/ocpp",),
             **given,
         }
     )

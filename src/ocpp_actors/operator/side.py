@@ -37,12 +37,13 @@ async def operators_side(
     message_log: MessageLog,
     metrics: Metrics,
     listening: Callable[[], bool],
+    charge_point_urls: tuple[str, ...],
     listeners: Sequence[trio.SocketListener],
-) -> AsyncIterator[None]:
+) -> AsyncIterator[Desk]:
     """Run webhooks, and the API on these listeners if there are any, for as long as the block lasts.
 
-    ``listening`` tells whether charge points can connect. At the end streams are closed and answers that are on their
-    way get a moment.
+    ``listening`` tells whether charge points can connect, ``charge_point_urls`` where, without identity. At the end
+    streams are closed and answers that are on their way get a moment.
 
     Raises UnusableWebhook: the settings of the webhook cannot be used.
     """
@@ -59,6 +60,7 @@ async def operators_side(
         metrics=metrics,
         health=Health(central_system.ledger, lag, clock, listening=listening, testing=settings.testing),
         started_at=clock.now(),
+        charge_point_urls=charge_point_urls,
         api_token=settings.api_token,
         allowed_hosts=settings.allowed_hosts,
         trusted_proxies=settings.trusted_proxies,
@@ -89,9 +91,9 @@ async def operators_side(
             metrics.watch_live(live)
             nursery.start_soon(_keep_running, "loop lag", lag.run)
             async with _serving(desk, feed, listeners):
-                yield
+                yield desk
         else:
-            yield
+            yield desk
         nursery.cancel_scope.cancel()
 
 

@@ -41,6 +41,12 @@ def charge_points() -> None:
 )
 @click.option("--online/--offline", default=None, help="Only those that are connected, or are not.")
 @click.option("--registration", type=click.Choice(REGISTRATIONS), help="Only those registered so.")
+@click.option(
+    "--faulted",
+    is_flag=True,
+    default=None,
+    help="Only those with a connector, or connector 0, that is Faulted or reports an error code.",
+)
 @limit
 @as_json
 @with_api
@@ -50,6 +56,7 @@ def list_all(api: "Api", as_json: bool, limit: int | None, **filters: object) ->
     \b
     Examples:
       ocpp-actors charge-points list --offline
+      ocpp-actors charge-points list --faulted
       ocpp-actors charge-points list --json | jq -r .identity
     """  # noqa: D301
     print_items(

@@ -7,7 +7,7 @@ import trio
 from tests.operator.http.test_guard import slug
 from tests.support.central import START
 from tests.support.desk import Api, FixedLive, open_api
-from tests.support.messages import status
+from tests.support.messages import hears_nothing, serve_command, status
 from trio.testing import MockClock
 
 from ocpp_actors.ledger.port import (
@@ -148,6 +148,26 @@ async def test_charge_points_are_found_by_whether_they_are_online(autojump_clock
         assert await identities(api, online="true", registration="Accepted", search="vend") == ["b2", "D4"]
 
 
+async def test_charge_points_are_found_by_whether_they_report_a_fault(autojump_clock: MockClock) -> None:
+    async with open_api() as api, api.central.charger("b2") as charger, api.central.charger("D4") as other:
+        for each in (charger, other):
+            await each.boot()
+            await each.result("StatusNotification", status(1))
+        await charger.result("StatusNotification", status(0, errorCode="WeakSignal"))
+        async with api.central.charger("C3") as leaving:
+            await leaving.boot()
+            await leaving.result("StatusNotification", status(1, status="Faulted"))
+        await admit(api, "A1")
+        await trio.sleep(1)
+        assert await identities(api, faulted="true") == ["b2", "C3"]
+        assert await identities(api, faulted="false") == ["A1", "D4"]
+        assert await identities(api, faulted="true", online="true") == ["b2"]
+        assert await identities(api, faulted="false", online="true") == ["D4"]
+        assert await identities(api, faulted="true", online="false") == ["C3"]
+        assert await identities(api, faulted="false", online="false") == ["A1"]
+        assert await identities(api, faulted="true", online="true", registration="Pending") == []
+
+
 @pytest.mark.parametrize("online", ["true", "false"])
 async def test_pages_of_those_online_or_offline_have_no_gaps(autojump_clock: MockClock, online: str) -> None:
     async with open_api() as api, trio.open_nursery() as nursery:
@@ -183,6 +203,7 @@ async def test_pages_of_those_online_or_offline_have_no_gaps(autojump_clock: Moc
         ("limit=99999999999999999999", "/limit", "type"),
         ("online=yes", "/online", "type"),
         ("online=1", "/online", "type"),
+        ("faulted=Faulted", "/faulted", "type"),
         ("registration=accepted", "/registration", "enum"),
         ("nonsense=1", "/nonsense", "additionalProperties"),
         ("limit=1&limit=2", "/limit", "maxItems"),
@@ -206,7 +227,8 @@ async def test_a_parameter_that_cannot_be_used_is_400(
 async def test_an_empty_parameter_is_none(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         await admit(api, "A1")
-        assert await identities(api, search="", online="", registration="", limit="", cursor="") == ["A1"]
+        query = dict.fromkeys(("search", "online", "registration", "faulted", "limit", "cursor"), "")
+        assert await identities(api, **query) == ["A1"]
 
 
 # --- deciding --------------------------------------------------------------------------------------------------
@@ -246,6 +268,19 @@ async def test_a_decision_counts_at_once_for_who_is_connected(autojump_clock: Mo
         assert entry.charge_point.lenient
         shown = (await api.get(CHARGE_POINTS, params={"online": "true"})).json()["items"]
         assert [each["version"] for each in shown] == [2]
+
+
+async def test_what_waits_for_a_charge_point_is_sent_once_an_operator_lets_it_in_again(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_api() as api, api.central.charger() as charger:
+        await charger.boot()
+        await api.patch(f"{CHARGE_POINTS}/CP1", json={"registration": "Rejected"})
+        await api.post(f"{CHARGE_POINTS}/CP1/calls/ClearCache", params={"wait": "queue"})
+        assert await hears_nothing(charger, 60)
+        await api.patch(f"{CHARGE_POINTS}/CP1", json={"registration": "Accepted"})
+        with trio.fail_after(1):
+            assert await serve_command(charger, {"status": "Accepted"}) == ("ClearCache", {})
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
@@ -377,3 +412,4 @@ async def test_the_overview_counts(autojump_clock: MockClock) -> None:
     assert (shown["powerW"], shown["chargingNow"], shown["testing"]) == (7400.0, 0, True)
     assert shown["connectors"] == {"Faulted": 1}
     assert shown["startedAt"] == "2026-03-01T12:00:00.000Z"
+    assert shown["chargePointUrls"] == ["ws://127.0.0.1:9000/ocpp"]

@@ -10,7 +10,6 @@ from ocpp_actors.ledger.memory.commands import lose_commands
 from ocpp_actors.ledger.memory.dispatch import carry_out
 from ocpp_actors.ledger.memory.facts import Facts, after, check_version, stored
 from ocpp_actors.ledger.searching import charge_point_text
-from ocpp_actors.protocol.messages import ChargePointErrorCode, ChargePointStatus
 
 
 @carry_out.register
@@ -29,6 +28,7 @@ def _list(request: port.ListChargePoints, facts: Facts) -> list[port.ChargePoint
         lambda record: (
             search in charge_point_text(record.identity, record.boot)
             and request.registration in (None, record.registration)
+            and request.faulted in (None, record.faulted)
         ),
     )
     return [_copy(record) for record in records]
@@ -36,20 +36,19 @@ def _list(request: port.ListChargePoints, facts: Facts) -> list[port.ChargePoint
 
 @carry_out.register
 def _count(_request: port.CountAll, facts: Facts) -> port.Totals:
-    connectors = [list(record.connectors.values()) for record in facts.charge_points.values()]
+    records = facts.charge_points.values()
     return port.Totals(
-        charge_points=len(facts.charge_points),
+        charge_points=len(records),
         active_transactions=len(facts.unfinished),
         connectors=dict(
-            Counter(str(one.status) for all_of_it in connectors for one in all_of_it if one.connector_id)
+            Counter(
+                str(connector.status)
+                for record in records
+                for connector in record.connectors.values()
+                if connector.connector_id
+            )
         ),
-        faulted=sum(any(map(_has_fault, all_of_it)) for all_of_it in connectors),
-    )
-
-
-def _has_fault(connector: port.Connector) -> bool:
-    return (
-        connector.status == ChargePointStatus.FAULTED or connector.error_code != ChargePointErrorCode.NO_ERROR
+        faulted=sum(record.faulted for record in records),
     )
 
 

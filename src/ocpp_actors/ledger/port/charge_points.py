@@ -6,7 +6,7 @@ from typing import Any
 from attrs import define, field, frozen
 
 from ocpp_actors.ledger.port.base import Note, Request
-from ocpp_actors.protocol.messages import RegistrationStatus
+from ocpp_actors.protocol.messages import ChargePointErrorCode, ChargePointStatus, RegistrationStatus
 
 
 @frozen
@@ -42,6 +42,11 @@ class Connector:
     timestamp: datetime | None
     received_at: datetime
 
+    @property
+    def faulted(self) -> bool:
+        """Whether it is Faulted, or reports an error code other than NoError."""
+        return self.status == ChargePointStatus.FAULTED or self.error_code != ChargePointErrorCode.NO_ERROR
+
 
 @define(kw_only=True)
 class ChargePointRecord:
@@ -62,6 +67,11 @@ class ChargePointRecord:
     """Last status by kind: diagnostics, firmware, signedFirmware, log."""
     version: int = 1
     """Counts what an operator changed: registration and settings."""
+
+    @property
+    def faulted(self) -> bool:
+        """Whether a connector, or connector 0, is faulted."""
+        return any(connector.faulted for connector in self.connectors.values())
 
 
 @frozen
@@ -151,13 +161,15 @@ class ListChargePoints(Request["list[ChargePointRecord]"]):
     """Charge points in the order of their casefolded identity, after ``after``, at most ``limit``.
 
     ``search`` is looked for, without regard to case, in the identity and in vendor, model, serial numbers and firmware
-    version of the last boot. ``registration`` limits to those registered so.
+    version of the last boot. ``registration`` limits to those registered so, ``faulted`` to those of which a connector,
+    or connector 0, is faulted, or to the others.
     """
 
     after: str = ""
     limit: int = 100
     search: str | None = None
     registration: RegistrationStatus | None = None
+    faulted: bool | None = None
 
 
 @frozen
@@ -169,7 +181,7 @@ class Totals:
     connectors: dict[str, int]
     """Connectors by their last status."""
     faulted: int
-    """Charge points of which a connector, or connector 0, is Faulted or reports an error code."""
+    """Charge points of which a connector, or connector 0, is faulted."""
 
 
 @frozen

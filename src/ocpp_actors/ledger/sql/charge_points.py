@@ -44,6 +44,12 @@ from ocpp_actors.ledger.tables import (
 from ocpp_actors.protocol.messages import ChargePointErrorCode, ChargePointStatus, RegistrationStatus
 
 _next_version = charge_points.c.version + 1
+_faulted = select(connectors.c.charge_point).where(
+    or_(
+        connectors.c.status == ChargePointStatus.FAULTED.value,
+        connectors.c.error_code != ChargePointErrorCode.NO_ERROR.value,
+    )
+)
 
 
 @carry_out.register
@@ -62,6 +68,9 @@ def _list(request: ListChargePoints, connection: Connection) -> list[ChargePoint
         query = query.where(contains(charge_points.c.search_text, request.search))
     if request.registration is not None:
         query = query.where(charge_points.c.registration == request.registration.value)
+    if request.faulted is not None:
+        of_the_faulted = charge_points.c.charge_point.in_(_faulted)
+        query = query.where(of_the_faulted if request.faulted else ~of_the_faulted)
     query = query.order_by(charge_points.c.charge_point).limit(request.limit)
     return _records(connection, connection.execute(query).all())
 
@@ -73,12 +82,7 @@ _count_connectors = (
     .where(connectors.c.connector_id != 0)
     .group_by(connectors.c.status)
 )
-_count_faulted = select(func.count(connectors.c.charge_point.distinct())).where(
-    or_(
-        connectors.c.status == ChargePointStatus.FAULTED.value,
-        connectors.c.error_code != ChargePointErrorCode.NO_ERROR.value,
-    )
-)
+_count_faulted = _faulted.with_only_columns(func.count(connectors.c.charge_point.distinct()))
 
 
 @carry_out.register

@@ -111,6 +111,7 @@ class Desk:
     """The parts of the server that the API shows and changes.
 
     ``ending`` is set when the server is about to end: streams end then. ``ledger_patience`` is in seconds.
+    ``charge_point_urls``: where charge points connect, without identity.
     """
 
     ledger: Ledger
@@ -123,6 +124,7 @@ class Desk:
     metrics: Metrics
     health: Health
     started_at: datetime
+    charge_point_urls: tuple[str, ...]
     api_token: str | None = field(default=None, repr=False)
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "::1")
     trusted_proxies: tuple[str, ...] = ()

@@ -71,6 +71,7 @@ OVERVIEW: Final = {
     "powerW": 512_300.0,
     "faulted": 2,
     "connectors": {"Available": 380, "Charging": 61, "Faulted": 2},
+    "chargePointUrls": ["ws://192.0.2.1:9000/ocpp"],
     "testing": False,
     "version": "1.0.0",
     "startedAt": AT,
@@ -162,7 +163,17 @@ CHANGE: Final = {
     "operator": "alice",
     "what": "PutIdTag",
     "subject": "04A2B7C91F",
-    "detail": {"status": "Blocked"},
+    "detail": {
+        "idTag": {
+            "idTag": "04A2B7C91F",
+            "status": "Blocked",
+            "expiryDate": None,
+            "parentIdTag": None,
+            "maxActiveTransactions": None,
+            "version": 1,
+        },
+        "expectedVersion": 3,
+    },
 }
 KEY: Final = {"key": "0001020304050607080910111213141516171819"}
 CERTIFICATES: Final = {

@@ -145,7 +145,13 @@ async def find(
 
 async def _listed(desk: Desk, query: ChargePointsQuery, after: str, limit: int) -> list[ChargePointRecord]:
     return await desk.ask(
-        ListChargePoints(after=after, limit=limit, search=query.search, registration=query.registration)
+        ListChargePoints(
+            after=after,
+            limit=limit,
+            search=query.search,
+            registration=query.registration,
+            faulted=query.faulted,
+        )
     )
 
 
@@ -180,7 +186,7 @@ async def _offline(
 
 def matches(record: ChargePointRecord, query: ChargePointsQuery) -> bool:
     """Whether a charge point is one of those that are looked for, as the ledger decides it."""
-    if query.registration not in (None, record.registration):
+    if query.registration not in (None, record.registration) or query.faulted not in (None, record.faulted):
         return False
     if query.search is None:
         return True

@@ -187,6 +187,15 @@ class ChargePointsQuery:
     ) = None
     online: bool | None = None
     registration: RegistrationStatus | None = None
+    faulted: (
+        Annotated[
+            bool,
+            Told(
+                "Whether a connector, or connector 0, is Faulted or reports an error code other than NoError."
+            ),
+        ]
+        | None
+    ) = None
     limit: Limit = 100
     cursor: Cursor | None = None
 
@@ -201,6 +210,10 @@ class Overview:
     power_w: Annotated[float, Told("Watts, of all running transactions.")]
     faulted: Annotated[int, Told("Charge points with a fault or an error code.")]
     connectors: Annotated[dict[str, int], Told("Connectors by status.")]
+    charge_point_urls: Annotated[
+        list[str],
+        Told("Where this server listens for charge points; a charge point adds `/` and its identity."),
+    ]
     testing: bool
     version: Annotated[str, Told("Of this server.")]
     started_at: datetime

@@ -1,9 +1,9 @@
 /**
  * Server-Sent Events: one feed for the whole dashboard, and one more for the messages that somebody follows.
  *
- * Events are handed on in batches, one a frame. When the feed had a gap, or does not come about, listeners get an event
- * of type `refresh`: what they show may be out of date. A feed rests while nobody sees the page, because browsers open
- * only a few connections to one server, and catches up afterwards.
+ * Events are handed on in batches, one a frame. When the feed opens, had a gap, or does not come about, listeners get an
+ * event of type `refresh`: what they show may be out of date. A feed rests while nobody sees the page, because browsers
+ * open only a few connections to one server, and catches up afterwards.
  *
  * @typedef {{type: string, chargePoint?: string, at?: string} & Record<string, any>} FeedEvent `eventType`: its data's own type
  * @typedef {"connecting" | "live" | "polling"} FeedState
@@ -32,7 +32,6 @@ export class Feed {
   #waiting = [];
   #frame = null;
   #open = false;
-  #opened = false;
   /** @type {FeedState} */
   state = "connecting";
 
@@ -75,8 +74,7 @@ export class Feed {
     const source = new EventSource(address("events", { ...this.#query, lastEventId: this.#lastId }));
     this.#source = source;
     source.onopen = () => {
-      if (this.#opened) this.#add({ type: "refresh" });
-      this.#opened = true;
+      this.#add({ type: "refresh" });
       this.#retry = RETRY_FIRST;
       clearInterval(this.#pollTimer);
       this.#pollTimer = null;

@@ -12,7 +12,7 @@
  * @property {string} name
  * @property {boolean} required
  * @property {unknown} [value]
- * @property {string} [label]
+ * @property {string | HTMLElement} [label] an element may change; only a required field that is no array takes one
  * @property {(name: string) => (string | number)[]} [suggest] what may be typed into a field of this name
  */
 
@@ -144,36 +144,44 @@ function optionalGroup(schema, options) {
 
 function list(schema, { name, required, value, label = words(name), suggest }) {
   const simple = schema.items?.type !== "object";
-  /** @type {Field[]} */
-  let parts = [];
+  /** @type {{part: Field, itemLabel: HTMLElement, remove: HTMLElement}[]} */
+  let rows = [];
   const items = h("div", { class: "items" });
   const error = h("p", { class: "field-error" });
   function add(each) {
-    const part = field(schema.items ?? {}, { name, required: true, value: each, label: `${label} ${parts.length + 1}`, suggest });
+    const itemLabel = h("span", {});
+    const part = field(schema.items ?? {}, { name, required: true, value: each, label: itemLabel, suggest });
     const remove = button("", () => {
-      parts = parts.filter((other) => other !== part);
-      row.remove();
+      rows = rows.filter((row) => row.part !== part);
+      item.remove();
+      renumber();
       addButton.focus();
     }, { small: true, icon: "close" });
-    remove.setAttribute("aria-label", `Remove ${label} ${parts.length + 1}`);
-    const row = h("div", { class: "item" }, part.element, remove);
-    parts.push(part);
-    items.append(row);
+    const item = h("div", { class: "item" }, part.element, remove);
+    rows.push({ part, itemLabel, remove });
+    items.append(item);
+    renumber();
     return part;
+  }
+  function renumber() {
+    rows.forEach(({ itemLabel, remove }, index) => {
+      itemLabel.textContent = `${label} ${index + 1}`;
+      remove.setAttribute("aria-label", `Remove ${itemLabel.textContent}`);
+    });
   }
   const addButton = button("Add", () => add(undefined).element.querySelector("input, select, textarea")?.focus(),
     { small: true, icon: "plus" });
   addButton.setAttribute("aria-label", `Add ${label}`);
   (value ?? (required && !simple ? [undefined] : [])).forEach((each) => add(each));
   const inner = {
-    read: () => (parts.length > 0 || required ? parts.map((part) => part.read()) : undefined),
+    read: () => (rows.length > 0 || required ? rows.map(({ part }) => part.read()) : undefined),
     check() {
       const least = schema.minItems ?? 0;
-      fill(error, parts.length < least && [icon("warn"), `At least ${least} needed.`]);
-      return parts.map((part) => part.check()).every(Boolean) && parts.length >= least;
+      fill(error, rows.length < least && [icon("warn"), `At least ${least} needed.`]);
+      return rows.map(({ part }) => part.check()).every(Boolean) && rows.length >= least;
     },
-    show: ([index, ...rest], message) => parts[Number(index)]?.show(rest, message) ?? false,
-    clear: () => parts.forEach((part) => part.clear()),
+    show: ([index, ...rest], message) => rows[Number(index)]?.part.show(rest, message) ?? false,
+    clear: () => rows.forEach(({ part }) => part.clear()),
   };
   const element = h("fieldset", { class: "group field-wide" },
     h("legend", {}, label, !required && h("span", { class: "optional muted" }, " (optional)")), items, error,

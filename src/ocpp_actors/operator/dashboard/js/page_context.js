@@ -1,9 +1,10 @@
 /** What a page gets: where it is, how it stays fresh, and when it ends. */
 
 import { Problem } from "./api.js";
-import { atMostEvery } from "./throttle.js";
+import { afterPause, atMostEvery } from "./throttle.js";
 
 const LEAST_BETWEEN = 1_000;
+const WRITTEN_BEHIND = 2_000;
 
 /**
  * @typedef {object} Context
@@ -13,7 +14,8 @@ const LEAST_BETWEEN = 1_000;
  * @property {import("./events.js").Feed} feed
  * @property {(listener: (batch: import("./events.js").FeedEvent[]) => void) => void} live listens until the page ends
  * @property {(wanted: (event: import("./events.js").FeedEvent) => boolean, refresh: () => Promise<unknown>) => () => void} keepFresh
- *   refreshes, at most once a second, after such an event; returns a function that asks for it
+ *   refreshes, at most once a second, after such an event, and once more when the server's ledger has surely caught up
+ *   with it, as well as with what came before the page listened; returns a function that asks for it
  * @property {(work: () => Promise<unknown>) => Promise<void>} guard shows a problem of work in the background
  */
 
@@ -36,9 +38,13 @@ export function pageContext({ params, query, feed, trouble }) {
 
   function keepFresh(wanted, refresh) {
     const ask = atMostEvery(LEAST_BETWEEN, () => (signal.aborted ? undefined : guard(refresh)));
+    const askAgain = afterPause(WRITTEN_BEHIND, ask);
     live((batch) => {
-      if (batch.some((event) => event.type === "refresh" || wanted(event))) ask();
+      if (!batch.some((event) => event.type === "refresh" || wanted(event))) return;
+      ask();
+      askAgain();
     });
+    askAgain();
     return ask;
   }
 

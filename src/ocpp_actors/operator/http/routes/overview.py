@@ -46,6 +46,7 @@ async def overview(desk: Desk, asked: Asked[Nothing, Nothing]) -> Answer:  # noq
             power_w=desk.live.total_power(),
             faulted=totals.faulted,
             connectors=totals.connectors,
+            charge_point_urls=list(desk.charge_point_urls),
             testing=desk.testing,
             version=__version__,
             started_at=desk.started_at,

@@ -4,7 +4,7 @@ import { h } from "../dom.js";
 import { known, power, time } from "../format.js";
 import { listPage } from "../list_page.js";
 import { search, select } from "../pickers.js";
-import { hash } from "../router.js";
+import { current, hash } from "../router.js";
 import { connectorBadge, onlineBadge, registrationBadge } from "../status.js";
 import { buttonLink, chargePointLink, empty } from "../ui.js";
 
@@ -27,9 +27,10 @@ export function chargePoints(context) {
       { name: "online", ...select({ label: "Connection", value: given("online"), changed, pairs: [["", "All"], ["true", "Online"], ["false", "Offline"]] }) },
       { name: "registration", ...select({ label: "Registration", value: given("registration"), changed,
         pairs: [["", "All"], ["Accepted", "Accepted"], ["Pending", "Pending"], ["Rejected", "Rejected"]] }) },
+      { name: "faulted", ...select({ label: "Faults", value: given("faulted"), changed, pairs: [["", "All"], ["true", "Faulted"], ["false", "No fault"]] }) },
     ],
     empty: (filtered) => (filtered ? empty("No charge point matches.") : empty("No charge point has connected yet.")),
-    wanted: (event, shows) => event.type === "connection"
+    wanted: (event, shows) => event.type === "connection" || (event.type === "status" && current().query.has("faulted"))
       || (ROW_CHANGES.includes(event.type) && shows((item) => item.identity === event.chargePoint)),
     columns: [
       { label: "Identity", head: true, sort: "ascending", cell: (item) => chargePointLink(item.identity) },

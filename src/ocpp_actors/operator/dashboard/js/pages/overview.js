@@ -1,7 +1,7 @@
 /** What goes on in the fleet now. */
 
 import { get } from "../api.js";
-import { attention } from "../attention.js";
+import { attention, FAULTED } from "../attention.js";
 import { fill, h, s } from "../dom.js";
 import { counted, energy, number, power, shortTime, span } from "../format.js";
 import { icon } from "../icons.js";
@@ -11,8 +11,10 @@ import { table } from "../table.js";
 import { buttonLink, chargePointLink, empty, link, page, panel } from "../ui.js";
 
 const MOST_RUNNING = 10;
+const MOST_FAULTED = 10;
 const MOST_ACTIVITY = 12;
 const ORDER = ["Charging", "Available", "Preparing", "Finishing", "SuspendedEV", "SuspendedEVSE", "Reserved", "Unavailable", "Faulted"];
+const EVERY_ADDRESS = /\/\/(0\.0\.0\.0|\[::\]):/;
 const CHANGES = ["connection", "status", "transaction", "meterValues"];
 
 /** @param {import("../page_context.js").Context} context */
@@ -21,18 +23,20 @@ export async function overview(context) {
   const connectors = h("div", {});
   const running = h("div", {});
   const activity = h("ul", { class: "activity" });
-  const faults = attention(context);
+  const faults = h("div", {});
   const latest = [];
 
   async function refresh() {
-    const [totals, transactions] = await Promise.all([
+    const [totals, transactions, faulted] = await Promise.all([
       get("overview", {}, context.signal),
       get("transactions", { active: true, limit: MOST_RUNNING }, context.signal),
+      get("charge-points", { ...FAULTED, limit: MOST_FAULTED }, context.signal),
     ]);
     fill(figures, figureTiles(totals));
-    faults.update(totals.faulted);
+    fill(faults, attention(faulted.items));
+    faults.hidden = faults.childElementCount === 0;
     fill(connectors, connectorBars(totals.connectors));
-    fill(running, totals.chargePoints === 0 ? welcome() : runningTable(transactions.items));
+    fill(running, totals.chargePoints === 0 ? welcome(totals.chargePointUrls) : runningTable(transactions.items));
   }
 
   await refresh();
@@ -46,7 +50,7 @@ export async function overview(context) {
   });
   fill(activity, h("li", {}, h("span", { class: "muted" }, "Now"), h("span", { class: "muted" }, "What happens from here on appears here.")));
   return page({ title: "Overview" }, figures, h("div", { class: "columns" },
-    h("div", { class: "stack" }, faults.element,
+    h("div", { class: "stack" }, faults,
       panel("Charging now", { flush: true, actions: link("All transactions", ["transactions"]) }, running)),
     h("div", { class: "stack" },
       panel("Connectors", { actions: link("All charge points", ["charge-points"]) }, connectors),
@@ -62,8 +66,9 @@ function figureTiles({ online, chargePoints, chargingNow, powerW, faulted }) {
       hash(["transactions"], { active: true })),
     tile("active", "Power now", powerParts(powerW), "of running transactions"),
     faulted > 0
-      ? tile("fault", "Faulted", number(faulted), faulted === 1 ? "charge point needs attention" : "charge points need attention")
-      : tile("ok", "Faulted", "0", "no charge point reports a fault"),
+      ? tile("fault", "Faulted", number(faulted), faulted === 1 ? "charge point needs attention" : "charge points need attention",
+        hash(["charge-points"], FAULTED))
+      : tile("ok", "Faulted", "0", "no fault reported", hash(["charge-points"], FAULTED)),
   ];
 }
 
@@ -106,10 +111,13 @@ function runningTable(items) {
   });
 }
 
-function welcome() {
+function welcome(urls) {
   return empty("No charge point has connected yet.",
-    h("p", {}, "Enter in a charge point the address that the server printed when it started, ", h("code", {}, "ws://…/IDENTITY"),
-      ", with a name of your choice for IDENTITY. It appears here as soon as it connects."),
+    h("p", {}, "Charge points connect to"),
+    urls.map((url) => h("p", {}, h("code", {}, `${url}/IDENTITY`))),
+    h("p", {}, "with the subprotocol ", h("code", {}, "ocpp1.6"), " and a name of your choice for IDENTITY.",
+      urls.some((url) => EVERY_ADDRESS.test(url)) && " In place of 0.0.0.0 or [::] put an address of the server's machine.",
+      " A charge point appears here as soon as it connects."),
     buttonLink("Add a charge point beforehand", hash(["new-charge-point"]), { icon: "plus" }));
 }
 

@@ -1,0 +1,1 @@
+"""The test bench: charge points real and simulated, faults, scenarios and reports, for any central system."""

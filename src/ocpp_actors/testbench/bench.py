@@ -1,0 +1,109 @@
+"""What a scenario works with: the central system under test, a charge point, the operator, identities, time."""
+
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager
+from typing import Any, Final
+
+import trio
+from attrs import define, field
+
+from ocpp_actors.clock import Clock
+from ocpp_actors.testbench.client import Client, open_client
+from ocpp_actors.testbench.failures import Skipped
+from ocpp_actors.testbench.operators import Operator
+from ocpp_actors.testbench.station import Station
+from ocpp_actors.testbench.target import Target
+from ocpp_actors.testbench.wire import Wire
+
+PATIENCE: Final = 10.0
+"""Seconds to wait for what should come at once."""
+
+BOOT: Final = {"chargePointVendor": "ocpp-actors", "chargePointModel": "test bench"}
+
+
+@define(eq=False, kw_only=True)
+class Bench:
+    """The bench of one run of one scenario.
+
+    ``label`` begins the identities and idTags that it makes up, so that nobody else has them. ``id_tags`` are those
+    that a foreign central system knows, by status.
+    """
+
+    target: Target
+    clock: Clock
+    chance: random.Random
+    label: str
+    operator_or_none: Operator | None = None
+    station_or_none: Station | None = None
+    id_tags: Mapping[str, str] = field(factory=dict)
+    patience: float = PATIENCE
+    wires: list[Wire] = field(init=False, factory=list)
+    """What was said on the connections of this scenario's own clients, and from its beginning on by its station."""
+    _made: int = field(init=False, default=0)
+
+    @property
+    def operator(self) -> Operator:
+        """Somebody who uses the operator's API. Raises Skipped: there is none."""
+        if self.operator_or_none is None:
+            raise Skipped("it needs the operator's API of ocpp-actors")
+        return self.operator_or_none
+
+    @property
+    def station(self) -> Station:
+        """The charge point that lives by itself. Raises Skipped: there is none."""
+        if self.station_or_none is None:
+            raise Skipped("it needs a charge point that lives by itself")
+        return self.station_or_none
+
+    def patient(self) -> AbstractContextManager[trio.CancelScope]:
+        """Give what is waited for in the block ``patience`` seconds; the block raises trio.TooSlowError then."""
+        return trio.fail_after(self.patience)
+
+    def new_name(self, kind: str = "") -> str:
+        """Return a name of at most 20 characters that nothing else in the session has."""
+        self._made += 1
+        return f"{self.label}{kind}{self._made}"
+
+    @asynccontextmanager
+    async def client(
+        self, identity: str | None = None, *, boot: bool = False, **how: Any
+    ) -> AsyncIterator[Client]:
+        """Connect a client for the length of the block; ``how`` is what open_client() takes.
+
+        It has an identity of its own where none is given. ``boot``: it sends a BootNotification first.
+
+        Raises Refused, Unreachable, as open_client() does.
+        """
+        wire = Wire(identity or self.new_name())
+        self.wires.append(wire)
+        async with open_client(self.target, wire.identity, wire=wire, **how) as client:
+            if boot:
+                with trio.fail_after(self.patience):
+                    await client.call("BootNotification", BOOT)
+            yield client
+
+    async def id_tag(self, status: str = "Accepted", **more: object) -> str:
+        """Return an idTag that the central system answers with a status, made for this scenario.
+
+        ``more`` is set with it: ``parentIdTag``, ``expiryDate``. A foreign central system's are those it was told of;
+        one that accepts whatever it does not know needs to be told of none that is Accepted.
+
+        Raises Skipped: there is no such idTag, and none can be made.
+        """
+        if self.operator_or_none is not None:
+            tag = self.new_name("T")
+            body = {"status": status, **more}
+            if status == "Expired":
+                body = {"status": "Accepted", "expiryDate": "2020-01-01T00:00:00Z", **more}
+            await self.operator_or_none.put(f"/id-tags/{tag}", body)
+            return tag
+        if status in self.id_tags and not more:
+            return self.id_tags[status]
+        if status == "Accepted" and not more:
+            return self.new_name("T")
+        raise Skipped(f"it needs an idTag that is {status}, and the central system was told of none")
+
+    def own_wires(self) -> Sequence[Wire]:
+        """Return all wires of this scenario."""
+        return [*self.wires, *([self.station_or_none.wire] if self.station_or_none else [])]

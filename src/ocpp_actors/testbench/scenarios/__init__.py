@@ -1,0 +1,1 @@
+"""The shipped scenarios, a module per subject."""

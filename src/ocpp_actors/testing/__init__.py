@@ -1,0 +1,1 @@
+"""For tests of charge points, of central systems, and of what is built on this library."""
