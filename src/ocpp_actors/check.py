@@ -1,21 +1,16 @@
-"""The verdict on recorded frames: lines in, verdicts out.
-
-A line is a frame as it was on the wire (``[2,"19","Heartbeat",{}]``) or a record of the message log,
-``{"at": …, "chargePoint": "CP1", "direction": "in", "frame": "[2,…]"}``: its frame is a text or an array, and ``in``
-is from the charge point to the central system.
-"""
+"""The verdict on recorded frames: lines in (see ``recorded``), verdicts out."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
-import orjson
 from attrs import AttrsInstance, Factory, asdict, define, frozen
 
 from ocpp_actors.protocol.catalogue import ACTIONS, Action, Role
 from ocpp_actors.protocol.errors import ErrorCode
 from ocpp_actors.protocol.frames import Call, CallError, CallResult, FrameFault, parse
 from ocpp_actors.protocol.validation import Fault, Invalid, decode
+from ocpp_actors.recorded import read_record
 
 _SENDERS: Final = {"in": Role.CHARGE_POINT, "out": Role.CENTRAL_SYSTEM}
 
@@ -90,12 +85,13 @@ class _Recording:
 
     def judge(self, number: int, line: bytes) -> Verdict:
         try:
-            charge_point, sender, text = _read(line)
+            record = read_record(line)
         except ValueError as error:
             fault = Fault(ErrorCode.FORMATION_VIOLATION, "", "record", str(error))
             return Verdict(line=number, verdict="invalid", faults=(fault,))
+        charge_point, sender = record.charge_point, record.direction and _SENDERS[record.direction]
         try:
-            frame = parse(text)
+            frame = parse(record.text)
         except FrameFault as error:
             fault = Fault(error.code, "", "frame", error.description)
             return Verdict(
@@ -190,29 +186,3 @@ def _faults(cls: type[AttrsInstance], payload: object) -> tuple[Fault, ...]:
     except Invalid as invalid:
         return invalid.faults
     return ()
-
-
-def _read(line: bytes) -> tuple[str | None, Role | None, bytes]:
-    """Take charge point, sender and frame from a line.
-
-    Raises ValueError: a record of the message log that cannot be used.
-    """
-    if not line.startswith(b"{"):
-        return None, None, line
-    try:
-        record = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise ValueError(f"neither a frame nor a record of the message log: {error}") from None
-    frame = record.get("frame")
-    if not isinstance(frame, str | list):
-        raise ValueError('a record of the message log has its frame, a text or an array, as "frame"')
-    charge_point, direction = record.get("chargePoint"), record.get("direction")
-    if not isinstance(charge_point, str | None):
-        raise ValueError('"chargePoint" is not a text')
-    if direction is not None and (not isinstance(direction, str) or direction not in _SENDERS):
-        raise ValueError('"direction" is neither "in" nor "out"')
-    return (
-        charge_point,
-        _SENDERS[direction] if direction else None,
-        frame.encode() if isinstance(frame, str) else orjson.dumps(frame),
-    )

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from subprocess import STDOUT
-from typing import Final
+from typing import Any, Final
 
 import httpx2
 import trio
@@ -121,7 +121,7 @@ async def fill(client: httpx2.AsyncClient) -> None:
 
 
 @asynccontextmanager
-async def open_filled(directory: Path, **settings: str) -> AsyncIterator[ServerProcess]:
+async def open_filled(directory: Path, **settings: Any) -> AsyncIterator[ServerProcess]:
     token = settings.get("api_token")
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     async with (
