@@ -105,12 +105,13 @@ class Session:
                     await self._bring_up(stack)
                     await self._run_all()
                     findings = await self._find_out()
+                    self.measures.close(trio.current_time())
             if deadline.cancelled_caught:
                 self.progress.trouble(f"it did not end within {self.profile.deadline:g} seconds")
         except* Exception as group:  # noqa: BLE001 — whatever ends it, what was measured is reported
             for error in leaves(group):
                 self.progress.trouble(_told(error))
-        self.measures.advance(trio.current_time())
+        self.measures.close(trio.current_time())
         self.progress.enter("done")
         return Result(
             profile=self.profile,

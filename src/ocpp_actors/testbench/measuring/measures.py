@@ -80,6 +80,7 @@ class Measures:
     connected: int = 0
     connected_over_time: list[tuple[float, int]] = field(factory=list)
     server_down_since: float | None = None
+    closed: bool = False
 
     # --- what is fed -------------------------------------------------------------------------------------------
 
@@ -100,18 +101,20 @@ class Measures:
 
     def down(self, identity: str, why: str, at: float) -> None:
         """A charger cannot be connected from now on: its power or its link is cut."""
-        if identity in self.chargers:
+        if identity in self.chargers and not self.closed:
             self.chargers[identity].connection.down(why, at)
 
     def up(self, identity: str, why: str, at: float) -> None:
         """What kept a charger from being connected is over."""
-        if identity in self.chargers:
+        if identity in self.chargers and not self.closed:
             self.chargers[identity].connection.up(why, at)
 
     def server(self, up: bool, at: float) -> None:
         """The server went, or is back."""
+        if self.closed:
+            return
         if up and self.server_down_since is not None:
-            self.event(Event(self.server_down_since, at, "server", "the server was down"))
+            self.event(Event(self.server_down_since, at, SERVER, "the server was down"))
             self.server_down_since = None
         elif not up and self.server_down_since is None:
             self.server_down_since = at
@@ -125,10 +128,13 @@ class Measures:
 
     # --- what is read ------------------------------------------------------------------------------------------
 
-    def advance(self, at: float) -> None:
-        """Count all time up to now."""
+    def close(self, at: float) -> None:
+        """Count all time up to now; what happens later does not count any more."""
         for charger in self.chargers.values():
             self._advance(charger, at)
+        if self.server_down_since is not None:
+            self.event(Event(self.server_down_since, at, SERVER, "the server was down"))
+        self.closed = True
 
     @property
     def stability(self) -> float | None:
@@ -150,13 +156,20 @@ class Measures:
 
     @property
     def timelines(self) -> list[tuple[str, list[Span]]]:
-        """The timelines of the chargers, those with the most outages first, up to a number."""
-        chosen = sorted(self.chargers.values(), key=lambda each: (-each.connection.outages, each.identity))
-        return [(each.identity, each.connection.spans) for each in chosen[:MAX_TIMELINES]]
+        """The timelines of the chargers, up to a number of those with the most outages."""
+        worst = sorted(self.chargers.values(), key=lambda each: -each.connection.outages)[:MAX_TIMELINES]
+        shown = {each.identity for each in worst}
+        return [
+            (each.identity, each.connection.spans)
+            for each in self.chargers.values()
+            if each.identity in shown
+        ]
 
     # --- hearing -----------------------------------------------------------------------------------------------
 
     def _hear(self, identity: str, charger: Charger | None, followed: Followed, happening: Happening) -> None:
+        if self.closed:
+            return
         match happening:
             case WireFrame():
                 self.frames += 1

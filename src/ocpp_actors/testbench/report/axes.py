@@ -68,7 +68,7 @@ def clock(seconds: float) -> str:
 def duration(seconds: float) -> str:
     """Write a short time with its unit: 850 µs, 1.5 ms, 2 s."""
     if seconds == 0:
-        return "0"
+        return "0 s"
     if seconds < 0.000_999_5:
         return f"{_three(seconds * 1e6)} µs"
     if seconds < 0.999_5:

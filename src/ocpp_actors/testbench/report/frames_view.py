@@ -8,7 +8,7 @@ from ocpp_actors.testbench.report.svg import Markup, element
 _ARROWS = {"in": "→", "out": "←"}
 
 
-def frames(recorded: list[dict[str, Any]], left_out: int) -> Markup:
+def frames(recorded: list[dict[str, Any]], left_out: int, *, unfolded: bool) -> Markup:
     """Show frames in their order, each with when, who, which way, what it is, and its content indented."""
     asked: dict[tuple[str, str, str], str] = {}
     shown = [_frame(each, asked) for each in recorded]
@@ -17,7 +17,7 @@ def frames(recorded: list[dict[str, Any]], left_out: int) -> Markup:
         "details",
         element("summary", f"{len(recorded)} frames{more}"),
         element("ol", *shown, class_="frames"),
-        open=True,
+        open=unfolded,
     )
 
 

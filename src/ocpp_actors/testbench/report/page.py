@@ -94,9 +94,9 @@ def _tiles(document: Json) -> Markup:
         ),
         _tile("Chargers", count(len(document["chargers"])), f"{count(connected)} connected in the end"),
         _tile("Messages", count(document["frames"]), f"{_rate(document)} a second"),
-        _tile("Response time, 99 %", duration(times["p99"]), f"median {duration(times['p50'])}"),
+        _tile("Response time, 99\u00a0%", duration(times["p99"]), f"median {duration(times['p50'])}"),
         _tile(
-            "Connection stability",
+            "Stability",
             "–" if stability is None else percent(stability),
             "of the time with a link",
         ),
@@ -177,20 +177,23 @@ def _scenario(runs: Sequence[Json], verdict: str) -> Markup:
             element("span", many or duration(longest), class_="muted side"),
         ),
         element("p", rest.strip(), class_="muted") if rest.strip() else None,
-        *(_run(each) for each in sorted(runs, key=lambda each: VERDICTS.index(each["verdict"]))),
+        *(
+            _run(each, unfolded=bad and number == 0)
+            for number, each in enumerate(sorted(runs, key=lambda each: VERDICTS.index(each["verdict"])))
+        ),
         class_=f"scenario {verdict}",
         open=bad,
     )
 
 
-def _run(run: Json) -> Markup:
+def _run(run: Json, *, unfolded: bool) -> Markup:
     where = run["station"] or "without a charger"
     return element(
         "div",
         element("p", _badge(run["verdict"], run["verdict"]), f" {where}, at {clock(round(run['at'], 1))}, took "
                 f"{duration(run['seconds'])}", class_="muted"),
         reason(run["reason"]),
-        frames(run["frames"], run["framesLeftOut"]) if run["frames"] else None,
+        frames(run["frames"], run["framesLeftOut"], unfolded=unfolded) if run["frames"] else None,
         class_="run",
     )  # fmt: skip
 

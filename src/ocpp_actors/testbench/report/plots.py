@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 WIDTH: Final = 960
 LEFT: Final = 116
-RIGHT: Final = 16
+RIGHT: Final = 30
 TOP: Final = 12
 HEIGHT: Final = 200
 AXIS: Final = 26
