@@ -26,6 +26,11 @@ async def use(bench: Bench, charger: Attended, reservation_id: int, card: str) -
     """Let a driver charge with a card that uses a reservation, and leave."""
     await charger.plug_in()
     await charger.tap(card)
+    await used(bench, charger, reservation_id, card)
+
+
+async def used(bench: Bench, charger: Attended, reservation_id: int, card: str) -> None:
+    """Wait until the transaction of a card has used a reservation; let the driver leave."""
     started = await charger.starts(card)
     expect_equal(started.payload.get("reservationId"), reservation_id, "the charge point's reservationId")
     transaction_id = started.result["transactionId"]
@@ -233,7 +238,9 @@ async def reserved_connector_is_used_by_another_card_of_its_group(bench: Bench) 
     async with attended(bench) as charger:
         reservation_id = await charger.reserve(owner, parent_id_tag=group)
         await charger.reports("Reserved")
-        await use(bench, charger, reservation_id, colleague)
+        await charger.plug_in()
+        await charger.tap(colleague)
         asked = await charger.authorizes(colleague, "Accepted")
         parent = asked.result["idTagInfo"].get("parentIdTag")
         expect_equal(parent, group, "the parentIdTag in Authorize.conf")
+        await used(bench, charger, reservation_id, colleague)

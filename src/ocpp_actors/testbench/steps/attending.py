@@ -28,6 +28,9 @@ RESTART: Final = 60.0
 RECONNECT: Final = 45.0
 """Seconds in which a charge point is connected again, after its link came back."""
 
+UNDOING: Final = 30.0
+"""Seconds in which one thing is undone; a central system may hold its CALLs for a while after a reconnection."""
+
 Undo = Callable[[], Awaitable[object]]
 
 
@@ -319,7 +322,7 @@ class Attended:
         """Undo what is left to be undone; what cannot be is logged."""
         for what, undo in reversed(self._undo.items()):
             try:
-                with self.bench.patient():
+                with trio.fail_after(UNDOING):
                     await undo()
             except (Failed, Skipped, trio.TooSlowError) as failure:
                 log.warning(

@@ -23,6 +23,9 @@ def same(found: Any, wanted: Any) -> bool:
 def expect_same(found: Any, wanted: Any, what: str) -> None:
     """Go on where ``what`` says what is expected.
 
-    Raises Failed: it does not.
+    Raises Failed: it does not; of objects only the fields are told that differ.
     """
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        names = [name for name in {**wanted, **found} if not same(found.get(name), wanted.get(name))]
+        found, wanted = ({name: each.get(name) for name in names} for each in (found, wanted))
     expect(same(found, wanted), f"{what}: expected {wanted!r}, got {found!r}")
