@@ -9,8 +9,8 @@ from typing import Final
 from ocpp_actors.settings.declared import PREFIX, SETTINGS, Setting, Settings, SettingsError, not_allowed
 
 _BY_NAME: Final = {each.name: each for each in SETTINGS}
-COMMAND_VARIABLES: Final = frozenset({"API_URL"})
-"""Variables of the operator's commands, not settings: one environment may serve them and the server."""
+COMMAND_VARIABLES: Final = frozenset({"API_URL", "MICROOCPP"})
+"""Variables of other commands, not settings: one environment may serve them and the server."""
 
 COMMAND_PREFIX: Final = "TESTBENCH_"
 """What the names of the test bench's variables begin with."""

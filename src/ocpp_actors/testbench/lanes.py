@@ -59,7 +59,7 @@ class Lanes:
         self.progress.started(running)
         outcome: Outcome | None = None
         if followed is not None:
-            followed.judged = judged
+            followed.excuse("scenario", not judged)
         try:
             with trio.move_on_after(scenario.seconds + GRACE):
                 outcome = await self._run_if_possible(scenario, station, judged)
@@ -69,7 +69,7 @@ class Lanes:
             outcome = _ended(running, began, Verdict.BROKEN, "".join(traceback.format_exception(error)))
         finally:
             if followed is not None:
-                followed.judged = True
+                followed.excuse("scenario", False)
         self.progress.ended(running, outcome)
         return outcome
 
@@ -95,7 +95,7 @@ class Lanes:
         number = next(self._benches)
 
         def on_wire(wire: Wire) -> None:
-            self.measures.follow(wire).judged = judged
+            self.measures.follow(wire).excuse("scenario", not judged)
             self.on_wire(wire)
 
         return Bench(

@@ -11,7 +11,7 @@ from attrs import define, field, frozen
 
 from ocpp_actors import logs
 from ocpp_actors.clock import SystemClock
-from ocpp_actors.testbench.chargers import OpenChargers
+from ocpp_actors.testbench.chargers.unit import OpenChargers
 from ocpp_actors.testbench.groups import ungrouped
 from ocpp_actors.testbench.isolation import SessionDirectory, new_label, session_directory
 from ocpp_actors.testbench.measuring.measures import Measures
@@ -99,9 +99,6 @@ class Run:
             measures, progress = Measures(trio.current_time()), Progress()
             frames = FrameLog(directory.frames, under_test.clock.now)
             async with trio.open_nursery() as beside:
-                monitor = Monitor(self.profile.title, progress, measures)
-                await beside.start(monitor.run, self.output)
-                beside.start_soon(frames.run)
                 session = Session(
                     profile=self.profile,
                     scenarios=self.scenarios,
@@ -114,6 +111,9 @@ class Run:
                     on_wire=frames.follow if self.profile.frame_logs == "all" else _ignore,
                     stop=self._stop,
                 )
+                monitor = Monitor(self.profile.title, progress, measures, lambda: session.faults_on)
+                await beside.start(monitor.run, self.output)
+                beside.start_soon(frames.run)
                 result = await session.run()
                 beside.cancel_scope.cancel()
         return result

@@ -1,22 +1,29 @@
 """One session: chargers come up, scenarios and activities run, faults and restarts happen, the end is measured."""
 
+import itertools
+import math
+import random
 import re
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
-from ocpp_actors.testbench.chargers import NotedStation, OpenChargers, Surroundings, Unit
+from ocpp_actors.testbench.chargers.noted import NotedStation
+from ocpp_actors.testbench.chargers.unit import OpenChargers, Surroundings, Unit
 from ocpp_actors.testbench.failures import Failed
 from ocpp_actors.testbench.groups import leaves
 from ocpp_actors.testbench.lanes import Lanes, accepted
+from ocpp_actors.testbench.links.conditions import LinkConditions
+from ocpp_actors.testbench.links.network import LinkEvent, Network, open_network
+from ocpp_actors.testbench.links.schedule import Schedule, run_timeline, timeline
 from ocpp_actors.testbench.measuring.limits import Findings, LimitVerdict, Returned, verdicts
-from ocpp_actors.testbench.measuring.measures import Followed, Measures
+from ocpp_actors.testbench.measuring.measures import Event, Followed, Measures
 from ocpp_actors.testbench.profiles.profile import NO_ACTIVITY, Chargers, Profile, Restart
 from ocpp_actors.testbench.progress import Progress
 from ocpp_actors.testbench.runner import Outcome, Verdict
@@ -70,7 +77,9 @@ class Result:
 
 
 @define(eq=False)
-class _Placed:
+class Placed:
+    """A charger in its place: as it was made, as scenarios have it, and as it is measured."""
+
     unit: Unit
     station: NotedStation
     followed: Followed
@@ -90,7 +99,8 @@ class Session:
     directory: Path | None = None
     on_wire: Callable[[Wire], None] = field(default=lambda _wire: None)
     stop: trio.CancelScope = field(factory=trio.CancelScope)
-    _placed: list[_Placed] = field(init=False, factory=list)
+    _network: Network | None = field(init=False, default=None)
+    _placed: list[Placed] = field(init=False, factory=list)
     _returned: list[Returned] = field(init=False, factory=list)
     _up_at: float = field(init=False, default=0.0)
 
@@ -105,13 +115,13 @@ class Session:
                     await self._bring_up(stack)
                     await self._run_all()
                     findings = await self._find_out()
-                    self.measures.close(trio.current_time())
+                    self._stop_measuring()
             if deadline.cancelled_caught:
                 self.progress.trouble(f"it did not end within {self.profile.deadline:g} seconds")
         except* Exception as group:  # noqa: BLE001 — whatever ends it, what was measured is reported
             for error in leaves(group):
                 self.progress.trouble(_told(error))
-        self.measures.close(trio.current_time())
+        self._stop_measuring()
         self.progress.enter("done")
         return Result(
             profile=self.profile,
@@ -132,16 +142,27 @@ class Session:
     async def _bring_up(self, stack: AsyncExitStack) -> None:
         total = sum(group.count for group in self.profile.chargers)
         self.progress.enter(f"bringing up {total} chargers")
-        first = 1
+        max_kept = max(200, min(10_000, MAX_FRAMES_KEPT // max(1, total)))
+        wires = {name: Wire(name, max_kept) for name in (f"{self.label}-C{n}" for n in range(1, total + 1))}
+        self._network = network = await stack.enter_async_context(
+            open_network(
+                chance=random.Random(self.profile.seed),  # noqa: S311 — it damages
+                always=self.profile.faults.always,
+                wire_of=_find(wires),
+                tell=self._link_changed,
+            )
+        )
+        names = iter(wires)
         for group in self.profile.chargers:
-            names = tuple(f"{self.label}-C{number}" for number in range(first, first + group.count))
-            first += group.count
             around = Surroundings(
                 target=self.under_test.target,
-                identities=names,
+                network=network,
+                clock=self.under_test.clock,
+                wires={name: wires[name] for name in itertools.islice(names, group.count)},
+                seed=self.profile.seed,
+                id_tag=self.under_test.id_tags.get("Accepted", f"{self.label}-T"),
                 directory=self.directory,
-                chance_seed=self.profile.seed,
-                max_kept=max(200, min(10_000, MAX_FRAMES_KEPT // max(1, total))),
+                trouble=self.progress.trouble,
             )
             units = await stack.enter_async_context(self.open_chargers(group, around))
             placed = [self._place(unit) for unit in units]
@@ -149,17 +170,17 @@ class Session:
             await self._switch_on(group, placed)
         self._up_at = trio.current_time()
 
-    def _place(self, unit: Unit) -> _Placed:
+    def _place(self, unit: Unit) -> Placed:
         wire = unit.station.wire
         self.on_wire(wire)
         followed = self.measures.add_charger(wire, unit.group.kind, unit.group.reconnect_interval)
-        return _Placed(unit, NotedStation(unit.station, self.measures), followed)
+        return Placed(unit, NotedStation(unit.station, self.measures), followed)
 
-    async def _switch_on(self, group: Chargers, placed: Sequence[_Placed]) -> None:
+    async def _switch_on(self, group: Chargers, placed: Sequence[Placed]) -> None:
         at_once = trio.CapacityLimiter(STARTS_AT_ONCE)
         up = 0
 
-        async def switch_on(each: _Placed) -> None:
+        async def switch_on(each: Placed) -> None:
             nonlocal up
             async with at_once:
                 await each.station.power_on()
@@ -185,6 +206,7 @@ class Session:
                 activities.start_soon(self._activity, each)
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._restarts)
+                nursery.start_soon(self._faults)
                 nursery.start_soon(self._scenarios)
                 nursery.start_soon(trio.sleep, self.profile.duration)
             for each in active:
@@ -196,7 +218,7 @@ class Session:
         if active and activities.cancel_scope.cancelled_caught:
             self.progress.trouble(f"the chargers did not finish within {SETTLING:g} seconds")
 
-    async def _activity(self, each: _Placed) -> None:
+    async def _activity(self, each: Placed) -> None:
         assert each.unit.activity is not None
         try:
             await each.unit.activity.run()
@@ -230,6 +252,47 @@ class Session:
                     lanes.station_lane, each.station, each.followed, each.unit.group.kind, on_stations
                 )
 
+    # --- faults ------------------------------------------------------------------------------------------------
+
+    async def _faults(self) -> None:
+        """Put the faults of the profile on the links, for as long as the session lasts."""
+        schedule = _named(self.profile.faults, self.label)
+        stations = [each.station.identity for each in self._placed if each.unit.group.faults]
+        chance = random.Random(f"{self.profile.seed}:faults")  # noqa: S311 — they are to be repeatable
+        assert self._network is not None
+        spans = timeline(schedule, chance, stations, self.profile.duration)
+        with trio.move_on_after(self.profile.duration):
+            await run_timeline(self._network, spans)
+
+    @property
+    def faults_on(self) -> list[str]:
+        """The names of the faults that are on, each once."""
+        if self._network is None:
+            return []
+        return list(dict.fromkeys(each.name for each in self._network.spans if math.isinf(each.end)))
+
+    def _stop_measuring(self) -> None:
+        """What happens when the chargers are taken away does not count."""
+        if self.measures.closed:
+            return
+        now = trio.current_time()
+        for each in self._network.spans if self._network else ():
+            what = Event(each.start, min(each.end, now), each.name, each.name, each.station or "")
+            self.measures.event(what)
+        self.measures.close(now)
+
+    def _link_changed(self, event: LinkEvent) -> None:
+        if self._network is None or event.kind not in {"fault begins", "fault ends"}:
+            return
+        for each in self._placed:
+            identity = each.station.identity
+            if not each.unit.group.faults or event.identity.casefold() not in {"", identity.casefold()}:
+                continue
+            conditions = self._network.conditions_of(identity)
+            change = self.measures.down if conditions.down else self.measures.up
+            change(identity, "fault", event.at)
+            each.followed.excuse("fault", _damaging(conditions))
+
     # --- restarts ----------------------------------------------------------------------------------------------
 
     async def _restarts(self) -> None:
@@ -241,6 +304,7 @@ class Session:
         assert self.under_test.restart is not None
         words = "is killed" if restart.how == "kill" else "is told to end"
         self.progress.say(f"the server {words}, and started again {restart.down:g} seconds later")
+        down_at = trio.current_time()
         await self.under_test.restart(restart.how, restart.down)
         up_at, wires = trio.current_time(), [each.station.wire for each in self._placed]
         with trio.move_on_after(restart.back_within):
@@ -249,7 +313,7 @@ class Session:
         returned = Returned(
             number=number,
             how=restart.how,
-            down=restart.down,
+            down=up_at - down_at,
             chargers=len(wires),
             back=sum(wire.connected for wire in wires),
             seconds=trio.current_time() - up_at,
@@ -294,6 +358,28 @@ class Session:
             online=len(set(online)) if len(set(online)) == len(online) else -len(online),
             online_expected=len(self._placed),
         )
+
+
+def _find(wires: Mapping[str, Wire]) -> Callable[[str], Wire | None]:
+    by_key = {identity.casefold(): wire for identity, wire in wires.items()}
+    return lambda identity: by_key.get(identity.casefold())
+
+
+def _damaging(conditions: LinkConditions) -> bool:
+    """Tell whether the central system may get other bytes than the charger sent."""
+    return any(
+        each.corrupt > 0 or each.corrupt_at is not None or each.duplicate_bytes > 0
+        for each in (conditions.inbound, conditions.outbound)
+    )
+
+
+def _named(schedule: Schedule, label: str) -> Schedule:
+    """Return the schedule with the identities that the chargers have in this session."""
+    steps = tuple(
+        evolve(step, stations=tuple(f"{label}-{station}" for station in step.stations))
+        for step in schedule.steps
+    )
+    return evolve(schedule, steps=steps)
 
 
 def _told(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 import rich_click as click
 
 from ocpp_actors.testbench_cli.profiles import list_all, new
+from ocpp_actors.testbench_cli.proxy import proxy
 from ocpp_actors.testbench_cli.run import run
 
 
@@ -18,5 +19,5 @@ def testbench() -> None:
     """  # noqa: D301
 
 
-for _each in (run, list_all, new):
+for _each in (run, list_all, new, proxy):
     testbench.add_command(_each)

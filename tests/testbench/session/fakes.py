@@ -9,7 +9,7 @@ from attrs import define, field
 
 from ocpp_actors.protocol.frames import CallError
 from ocpp_actors.testbench.bench import BOOT
-from ocpp_actors.testbench.chargers import Surroundings, Unit
+from ocpp_actors.testbench.chargers.unit import Surroundings, Unit
 from ocpp_actors.testbench.client import Client, Closed, Refused, Unreachable, open_client
 from ocpp_actors.testbench.failures import Skipped
 from ocpp_actors.testbench.profiles.profile import NO_ACTIVITY, Chargers
@@ -139,8 +139,9 @@ class FakeActivity:
 async def open_fakes(group: Chargers, around: Surroundings) -> AsyncIterator[list[Unit]]:
     async with trio.open_nursery() as nursery:
         units = []
-        for identity in around.identities:
-            station = FakeStation(around.target, Wire(identity, around.max_kept), nursery)
+        for identity, wire in around.wires.items():
+            target = Target(around.target.url, around.network.faulty(around.target.dial, identity))
+            station = FakeStation(target, wire, nursery)
             activity = None if group.activity == NO_ACTIVITY else FakeActivity(station)
             units.append(Unit(station, group, activity))
         yield units

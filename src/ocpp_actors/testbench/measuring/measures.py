@@ -53,9 +53,13 @@ class Charger:
 
 @define(eq=False)
 class Followed:
-    """A wire that is measured. While ``judged`` is off, what passes counts only as throughput."""
+    """A wire that is measured. While it is excused, for any reason, what passes counts as throughput only."""
 
-    judged: bool = True
+    excuses: set[str] = field(factory=set)
+
+    def excuse(self, why: str, on: bool) -> None:
+        """Let a reason begin, or end."""
+        (self.excuses.add if on else self.excuses.discard)(why)
 
 
 @define(eq=False)
@@ -195,7 +199,7 @@ class Measures:
             return
         if charger is not None and _installs(exchange):
             self._rebooting(charger, exchange.answered.at)
-        if not followed.judged:
+        if followed.excuses:
             return
         self.response_times.setdefault(exchange.action, Distribution()).add(exchange.seconds)
         self.series.at(exchange.answered.at - self.began_at).response_times.add(exchange.seconds)

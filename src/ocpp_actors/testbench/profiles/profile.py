@@ -5,9 +5,13 @@ from typing import Any, Final, Literal
 
 from attrs import field, frozen
 
+from ocpp_actors.testbench.links.schedule import Schedule
+
 ChargerKind = Literal["simulated", "microocpp", "attached"]
 RestartKind = Literal["kill", "gracefully"]
 FrameLogs = Literal["all", "off"]
+
+Activity = Literal["none", "charging"]
 
 NO_ACTIVITY: Final = "none"
 """What a group of chargers does by itself where scenarios are run on it: nothing."""
@@ -22,34 +26,23 @@ class Chargers:
     """A group of like chargers.
 
     Scenarios that need a charger are run on each of a group without an activity. ``reconnect_interval`` is what each
-    outage may take: the seconds until a charger tries again. ``api`` are the addresses of simulators that run already.
-    ``boot_within`` are the seconds that the whole group has until each was accepted.
+    outage may take: the seconds until a charger tries again. ``boot_within`` are the seconds that the whole group has
+    until each was accepted. An activity lets vehicles charge and pauses between them for a time between two bounds.
+    ``api`` are the addresses of simulators that run already. ``faults``: those of the profile are for this group, too.
     """
 
     kind: ChargerKind
     count: int
     connectors: int
     quirks: tuple[str, ...]
-    activity: str
+    activity: Activity
+    charges_for: tuple[float, float]
+    pauses_for: tuple[float, float]
     reconnect_interval: float
     boot_within: float
     faults: bool
     configuration: Mapping[str, str] = field(factory=dict)
     api: tuple[str, ...] = ()
-
-
-@frozen(kw_only=True)
-class Faults:
-    """What happens to the links between chargers and central system: by schedule, or by chance from the seed.
-
-    ``schedule`` and ``chance`` hold the tables as the file has them; ``links`` reads what is in them.
-    """
-
-    schedule: tuple[Mapping[str, Any], ...] = ()
-    chance: Mapping[str, Any] | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.schedule) or self.chance is not None
 
 
 @frozen(kw_only=True)
@@ -119,7 +112,7 @@ class Profile:
     """One session, as it is to be. Durations are in seconds.
 
     Activities, faults and restarts go on for ``duration``, at least until all scenarios have ended; ``deadline`` ends
-    the session whatever happens.
+    the session whatever happens. In ``faults`` chargers are named ``C1``, ``C2``, … in the order of their groups.
     """
 
     name: str
@@ -130,7 +123,7 @@ class Profile:
     deadline: float
     frame_logs: FrameLogs
     chargers: tuple[Chargers, ...]
-    faults: Faults
+    faults: Schedule
     scenarios: ScenarioChoice
     server: Mapping[str, Any]
     central_system: CentralSystem

@@ -1,6 +1,7 @@
 """Reads profiles: those that are shipped by their names, others from files; the environment and options override."""
 
 import difflib
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -13,19 +14,20 @@ from attrs import frozen
 from ocpp_actors.protocol.catalogue import ACTIONS
 from ocpp_actors.settings import PREFIX, SETTINGS
 from ocpp_actors.settings.kinds import choice, number, or_empty, text, whole
+from ocpp_actors.testbench.links.conditions import BadFault
+from ocpp_actors.testbench.links.schedule import Schedule, schedule_from
 from ocpp_actors.testbench.profiles.profile import (
     NO_ACTIVITY,
     ActionLimits,
     CentralSystem,
     Chargers,
-    Faults,
     Limits,
     Profile,
     ProfileError,
     Restart,
     ScenarioChoice,
 )
-from ocpp_actors.testbench.profiles.tables import Table, one_text, pairs, texts, yes_or_no
+from ocpp_actors.testbench.profiles.tables import Table, one_text, pairs, span, texts, yes_or_no
 
 VARIABLES: Final = f"{PREFIX}TESTBENCH_"
 """What the environment variables begin with that override a profile; ``__`` stands for the dot between keys."""
@@ -130,14 +132,14 @@ def read(table: Table, name: str) -> Profile:
 
 
 def _chargers(table: Table) -> Chargers:
-    from ocpp_actors.testbench.chargers import ACTIVITIES, QUIRKS
-
     group = Chargers(
         kind=table.take("kind", choice("simulated", "microocpp", "attached")),
         count=table.take("count", whole(0, MAX_CHARGERS), 1),
         connectors=table.take("connectors", whole(1, 100), 1),
-        quirks=table.take("quirks", texts(f"some of {', '.join(QUIRKS)}", _one_of(QUIRKS)), ()),
-        activity=table.take("activity", choice(NO_ACTIVITY, *ACTIVITIES), NO_ACTIVITY),
+        quirks=table.take("quirks", texts("names of quirks"), ()),
+        activity=table.take("activity", choice(NO_ACTIVITY, "charging"), NO_ACTIVITY),
+        charges_for=table.take("charges_for", span("two numbers of seconds: [5, 20]"), (5.0, 20.0)),
+        pauses_for=table.take("pauses_for", span("two numbers of seconds: [1, 5]"), (1.0, 5.0)),
         reconnect_interval=table.take("reconnect_interval", number(0.1, 3600), 10.0),
         boot_within=table.take("boot_within", number(1, 3600), 60.0),
         faults=table.take("faults", yes_or_no(), True),
@@ -150,20 +152,18 @@ def _chargers(table: Table) -> Chargers:
     return group
 
 
-def _one_of(names: tuple[str, ...]) -> Any:
-    return choice(*names).read
-
-
-def _faults(table: Table) -> Faults:
-    schedule = tuple(_fault(each) for each in table.tables("schedule"))
-    has_chance = "random" in table.values
-    chance = dict(table.table("random").values) if has_chance else None
-    table.done()
-    return Faults(schedule=schedule, chance=chance)
-
-
-def _fault(table: Table) -> Mapping[str, Any]:
-    return dict(table.values)
+def _faults(table: Table) -> Schedule:
+    try:
+        schedule = schedule_from(table.values)
+    except BadFault as error:
+        raise ProfileError(f"{table.file}: faults.{error}") from None
+    for place, step in enumerate(schedule.steps, 1):
+        for station in step.stations:
+            if not re.fullmatch(r"C[1-9][0-9]*", station):
+                raise ProfileError(
+                    f"{table.file}: faults.steps.{place}.stations: {station!r} is not allowed, chargers are C1, C2, …"
+                )
+    return schedule
 
 
 def _scenarios(table: Table) -> ScenarioChoice:

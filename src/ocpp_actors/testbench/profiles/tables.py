@@ -141,3 +141,22 @@ def _plain(value: object) -> str:
     if not isinstance(value, str | int | float):
         raise ValueError
     return str(value)
+
+
+def span(allowed: str) -> Kind:
+    """Two numbers that are not negative, the second not below the first."""
+
+    def read(value: object) -> tuple[float, float]:
+        parts = value.split(",") if isinstance(value, str) else value
+        if (
+            not isinstance(parts, list | tuple)
+            or len(parts) != 2
+            or any(isinstance(each, bool) for each in parts)
+        ):
+            raise ValueError
+        low, high = (float(each) for each in parts)
+        if not 0 <= low <= high:
+            raise ValueError
+        return low, high
+
+    return Kind(allowed, read)

@@ -52,7 +52,7 @@ def document(result: Result, central_system: str) -> Json:
             {
                 "restart": each.number,
                 "how": each.how,
-                "downSeconds": each.down,
+                "downSeconds": _rounded(each.down),
                 "chargers": each.chargers,
                 "back": each.back,
                 "seconds": _rounded(each.seconds),

@@ -283,7 +283,7 @@ def _books(document: Json) -> Iterator[Markup]:
         how = "killed" if each["how"] == "kill" else "told to end"
         yield element(
             "p",
-            f"Restart {each['restart']}: the server was {how} and away for {each['downSeconds']:g} s; {each['back']} "
+            f"Restart {each['restart']}: the server was {how} and away for {each['downSeconds']:.1f} s; {each['back']} "
             f"of {each['chargers']} chargers were back {each['seconds']:.1f} s after it listened again.",
         )
     for title, lines in (

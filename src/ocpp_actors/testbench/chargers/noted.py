@@ -1,70 +1,14 @@
-"""The chargers of a session: made of what the profile names, each on a link of its own, measured and driven."""
+"""Tells the measures what a scenario does to a charger that the charger cannot help."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any
 
 import trio
-from attrs import define, frozen
+from attrs import define
 
 from ocpp_actors.protocol.frames import CallError
 from ocpp_actors.testbench.measuring.measures import Measures
-from ocpp_actors.testbench.profiles.profile import Chargers, Profile
 from ocpp_actors.testbench.station import Feature, Station
-from ocpp_actors.testbench.target import Target
 from ocpp_actors.testbench.wire import Wire
-
-QUIRKS: Final[tuple[str, ...]] = ("none",)
-ACTIVITIES: Final[tuple[str, ...]] = ("charging",)
-
-
-class Activity(Protocol):
-    """What a charger does by itself, beside the scenarios."""
-
-    async def run(self) -> None:
-        """Go on until finish() was called and all has been said that was to be said; it may be cancelled."""
-        ...
-
-    def finish(self) -> None:
-        """Come to an end: stop what charges, deliver what waits."""
-        ...
-
-
-@frozen(kw_only=True)
-class Surroundings:
-    """What a group of chargers is put into: where they connect, what they are called, where they keep things."""
-
-    target: Target
-    identities: tuple[str, ...]
-    directory: Path | None
-    chance_seed: int
-    max_kept: int
-
-
-@define(eq=False)
-class Unit:
-    """A charger of the session."""
-
-    station: Station
-    group: Chargers
-    activity: Activity | None = None
-
-
-OpenChargers = Callable[[Chargers, Surroundings], AbstractAsyncContextManager[list[Unit]]]
-"""Makes a group of chargers, switched off, for the length of the block."""
-
-
-def opener(profile: Profile, microocpp: Path | None, environ: Mapping[str, str]) -> OpenChargers:
-    """Return what makes the chargers of a profile."""
-
-    @asynccontextmanager
-    async def open_chargers(group: Chargers, around: Surroundings) -> AsyncIterator[list[Unit]]:
-        if group.count:
-            raise NotImplementedError
-        yield []
-
-    return open_chargers
 
 
 @define(eq=False)
