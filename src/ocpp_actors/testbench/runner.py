@@ -62,13 +62,17 @@ async def run_scenario(scenario: Scenario, bench: Bench) -> Outcome:
 
     if station is not None and (missing := scenario.features - station.features):
         return ended(Verdict.SKIPPED, f"the charge point cannot: {', '.join(sorted(missing))}")
+    verdict, reason = Verdict.PASSED, ""
     try:
         with trio.fail_after(scenario.seconds):
             await scenario.run(bench)
     except Exception as error:  # noqa: BLE001 — whatever a scenario raises is its verdict
-        return ended(*_verdict(error))
+        verdict, reason = _verdict(error)
     wrong = [fault for wire in bench.own_wires() for fault in _wrong(wire, marks)]
-    return ended(Verdict.FAILED, wrong[0]) if wrong else ended(Verdict.PASSED)
+    if wrong and verdict in (Verdict.PASSED, Verdict.BROKEN):
+        # A scenario may trip over an answer that breaks its schema.
+        return ended(Verdict.FAILED, wrong[0])
+    return ended(verdict, reason)
 
 
 def _verdict(error: Exception) -> tuple[Verdict, str]:
