@@ -93,6 +93,7 @@ class Lanes:
 
     def _bench(self, scenario: Scenario, station: Station | None, judged: bool) -> Bench:
         number = next(self._benches)
+        place = station.identity.partition("-")[2] if station else "alone"
 
         def on_wire(wire: Wire) -> None:
             self.measures.follow(wire).excuse("scenario", not judged)
@@ -101,7 +102,7 @@ class Lanes:
         return Bench(
             target=self.under_test.target,
             clock=self.under_test.clock,
-            chance=random.Random(f"{self.seed}:{scenario.name}:{station and station.identity}"),  # noqa: S311 — it tests
+            chance=random.Random(f"{self.seed}:{scenario.name}:{place}"),  # noqa: S311 — it is to be repeatable
             label=f"{self.label}-{number}-",
             operator_or_none=self.under_test.operator,
             station_or_none=station if Need.STATION in scenario.needs else None,

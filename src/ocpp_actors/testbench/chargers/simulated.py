@@ -22,10 +22,11 @@ async def open_simulated(group: Chargers, around: Surroundings) -> AsyncIterator
     personality = _personality(group)
     async with trio.open_nursery() as nursery:
         units = []
-        for identity, wire in around.wires.items():
+        for identity in around.identities:
+            wire = around.new_wire(identity)
             station: SimulatedChargePoint = await nursery.start(_host, group, around, personality, wire)
-            chance = random.Random(f"{around.seed}:{identity}")  # noqa: S311 — it drives vehicles
             charging = group.activity != NO_ACTIVITY
+            chance = around.chance_of(identity)
             activity = Charging(station, group, around.id_tag, chance) if charging else None
             units.append(Unit(station, group, activity))
         yield units
@@ -51,10 +52,10 @@ async def _host(
                     wire=wire,
                     nursery=nursery,
                     clock=around.clock,
-                    chance=random.Random(f"{around.seed}:{wire.identity}:inside"),  # noqa: S311 — jitter
+                    chance=around.chance_of(f"{wire.identity}:inside"),
                     connector_count=group.connectors,
                     personality=personality,
-                    configuration=group.configuration,
+                    configuration={name: _written(value) for name, value in group.configuration.items()},
                 )
             )
             await trio.sleep_forever()
@@ -70,3 +71,8 @@ def _personality(group: Chargers) -> Personality:
 
     personality = Personality(back_off=back_off)
     return evolve(personality, back_off=bounded)
+
+
+def _written(value: bool | int | str) -> str:
+    """Write a value as configuration keys have it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,5 +1,6 @@
 """What the chargers of a session have in common, whatever they are made of."""
 
+import random
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -40,18 +41,25 @@ class Unit:
 class Surroundings:
     """What a group of chargers is put into.
 
-    ``wires`` has the record of each identity. ``trouble`` is told of a charger that broke; ``id_tag`` is one that the
-    central system accepts. ``directory`` is for what they keep.
+    ``identities`` are theirs, where the session gives them; ``new_wire`` makes the record of one. ``id_tag`` is one
+    that the central system accepts. ``anywhere``: what they connect to or listen on may be beyond this machine.
+    ``trouble`` is told of a charger that broke. ``directory`` is for what they keep.
     """
 
     target: Target
     network: Network
     clock: Clock
-    wires: dict[str, Wire]
+    identities: tuple[str, ...]
+    new_wire: Callable[[str], Wire]
     seed: int
     id_tag: str
-    directory: Path | None
+    anywhere: bool
+    directory: Path
     trouble: Callable[[str], None]
+
+    def chance_of(self, identity: str) -> random.Random:
+        """Return the chance that drives the vehicles of a charger."""
+        return random.Random(f"{self.seed}:{identity.partition('-')[2]}")  # noqa: S311 — it is to be repeatable
 
 
 OpenChargers = Callable[[Chargers, Surroundings], AbstractAsyncContextManager[list[Unit]]]
