@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from ocpp_actors.settings import is_loopback
 from ocpp_actors.testbench.profiles.profile import Profile, ProfileError
@@ -35,6 +35,10 @@ def refuse_what_is_not_ours(profile: Profile) -> None:
     Raises ProfileError: it does not; the message says which words are missing.
     """
     central, where = profile.central_system, f"profile {profile.name}"
+    for group in profile.chargers:
+        if group.kind == "attached" and not central.anywhere:
+            for url in (*group.api, f"//{group.listen}"):
+                _refuse_beyond(urlsplit(url).hostname or "", where)
     if central.url is not None:
         if profile.server or profile.restarts:
             raise ProfileError(
@@ -46,12 +50,8 @@ def refuse_what_is_not_ours(profile: Profile) -> None:
                 "is left of it, say central_system.foreign = true, or give it as --url"
             )
         for url in filter(None, (central.url, central.api_url)):
-            host = urlsplit(url).hostname or ""
-            if not is_loopback(host) and not central.anywhere:
-                raise ProfileError(
-                    f"{where}: {host} is beyond this machine: if the central system there may be tested, say "
-                    "--anywhere, or central_system.anywhere = true"
-                )
+            if not central.anywhere:
+                _refuse_beyond(urlsplit(url).hostname or "", where)
         return
     if central.api_url is not None:
         raise ProfileError(f"{where}: central_system.api_url goes with central_system.url only")
@@ -73,12 +73,12 @@ def refuse_what_is_not_ours(profile: Profile) -> None:
         )
 
 
-@frozen
-class Kept:
-    """What is there after a session: the report, and after a failure everything."""
-
-    directory: Path
-    everything: bool
+def _refuse_beyond(host: str, where: str) -> None:
+    if not is_loopback(host):
+        raise ProfileError(
+            f"{where}: {host} is beyond this machine: if the session may reach what is there, or be reached from there, "
+            "say --anywhere, or central_system.anywhere = true"
+        )
 
 
 @define
