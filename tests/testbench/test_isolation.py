@@ -28,16 +28,16 @@ def refuse(tmp_path: Path, text: str) -> None:
             "[central_system]\nurl = 'ws://127.0.0.1:9000/ocpp'\nforeign = true\napi_url = 'http://10.0.0.1:8080'",
             "10.0.0.1 is beyond this machine",
         ),
-        ("[central_system]\nurl = 'ws://[::1]:9/ocpp'\nforeign = true\n[server]\nping_interval = 3", "and ws://[::1]:9/ocpp is not"),
-        ("[central_system]\nurl = 'ws://[::1]:9/ocpp'\nforeign = true\n[[restarts]]\nat = 1", "and ws://[::1]:9/ocpp is not"),
+        ("[central_system]\nurl = 'ws://[::1]:9/ocpp'\nforeign = true\n[server]\nping_interval = 3", ":9/ocpp is not"),
+        ("[central_system]\nurl = 'ws://[::1]:9/ocpp'\nforeign = true\n[[restarts]]\nat = 1", "[::1]:9/ocpp is not"),
         ("[central_system]\napi_url = 'http://127.0.0.1:8080'", "goes with central_system.url only"),
         ("[server]\ndatabase = 'sqlite:///ocpp-actors.db'", "server.database is storage that the session did not make"),
         ("[server]\nmessage_log = 'messages.db'", "central_system.foreign_storage = true"),
         ("[server]\nport = 9000", "server.port is an address that the session did not make"),
         ("[server]\napi_token = 'a-token-of-sixteen-characters'", "server.api_token is made by the session"),
-        ("[central_system]\nforeign_storage = true\n[server]\nhost = '0.0.0.0'", "can be reached from beyond this machine"),
+        ("[central_system]\nforeign_storage = true\n[server]\nhost = '0.0.0.0'", "0.0.0.0 is beyond this machine"),
         ("[[chargers]]\nkind = 'attached'\napi = ['http://10.0.0.1:8000']", "10.0.0.1 is beyond this machine"),
-        ("[[chargers]]\nkind = 'attached'\nidentities = ['A']\nlisten = '0.0.0.0:9000'", "0.0.0.0 is beyond this machine"),
+        ("[[chargers]]\nkind = 'attached'\nidentities = ['A']\nlisten = '0.0.0.0:9000'", "0.0.0.0 is beyond"),
     ],
 )  # fmt: skip
 def test_refused_until_told_in_so_many_words(tmp_path: Path, text: str, words: str) -> None:
@@ -50,7 +50,7 @@ def test_refused_until_told_in_so_many_words(tmp_path: Path, text: str, words: s
     "text",
     [
         "",
-        "[server]\nheartbeat_interval = 60",
+        "[server]\nheartbeat_interval = 60\nmessage_log = 'off'",
         "[central_system]\nurl = 'ws://127.0.0.1:9000/ocpp'\nforeign = true",
         "[central_system]\nurl = 'wss://csms.example/ocpp'\nforeign = true\nanywhere = true",
         "[central_system]\nforeign_storage = true\n[server]\ndatabase = 'sqlite:///mine.db'\nport = 9100",
@@ -88,10 +88,14 @@ def test_after_a_failure_all_is_left(tmp_path: Path) -> None:
 
 
 def test_what_breaks_leaves_all(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), session_directory(tmp_path, "basic", "label", NOW) as directory:
-        (directory.work / "ledger.db").touch()
-        raise ZeroDivisionError
-    assert (directory.work / "ledger.db").exists()
+    def break_it() -> None:
+        with session_directory(tmp_path, "basic", "label", NOW) as directory:
+            (directory.work / "ledger.db").touch()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        break_it()
+    assert [each.name for each in tmp_path.rglob("*.db")] == ["ledger.db"]
 
 
 @pytest.mark.parametrize("broken", [False, True])

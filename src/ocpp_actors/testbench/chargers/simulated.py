@@ -11,7 +11,8 @@ from ocpp_actors.testbench.chargers.activity import Charging
 from ocpp_actors.testbench.chargers.unit import Surroundings, Unit
 from ocpp_actors.testbench.profiles.profile import NO_ACTIVITY, Chargers
 from ocpp_actors.testbench.simulated.charge_point import SimulatedChargePoint
-from ocpp_actors.testbench.simulated.personality import Personality, back_off
+from ocpp_actors.testbench.simulated.personality import Personality
+from ocpp_actors.testbench.simulated.quirks import personality_of
 from ocpp_actors.testbench.target import Target
 from ocpp_actors.testbench.wire import Wire
 
@@ -69,7 +70,7 @@ def _personality(group: Chargers) -> Personality:
     def bounded(failures: int, chance: random.Random) -> float:
         return min(personality.back_off(failures, chance), group.reconnect_interval)
 
-    personality = Personality(back_off=back_off)
+    personality = personality_of(group.quirks)
     return evolve(personality, back_off=bounded)
 
 

@@ -28,6 +28,7 @@ from ocpp_actors.testbench.profiles.profile import (
     ScenarioChoice,
 )
 from ocpp_actors.testbench.profiles.tables import Table, one_text, pairs, scalars, span, texts, yes_or_no
+from ocpp_actors.testbench.simulated.quirks import QUIRKS
 
 VARIABLES: Final = f"{PREFIX}TESTBENCH_"
 """What the environment variables begin with that override a profile; ``__`` stands for the dot between keys."""
@@ -152,6 +153,11 @@ def _chargers(table: Table) -> Chargers:
         hands=table.take("hands", yes_or_no(), False),
     )
     table.done()
+    for quirk in group.quirks:
+        if quirk not in QUIRKS:
+            near = difflib.get_close_matches(quirk, QUIRKS, n=1)
+            hint = f"did you mean {near[0]}?" if near else "`ocpp-actors simulate --quirks` shows them"
+            raise ProfileError(f"{table.where('quirks')}: there is no quirk {quirk!r}; {hint}")
     if group.kind != "attached":
         return group
     if not group.api and not group.identities:
