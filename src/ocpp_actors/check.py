@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
 import orjson
-from attrs import AttrsInstance, Factory, asdict, define, frozen
+from attrs import Factory, asdict, define, frozen
 
 from ocpp_actors.protocol.catalogue import ACTIONS, Action, Role
 from ocpp_actors.protocol.errors import ErrorCode
 from ocpp_actors.protocol.frames import Call, CallError, CallResult, FrameFault, parse
-from ocpp_actors.protocol.validation import Fault, Invalid, decode
+from ocpp_actors.protocol.judgement import call_faults, error_faults, result_faults
+from ocpp_actors.protocol.validation import Fault
 
 _SENDERS: Final = {"in": Role.CHARGE_POINT, "out": Role.CENTRAL_SYSTEM}
 
@@ -114,14 +115,7 @@ class _Recording:
         if action is not None and sender is None and len(action.senders) == 1:
             (sender,) = action.senders
         self._asked[charge_point, call.message_id].append(_Asked(sender, action))
-        if action is None:
-            words = f"{call.action} is no action of OCPP 1.6 or its security extension"
-            faults: tuple[Fault, ...] = (Fault(ErrorCode.NOT_IMPLEMENTED, "", "action", words),)
-        elif sender is not None and sender not in action.senders:
-            words = f"a {sender} does not send {action.name}"
-            faults = (Fault(ErrorCode.NOT_SUPPORTED, "", "direction", words),)
-        else:
-            faults = _faults(action.request, call.payload)
+        faults = call_faults(call, sender)
         return Verdict(
             line=line,
             verdict="invalid" if faults else "valid",
@@ -138,7 +132,7 @@ class _Recording:
     ) -> Verdict:
         asked = self._take(charge_point, sender, result.message_id)
         action = asked.action if asked else None
-        faults = _faults(action.response, result.payload) if action else ()
+        faults = result_faults(result, action) if action else ()
         return Verdict(
             line=line,
             verdict="unknown" if action is None else "invalid" if faults else "valid",
@@ -152,10 +146,7 @@ class _Recording:
 
     def _error(self, line: int, charge_point: str | None, sender: Role | None, error: CallError) -> Verdict:
         asked = self._take(charge_point, sender, error.message_id)
-        faults: tuple[Fault, ...] = ()
-        if error.code not in set(ErrorCode):
-            words = f"{error.code} is no error code of OCPP-J 1.6"
-            faults = (Fault(ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "errorCode", "enum", words),)
+        faults = error_faults(error)
         return Verdict(
             line=line,
             verdict="invalid" if faults else "valid",
@@ -182,14 +173,6 @@ def _other(asked: _Asked | None) -> Role | None:
     if asked is None or asked.sender is None:
         return None
     return Role.CENTRAL_SYSTEM if asked.sender is Role.CHARGE_POINT else Role.CHARGE_POINT
-
-
-def _faults(cls: type[AttrsInstance], payload: object) -> tuple[Fault, ...]:
-    try:
-        decode(cls, payload)
-    except Invalid as invalid:
-        return invalid.faults
-    return ()
 
 
 def _read(line: bytes) -> tuple[str | None, Role | None, bytes]:

@@ -106,7 +106,7 @@ class Session:
     room: Doorbell = field(init=False, factory=Doorbell)
     """Rings when a turn was taken."""
     boots: Doorbell = field(init=False, factory=Doorbell)
-    """Rings when a BootNotification was answered."""
+    """Rings when a BootNotification was answered, or an operator decided about the charge point."""
     replies_in: trio.MemorySendChannel[Reply] = field(init=False)
     replies_out: trio.MemoryReceiveChannel[Reply] = field(init=False)
 

@@ -138,6 +138,8 @@ class Fleet:
             present = entry.charge_point.record
             present.settings, present.key = record.settings, record.key
             present.registration, present.version = record.registration, record.version
+            if entry.session is not None:
+                entry.session.boots.ring()
         return entry
 
     def remove(self, identity: str) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -207,6 +208,15 @@ async def test_what_it_started_is_gone_with_it(fake: MakeFake, tmp_path: Path) -
     assert processes_in(tmp_path) == []
 
 
+async def test_what_it_started_does_not_outlive_a_reset(fake: MakeFake, tmp_path: Path) -> None:
+    async with opened(fake("parent"), tmp_path / "sim") as instance:
+        child = int((tmp_path / "sim" / "mo_store" / "child").read_text())
+        await end(instance, 0)
+        await restarted(instance, 2)
+        assert not is_alive(child)
+        assert len(processes_in(tmp_path)) == 2
+
+
 async def test_it_is_gone_when_the_block_fails(fake: MakeFake, tmp_path: Path) -> None:
     with pytest.raises(Failed, match="expected"):
         async with opened(fake(), tmp_path / "sim"):
@@ -270,11 +280,14 @@ async def test_nothing_is_started_for_another_machine(fake: MakeFake, tmp_path: 
             raise AssertionError
 
 
-def test_a_reserved_port_is_for_one_alone() -> None:
-    with reserved_port("127.0.0.1") as one, reserved_port("::1") as other:
-        assert 0 not in (one, other)
-        with reserved_port("127.0.0.1") as second:
-            assert second != one
+@pytest.mark.parametrize(("host", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
+def test_a_reserved_port_is_for_one_alone(host: str, family: socket.AddressFamily) -> None:
+    with reserved_port(host) as port, socket.socket(family) as other, socket.socket(family) as simulator:
+        with pytest.raises(OSError, match="in use"):
+            other.bind((host, port))
+        simulator.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        simulator.bind((host, port))
+        simulator.listen()
 
 
 def test_a_long_output_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

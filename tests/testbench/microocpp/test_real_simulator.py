@@ -5,6 +5,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import httpx2
+import pytest
 import trio
 from attrs import define
 from tests.support.process import ServerProcess, open_server
@@ -13,7 +15,7 @@ from tests.testbench.microocpp.followed import Followed, followed
 
 from ocpp_actors.protocol.catalogue import Role
 from ocpp_actors.testbench.microocpp.attached import borrowed
-from ocpp_actors.testbench.microocpp.instance import Instance, open_instance
+from ocpp_actors.testbench.microocpp.instance import Instance, InstanceFailed, open_instance
 from ocpp_actors.testbench.microocpp.station import MicroOcppStation
 from ocpp_actors.testbench.microocpp.store import Seed
 from ocpp_actors.testbench.operators import Operator, open_operator
@@ -137,6 +139,22 @@ async def test_it_comes_back_after_a_reset(simulator: Path, tmp_path: Path) -> N
         assert instance.pid not in (None, first)
         await instance.ready()
         assert (await instance.api.evse()).ev_plugged
+
+
+async def test_a_crash_is_told(simulator: Path, tmp_path: Path) -> None:
+    async def crash() -> None:
+        async with running(simulator, tmp_path) as bench, httpx2.AsyncClient(trust_env=False) as client:
+            with pytest.raises(httpx2.HTTPError):  # it takes its URL for a format
+                await client.post(
+                    f"{bench.instances[0].api.url}/api/websocket",
+                    json={"backendUrl": "ws://127.0.0.1/%s%s%n%s"},
+                )
+            await trio.sleep_forever()
+
+    crashed = pytest.RaisesExc(InstanceFailed, match="(?s)SIM000 was ended by signal 11.*connected!")
+    with pytest.RaisesGroup(crashed, flatten_subgroups=True):
+        await crash()
+    assert processes_in(tmp_path / "SIM000") == []
 
 
 async def test_a_power_cut_during_a_transaction(simulator: Path, tmp_path: Path) -> None:

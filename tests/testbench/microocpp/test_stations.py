@@ -62,7 +62,8 @@ class Simulator:
     switches: list[str] = field(factory=list)
     broken: bool = False
 
-    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+    async def answer(self, request: httpx2.Request) -> httpx2.Response:
+        await trio.lowlevel.checkpoint()  # as a network does
         if self.broken:
             return httpx2.Response(500)
         body = json.loads(request.content) if request.content else {}
@@ -80,7 +81,9 @@ class Simulator:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[SimulatorApi]:
-        async with open_simulator_api("http://127.0.0.1:1", transport=httpx2.MockTransport(self)) as api:
+        async with open_simulator_api(
+            "http://127.0.0.1:1", transport=httpx2.MockTransport(self.answer)
+        ) as api:
             yield api
 
 

@@ -142,7 +142,17 @@ CHANGE: Final = {
     "operator": "alice",
     "what": "PutIdTag",
     "subject": "04A2B7C91F",
-    "detail": {"status": "Blocked"},
+    "detail": {
+        "idTag": {
+            "idTag": "04A2B7C91F",
+            "status": "Blocked",
+            "expiryDate": None,
+            "parentIdTag": None,
+            "maxActiveTransactions": None,
+            "version": 1,
+        },
+        "expectedVersion": 3,
+    },
 }
 KEY: Final = {"key": "0001020304050607080910111213141516171819"}
 CERTIFICATES: Final = {

@@ -9,6 +9,7 @@ from ocpp_actors.ledger import port
 from ocpp_actors.ledger.masking import mask_document
 from ocpp_actors.ledger.message_entries import MessageEntry
 from ocpp_actors.operator.http.wire import Like, Maximum, Told, message_schema
+from ocpp_actors.operator.verdicts import verdict_on
 from ocpp_actors.protocol.messages import (
     AuthorizationStatus,
     RegistrationStatus,
@@ -658,5 +659,5 @@ def message_model(entry: MessageEntry) -> MessageModel:
         action=entry.action,
         message_id=entry.message_id,
         frame=entry.text,
-        verdict=entry.verdict,
+        verdict=verdict_on(entry),
     )

@@ -14,6 +14,7 @@ from ocpp_actors.testbench.failures import Failed
 from ocpp_actors.testbench.groups import ungrouped
 from ocpp_actors.testbench.microocpp.api import Silent, SimulatorApi, open_simulator_api
 from ocpp_actors.testbench.microocpp.process import (
+    STOP_PATIENCE,
     SimulatorProcess,
     bound_output,
     last_lines,
@@ -123,7 +124,8 @@ class Instance:
                     status = await process.wait()
                     nursery.cancel_scope.cancel()
         finally:
-            await process.stop()
+            with trio.move_on_after(STOP_PATIENCE, shield=True):
+                await process.stop()
             self._process = None
             if self._ready.is_set():  # else somebody may wait for it already
                 self._ready = trio.Event()

@@ -14,8 +14,8 @@ from attrs import define
 TERM_PATIENCE: Final = 3.0
 """Seconds that a process has to end when it is told to; then it is killed."""
 
-KILL_PATIENCE: Final = 10.0
-"""Seconds that the kernel has to end a process that was killed: an eternity."""
+STOP_PATIENCE: Final = 15.0
+"""Seconds to wait until a process is gone; the kernel ends one that was killed at once."""
 
 TAIL: Final = 2000
 """Bytes at the end of the output that are shown when a process failed."""
@@ -47,16 +47,12 @@ class SimulatorProcess:
         self._signal(signal.SIGKILL)
 
     async def stop(self) -> None:
-        """Let it end, kill it if it does not, and wait until it is gone; this cannot be cancelled, and takes seconds
-        at most.
-        """
-        with trio.CancelScope(shield=True):
-            self._signal(signal.SIGTERM)
-            with trio.move_on_after(TERM_PATIENCE):
-                await self.wait()
-            self._signal(signal.SIGKILL)
-            with trio.move_on_after(KILL_PATIENCE):
-                await self.wait()
+        """Let it end, kill it if it does not, and wait until it is gone; the caller brings the deadline."""
+        self._signal(signal.SIGTERM)
+        with trio.move_on_after(TERM_PATIENCE):
+            await self.wait()
+        self._signal(signal.SIGKILL)
+        await self.wait()
 
     def _signal(self, number: signal.Signals) -> None:
         """Signal the group. While the process is not reaped, its id cannot be that of another one."""
