@@ -1,6 +1,7 @@
 """Charge points are given new firmware, and asked for their diagnostics, while they work."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from ocpp_actors.protocol.timestamps import write
 from ocpp_actors.testbench.bench import Bench
@@ -23,11 +24,13 @@ UPDATING: Final = 90.0
 async def tells(bench: Bench, charger: Attended, action: str, kind: str, *statuses: str, since: Mark) -> None:
     """Wait until a charge point has told these statuses, one after the other; the last is on record."""
     for status in statuses:
-        said = await charger.says(
-            action, lambda payload, status=status: payload["status"] == status, since=since, within=UPDATING
-        )
+        said = await charger.says(action, _has(status), since=since, within=UPDATING)
         since = said.asked.number
     await expect_progress(bench, charger.identity, kind, statuses[-1])
+
+
+def _has(status: str) -> Callable[[Any], object]:
+    return lambda payload: payload["status"] == status
 
 
 async def update(bench: Bench, charger: Attended, location: str) -> Mark:

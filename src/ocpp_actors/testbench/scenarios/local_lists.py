@@ -16,7 +16,7 @@ LONG = 2 * RESTART
 async def listed(charger: Attended, card: str, status: str = "Accepted") -> int:
     """Let the operator send a list with this card alone; it is empty when the scenario is over. Return its version."""
     await charger.configure("LocalAuthListEnabled", "true")
-    version = max(0, (await charger.ask("GetLocalListVersion"))["listVersion"])
+    version: int = max(0, (await charger.ask("GetLocalListVersion"))["listVersion"])
     empty: dict[str, Any] = {"listVersion": version + 2, "updateType": "Full", "localAuthorizationList": []}
     charger.afterwards("SendLocalList", empty)
     entry = {"idTag": card, "idTagInfo": {"status": status}}

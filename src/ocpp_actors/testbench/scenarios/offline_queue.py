@@ -59,7 +59,7 @@ async def messages_of_a_transaction_keep_their_order(bench: Bench) -> None:
         transaction_id = started.result["transactionId"]
 
         def of_it(payload: dict[str, Any]) -> bool:
-            return payload.get("transactionId") == transaction_id
+            return bool(payload.get("transactionId") == transaction_id)
 
         for _ in range(2):
             await charger.says("MeterValues", of_it, within=RECONNECT)
@@ -117,5 +117,6 @@ async def power_fails_before_the_end_is_told(bench: Bench) -> None:
 
 
 def _once(wire: Wire, since: Mark, started: Exchange) -> bool:
-    said = wire.answered("StopTransaction", since=since)
-    return sum(each.payload["transactionId"] == started.result["transactionId"] for each in said) == 1
+    transaction_id = started.result["transactionId"]
+    ended = [each.payload["transactionId"] for each in wire.answered("StopTransaction", since=since)]
+    return ended.count(transaction_id) == 1

@@ -15,8 +15,8 @@ from ocpp_actors.testbench.steps.scripted import told
 
 CLIENTS: Final = 50
 BEATS: Final = 10
-RECONNECTIONS: Final = 30
-TRANSACTIONS: Final = 8
+RECONNECTIONS: Final = 15
+TRANSACTIONS: Final = 6
 
 JUNK: Final = (
     "no JSON",
@@ -98,7 +98,7 @@ async def _drop(bench: Bench) -> None:
 
 @scenario(seconds=60)
 async def reconnections_without_end(bench: Bench) -> None:
-    """A charge point with a bad connection comes back thirty times, and is served at once each time.
+    """A charge point with a bad connection comes back fifteen times, and is served at once each time.
 
     It drops the connection, or closes it, or leaves a message unanswered; its registration stays (OCPP-J 1.6 §5.4).
     """
@@ -124,7 +124,7 @@ async def reconnections_without_end(bench: Bench) -> None:
 
 @scenario(seconds=90)
 async def nothing_is_lost_or_doubled(bench: Bench) -> None:
-    """The connection is lost around every message of eight transactions; the charge point repeats what had no answer.
+    """The connection is lost around every message of six transactions; the charge point repeats what had no answer.
 
     Each transaction is confirmed with one transactionId in the end. Where the record can be looked at, it has each
     once, with its meter value once and its end (OCPP 1.6 §3.7.1, §4.7, §4.8, §4.10).
