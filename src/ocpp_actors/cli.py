@@ -28,6 +28,7 @@ from ocpp_actors.operator_cli.output import tell
 from ocpp_actors.operator_cli.reservations import reservations
 from ocpp_actors.operator_cli.transactions import transactions
 from ocpp_actors.settings import PREFIX, SETTINGS, Setting, SettingsError, load_settings
+from ocpp_actors.testbench_cli.simulate import simulate
 
 _SQLITE: Final = b"SQLite format 3\0"
 
@@ -183,7 +184,7 @@ def schema(action: str | None, response: bool, as_json: bool) -> int:
 
 
 for _each in (
-    charge_points, call, calls, transactions, messages, id_tags, reservations, charging_profiles,
+    charge_points, call, calls, transactions, messages, id_tags, reservations, charging_profiles, simulate,
 ):  # fmt: skip
     commands.add_command(_each)
 
