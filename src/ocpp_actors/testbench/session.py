@@ -143,17 +143,19 @@ class Session:
         total = sum(group.count for group in self.profile.chargers)
         self.progress.enter(f"bringing up {total} chargers")
         max_kept = max(200, min(10_000, MAX_FRAMES_KEPT // max(1, total)))
-        wires: dict[str, Wire] = {}
+        tapped_wires: dict[str, Wire] = {}
 
-        def new_wire(identity: str) -> Wire:
-            wire = wires[identity.casefold()] = Wire(identity, max_kept)
+        def new_wire(identity: str, *, tapped: bool) -> Wire:
+            wire = Wire(identity, max_kept)
+            if tapped:
+                tapped_wires[identity.casefold()] = wire
             return wire
 
         self._network = network = await stack.enter_async_context(
             open_network(
                 chance=random.Random(self.profile.seed),  # noqa: S311 — it damages
                 always=self.profile.faults.always,
-                wire_of=lambda identity: wires.get(identity.casefold()),
+                wire_of=lambda identity: tapped_wires.get(identity.casefold()),
                 max_connections=max(1000, 3 * total),
                 tell=self._link_changed,
             )

@@ -140,7 +140,7 @@ async def open_fakes(group: Chargers, around: Surroundings) -> AsyncIterator[lis
     async with trio.open_nursery() as nursery:
         units = []
         for identity in around.identities:
-            wire = around.new_wire(identity)
+            wire = around.new_wire(identity, tapped=False)
             target = Target(around.target.url, around.network.faulty(around.target.dial, identity))
             station = FakeStation(target, wire, nursery)
             activity = None if group.activity == NO_ACTIVITY else FakeActivity(station)

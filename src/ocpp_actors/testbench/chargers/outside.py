@@ -57,7 +57,7 @@ async def open_microocpp(binary: Path, group: Chargers, around: Surroundings) ->
     async with _proxy(group, around) as url, AsyncExitStack() as stack:
         units = []
         for identity in around.identities:
-            wire = around.new_wire(identity)
+            wire = around.new_wire(identity, tapped=True)
             seed = Seed(identity=identity, backend_url=url, configuration=configuration)
             instance = await stack.enter_async_context(
                 open_instance(binary, seed, around.directory / identity)
@@ -80,14 +80,14 @@ async def open_attached(group: Chargers, around: Surroundings) -> AsyncIterator[
             api = await stack.enter_async_context(
                 open_simulator_api(address, beyond_loopback=around.anywhere)
             )
-            wire = around.new_wire((await api.connection()).identity)
+            wire = around.new_wire((await api.connection()).identity, tapped=True)
             await stack.enter_async_context(borrowed(api, url))
             station = MicroOcppStation(wire=wire, link=SessionLink(around.network, wire.identity), api=api)
             units.append(_unit(station, group, around))
         if group.identities:
             sys.stderr.write(f"Chargers connect to {url}/IDENTITY\n")
         for identity in group.identities:
-            wire = around.new_wire(identity)
+            wire = around.new_wire(identity, tapped=True)
             attached = AttachedStation(
                 wire=wire,
                 connector_count=group.connectors,

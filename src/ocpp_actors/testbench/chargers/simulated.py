@@ -24,7 +24,7 @@ async def open_simulated(group: Chargers, around: Surroundings) -> AsyncIterator
     async with trio.open_nursery() as nursery:
         units = []
         for identity in around.identities:
-            wire = around.new_wire(identity)
+            wire = around.new_wire(identity, tapped=False)
             station: SimulatedChargePoint = await nursery.start(_host, group, around, personality, wire)
             charging = group.activity != NO_ACTIVITY
             chance = around.chance_of(identity)

@@ -16,6 +16,14 @@ from ocpp_actors.testbench.target import Target
 from ocpp_actors.testbench.wire import Wire
 
 
+class NewWire(Protocol):
+    """Makes the record of a charger."""
+
+    def __call__(self, identity: str, *, tapped: bool) -> Wire:
+        """``tapped``: what passes is recorded by the network, because nobody else does."""
+        ...
+
+
 class Activity(Protocol):
     """What a charger does by itself, beside the scenarios."""
 
@@ -41,16 +49,16 @@ class Unit:
 class Surroundings:
     """What a group of chargers is put into.
 
-    ``identities`` are theirs, where the session gives them; ``new_wire`` makes the record of one. ``id_tag`` is one
-    that the central system accepts. ``anywhere``: what they connect to or listen on may be beyond this machine.
-    ``trouble`` is told of a charger that broke. ``directory`` is for what they keep.
+    ``identities`` are theirs, where the session gives them. ``id_tag`` is one that the central system accepts.
+    ``anywhere``: what they connect to or listen on may be beyond this machine. ``trouble`` is told of a charger that
+    broke. ``directory`` is for what they keep.
     """
 
     target: Target
     network: Network
     clock: Clock
     identities: tuple[str, ...]
-    new_wire: Callable[[str], Wire]
+    new_wire: NewWire
     seed: int
     id_tag: str
     anywhere: bool
