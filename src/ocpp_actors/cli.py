@@ -29,6 +29,7 @@ from ocpp_actors.operator_cli.transactions import transactions
 from ocpp_actors.settings import PREFIX, SETTINGS, Setting, SettingsError, load_settings
 from ocpp_actors.testbench_cli.group import testbench
 from ocpp_actors.testbench_cli.replay import replay
+from ocpp_actors.testbench_cli.simulate import simulate
 
 _Command = Callable[..., Any]
 
@@ -172,8 +173,8 @@ def schema(action: str | None, response: bool, as_json: bool) -> int:
 
 
 for _each in (
-    charge_points, call, calls, transactions, messages, id_tags, reservations, charging_profiles, testbench,
-    replay,
+    charge_points, call, calls, transactions, messages, id_tags, reservations, charging_profiles,
+    replay, simulate, testbench,
 ):  # fmt: skip
     commands.add_command(_each)
 charge_points.add_command(misbehave)

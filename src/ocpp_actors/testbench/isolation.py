@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from ocpp_actors.settings import is_loopback
 from ocpp_actors.testbench.profiles.profile import Profile, ProfileError
@@ -22,6 +22,8 @@ LABEL_LENGTH: Final = 5
 STORAGE: Final = ("database", "message_log")
 ADDRESSES: Final = ("host", "port", "api_host", "api_port")
 OWN_SETTINGS: Final = ("api_token",)
+NOTHING: Final = "off"
+"""The message log that keeps nothing."""
 
 
 def new_label() -> str:
@@ -34,51 +36,56 @@ def refuse_what_is_not_ours(profile: Profile) -> None:
 
     Raises ProfileError: it does not; the message says which words are missing.
     """
-    central, where = profile.central_system, f"profile {profile.name}"
-    if central.url is not None:
-        if profile.server or profile.restarts:
-            raise ProfileError(
-                f"{where}: server settings and restarts are for the session's own server, and {central.url} is not"
-            )
-        if not central.foreign:
-            raise ProfileError(
-                f"{where}: {central.url} is not the session's own central system: if it may be tested, and hold what "
-                "is left of it, say central_system.foreign = true, or give it as --url"
-            )
-        for url in filter(None, (central.url, central.api_url)):
-            host = urlsplit(url).hostname or ""
-            if not is_loopback(host) and not central.anywhere:
-                raise ProfileError(
-                    f"{where}: {host} is beyond this machine: if the central system there may be tested, say "
-                    "--anywhere, or central_system.anywhere = true"
+    for complaint in _complaints(profile):
+        raise ProfileError(f"profile {profile.name}: {complaint}")
+
+
+def _complaints(profile: Profile) -> Iterator[str]:
+    central = profile.central_system
+    if not central.anywhere:
+        for host in _hosts(profile):
+            if not is_loopback(host):
+                yield (
+                    f"{host} is beyond this machine: if the session may reach what is there, or be reached from there, "
+                    "say --anywhere, or central_system.anywhere = true"
                 )
-        return
-    if central.api_url is not None:
-        raise ProfileError(f"{where}: central_system.api_url goes with central_system.url only")
-    for name in OWN_SETTINGS:
-        if name in profile.server:
-            raise ProfileError(f"{where}: server.{name} is made by the session, it cannot be given")
-    for name in (*STORAGE, *ADDRESSES):
-        if name in profile.server and not central.foreign_storage:
-            what = "storage" if name in STORAGE else "an address"
-            raise ProfileError(
-                f"{where}: server.{name} is {what} that the session did not make: if it may be used, and changed, say "
-                "central_system.foreign_storage = true"
-            )
-    host = str(profile.server.get("host", "127.0.0.1"))
-    if not is_loopback(host) and not central.anywhere:
-        raise ProfileError(
-            f"{where}: server.host {host} can be reached from beyond this machine: if it may, say "
-            "central_system.anywhere = true"
+    yield from _about_a_foreign_server(profile) if central.url is not None else _about_the_own_server(profile)
+
+
+def _hosts(profile: Profile) -> Iterator[str]:
+    central, own = profile.central_system, profile.server
+    urls = [url for url in (central.url, central.api_url) if url is not None]
+    for group in profile.chargers:
+        if group.kind == "attached":
+            urls += [*group.api, f"//{group.listen}"]
+    yield from (urlsplit(url).hostname or "" for url in urls)
+    yield from (str(own[name]) for name in ("host", "api_host") if name in own)
+
+
+def _about_a_foreign_server(profile: Profile) -> Iterator[str]:
+    central = profile.central_system
+    if profile.server or profile.restarts:
+        yield f"server settings and restarts are for the session's own server, and {central.url} is not"
+    if not central.foreign:
+        yield (
+            f"{central.url} is not the session's own central system: if it may be tested, and hold what is left of it, "
+            "say central_system.foreign = true, or give it as --url"
         )
 
 
-@frozen
-class Kept:
-    """What is there after a session: the report, and after a failure everything."""
-
-    directory: Path
-    everything: bool
+def _about_the_own_server(profile: Profile) -> Iterator[str]:
+    if profile.central_system.api_url is not None:
+        yield "central_system.api_url goes with central_system.url only"
+    for name in OWN_SETTINGS:
+        if name in profile.server:
+            yield f"server.{name} is made by the session, it cannot be given"
+    for name in (*STORAGE, *ADDRESSES):
+        if profile.server.get(name, NOTHING) != NOTHING and not profile.central_system.foreign_storage:
+            what = "storage" if name in STORAGE else "an address"
+            yield (
+                f"server.{name} is {what} that the session did not make: if it may be used, and changed, say "
+                "central_system.foreign_storage = true"
+            )
 
 
 @define

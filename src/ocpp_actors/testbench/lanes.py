@@ -4,12 +4,13 @@ import itertools
 import random
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import trio
 from attrs import define, field
 
 from ocpp_actors.protocol.catalogue import Role
+from ocpp_actors.protocol.frames import CallError, CallResult
 from ocpp_actors.testbench.bench import Bench
 from ocpp_actors.testbench.measuring.measures import Followed, Measures
 from ocpp_actors.testbench.profiles.profile import ChargerKind
@@ -22,6 +23,9 @@ from ocpp_actors.testbench.wire import Mark, Wire
 
 RECOVERY: Final = 60.0
 """Seconds that a station has to be well again after a scenario failed on it."""
+
+REPORTS: Final = 5.0
+"""Seconds for the first StatusNotifications after a boot."""
 
 GRACE: Final = 30.0
 """Seconds beyond its own time that a scenario has to let go of what it holds; then its lane goes on without it."""
@@ -93,6 +97,7 @@ class Lanes:
 
     def _bench(self, scenario: Scenario, station: Station | None, judged: bool) -> Bench:
         number = next(self._benches)
+        place = station.identity.partition("-")[2] if station else "alone"
 
         def on_wire(wire: Wire) -> None:
             self.measures.follow(wire).excuse("scenario", not judged)
@@ -101,7 +106,7 @@ class Lanes:
         return Bench(
             target=self.under_test.target,
             clock=self.under_test.clock,
-            chance=random.Random(f"{self.seed}:{scenario.name}:{station and station.identity}"),  # noqa: S311 — it tests
+            chance=random.Random(f"{self.seed}:{scenario.name}:{place}"),  # noqa: S311 — it is to be repeatable
             label=f"{self.label}-{number}-",
             operator_or_none=self.under_test.operator,
             station_or_none=station if Need.STATION in scenario.needs else None,
@@ -123,21 +128,30 @@ class Lanes:
 async def accepted(station: Station, kind: ChargerKind, since: Mark = 0) -> None:
     """Wait until the central system has accepted a station's boot, or an attached one is heard of.
 
-    The caller brings the deadline.
+    What it reports of its connectors then is waited for, but not for long. The caller brings the deadline.
     """
     if kind == "attached":
         await station.wire.until(lambda: station.wire.connected or None)
         return
-    await station.wire.until(
-        lambda: next(
-            (
-                each
-                for each in station.wire.answered("BootNotification", by=Role.CHARGE_POINT, since=since)
-                if getattr(each.reply, "payload", {}).get("status") == "Accepted"
-            ),
-            None,
-        )
-    )
+    await station.wire.until(lambda: _accepted_boot(station, since))
+    with trio.move_on_after(REPORTS):
+        for number in range(1, station.connector_count + 1):
+            await station.wire.exchange("StatusNotification", since=since, where=_of_connector(number))
+
+
+def _of_connector(number: int) -> Callable[[Any], bool]:
+    return lambda told: isinstance(told, dict) and told.get("connectorId") == number
+
+
+def _accepted_boot(station: Station, since: Mark) -> bool | None:
+    boots = station.wire.answered("BootNotification", by=Role.CHARGE_POINT, since=since)
+    replies = (each.reply for each in boots)
+    return any(_status(reply) == "Accepted" for reply in replies) or None
+
+
+def _status(reply: CallResult | CallError) -> object:
+    payload = reply.payload if isinstance(reply, CallResult) else None
+    return payload.get("status") if isinstance(payload, dict) else None
 
 
 def _ended(running: Running, began: float, verdict: Verdict, reason: str) -> Outcome:

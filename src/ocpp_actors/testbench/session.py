@@ -5,7 +5,7 @@ import math
 import random
 import re
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
@@ -96,7 +96,7 @@ class Session:
     open_chargers: OpenChargers
     measures: Measures
     progress: Progress
-    directory: Path | None = None
+    directory: Path
     on_wire: Callable[[Wire], None] = field(default=lambda _wire: None)
     stop: trio.CancelScope = field(factory=trio.CancelScope)
     _network: Network | None = field(init=False, default=None)
@@ -143,24 +143,34 @@ class Session:
         total = sum(group.count for group in self.profile.chargers)
         self.progress.enter(f"bringing up {total} chargers")
         max_kept = max(200, min(10_000, MAX_FRAMES_KEPT // max(1, total)))
-        wires = {name: Wire(name, max_kept) for name in (f"{self.label}-C{n}" for n in range(1, total + 1))}
+        tapped_wires: dict[str, Wire] = {}
+
+        def new_wire(identity: str, *, tapped: bool) -> Wire:
+            wire = Wire(identity, max_kept)
+            if tapped:
+                tapped_wires[identity.casefold()] = wire
+            return wire
+
         self._network = network = await stack.enter_async_context(
             open_network(
                 chance=random.Random(self.profile.seed),  # noqa: S311 — it damages
                 always=self.profile.faults.always,
-                wire_of=_find(wires),
+                wire_of=lambda identity: tapped_wires.get(identity.casefold()),
+                max_connections=max(1000, 3 * total),
                 tell=self._link_changed,
             )
         )
-        names = iter(wires)
+        names = (f"{self.label}-C{number}" for number in itertools.count(1))
         for group in self.profile.chargers:
             around = Surroundings(
                 target=self.under_test.target,
                 network=network,
                 clock=self.under_test.clock,
-                wires={name: wires[name] for name in itertools.islice(names, group.count)},
+                identities=tuple(itertools.islice(names, group.count)),
+                new_wire=new_wire,
                 seed=self.profile.seed,
                 id_tag=self.under_test.id_tags.get("Accepted", f"{self.label}-T"),
+                anywhere=self.profile.central_system.anywhere,
                 directory=self.directory,
                 trouble=self.progress.trouble,
             )
@@ -358,11 +368,6 @@ class Session:
             online=len(set(online)) if len(set(online)) == len(online) else -len(online),
             online_expected=len(self._placed),
         )
-
-
-def _find(wires: Mapping[str, Wire]) -> Callable[[str], Wire | None]:
-    by_key = {identity.casefold(): wire for identity, wire in wires.items()}
-    return lambda identity: by_key.get(identity.casefold())
 
 
 def _damaging(conditions: LinkConditions) -> bool:

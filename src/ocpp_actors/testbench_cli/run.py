@@ -89,7 +89,7 @@ def run(profile: str, microocpp: Path | None, as_json: bool, **options: Any) -> 
       ocpp-actors testbench run ./mine.toml --seed 7 --keep
       ocpp-actors testbench run validation --url ws://127.0.0.1:8887/ocpp
     """  # noqa: D301
-    from ocpp_actors.testbench.chargers.opening import opener
+    from ocpp_actors.testbench.chargers.opening import on_simulators, opener
     from ocpp_actors.testbench.choosing import chosen
     from ocpp_actors.testbench.isolation import refuse_what_is_not_ours
     from ocpp_actors.testbench.profiles.reading import load
@@ -98,6 +98,8 @@ def run(profile: str, microocpp: Path | None, as_json: bool, **options: Any) -> 
     from ocpp_actors.testbench.under_test import ServerTrouble
 
     read = load(profile, os.environ, dict(_overrides(options)))
+    if microocpp is not None:
+        read = on_simulators(read)
     refuse_what_is_not_ours(read)
     scenarios = chosen(read.scenarios, catalogue())
     open_chargers = opener(read, microocpp, os.environ)

@@ -35,7 +35,8 @@ class Running:
 
     async def _more(self) -> bool:
         assert self.process.stdout is not None
-        data = await self.process.stdout.receive_some()
+        with trio.fail_after(PATIENCE):
+            data = await self.process.stdout.receive_some()
         self.lines[-1:] = (self.lines[-1] + data.decode()).split("\n")
         return bool(data)
 
@@ -54,8 +55,7 @@ async def running(*arguments: str) -> AsyncIterator[Running]:
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )
     try:
-        with trio.fail_after(PATIENCE):
-            yield Running(process, [""])
+        yield Running(process, [""])
     finally:
         with trio.CancelScope(shield=True):
             if process.poll() is None:

@@ -57,8 +57,7 @@ async def open_proxied(always: LinkConditions = LinkConditions()) -> AsyncIterat
             ) as network,
             open_proxy(network, target_of(f"ws://127.0.0.1:{port}/ocpp")) as proxy,
         ):
-            with trio.fail_after(60):
-                yield Proxied(proxy, network, central, events, wires)
+            yield Proxied(proxy, network, central, events, wires)
 
 
 async def test_a_charge_point_connects_through_it() -> None:
@@ -81,7 +80,7 @@ async def test_a_reset_is_a_rst_to_the_charge_point() -> None:
         await peer.send(upgrade("/ocpp/CP1"))
         assert (await peer.answer()).status == 101
         proxied.network.cut("cp1")
-        with pytest.raises(trio.BrokenResourceError) as broken:
+        with pytest.raises(trio.BrokenResourceError) as broken, trio.fail_after(60):
             await stream.receive_some()
         assert isinstance(broken.value.__cause__, ConnectionResetError)
         await eventually(lambda: proxied.central.told(Disconnected))

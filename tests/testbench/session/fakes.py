@@ -139,7 +139,8 @@ class FakeActivity:
 async def open_fakes(group: Chargers, around: Surroundings) -> AsyncIterator[list[Unit]]:
     async with trio.open_nursery() as nursery:
         units = []
-        for identity, wire in around.wires.items():
+        for identity in around.identities:
+            wire = around.new_wire(identity, tapped=False)
             target = Target(around.target.url, around.network.faulty(around.target.dial, identity))
             station = FakeStation(target, wire, nursery)
             activity = None if group.activity == NO_ACTIVITY else FakeActivity(station)

@@ -11,7 +11,8 @@ from ocpp_actors.testbench.chargers.activity import Charging
 from ocpp_actors.testbench.chargers.unit import Surroundings, Unit
 from ocpp_actors.testbench.profiles.profile import NO_ACTIVITY, Chargers
 from ocpp_actors.testbench.simulated.charge_point import SimulatedChargePoint
-from ocpp_actors.testbench.simulated.personality import Personality, back_off
+from ocpp_actors.testbench.simulated.personality import Personality
+from ocpp_actors.testbench.simulated.quirks import personality_of
 from ocpp_actors.testbench.target import Target
 from ocpp_actors.testbench.wire import Wire
 
@@ -22,10 +23,11 @@ async def open_simulated(group: Chargers, around: Surroundings) -> AsyncIterator
     personality = _personality(group)
     async with trio.open_nursery() as nursery:
         units = []
-        for identity, wire in around.wires.items():
+        for identity in around.identities:
+            wire = around.new_wire(identity, tapped=False)
             station: SimulatedChargePoint = await nursery.start(_host, group, around, personality, wire)
-            chance = random.Random(f"{around.seed}:{identity}")  # noqa: S311 — it drives vehicles
             charging = group.activity != NO_ACTIVITY
+            chance = around.chance_of(identity)
             activity = Charging(station, group, around.id_tag, chance) if charging else None
             units.append(Unit(station, group, activity))
         yield units
@@ -51,10 +53,10 @@ async def _host(
                     wire=wire,
                     nursery=nursery,
                     clock=around.clock,
-                    chance=random.Random(f"{around.seed}:{wire.identity}:inside"),  # noqa: S311 — jitter
+                    chance=around.chance_of(f"{wire.identity}:inside"),
                     connector_count=group.connectors,
                     personality=personality,
-                    configuration=group.configuration,
+                    configuration={name: _written(value) for name, value in group.configuration.items()},
                 )
             )
             await trio.sleep_forever()
@@ -68,5 +70,10 @@ def _personality(group: Chargers) -> Personality:
     def bounded(failures: int, chance: random.Random) -> float:
         return min(personality.back_off(failures, chance), group.reconnect_interval)
 
-    personality = Personality(back_off=back_off)
+    personality = personality_of(group.quirks)
     return evolve(personality, back_off=bounded)
+
+
+def _written(value: bool | int | str) -> str:
+    """Write a value as configuration keys have it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,5 +1,6 @@
 """What the chargers of a session have in common, whatever they are made of."""
 
+import random
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -13,6 +14,14 @@ from ocpp_actors.testbench.profiles.profile import Chargers
 from ocpp_actors.testbench.station import Station
 from ocpp_actors.testbench.target import Target
 from ocpp_actors.testbench.wire import Wire
+
+
+class NewWire(Protocol):
+    """Makes the record of a charger."""
+
+    def __call__(self, identity: str, *, tapped: bool) -> Wire:
+        """``tapped``: what passes is recorded by the network, because nobody else does."""
+        ...
 
 
 class Activity(Protocol):
@@ -40,18 +49,25 @@ class Unit:
 class Surroundings:
     """What a group of chargers is put into.
 
-    ``wires`` has the record of each identity. ``trouble`` is told of a charger that broke; ``id_tag`` is one that the
-    central system accepts. ``directory`` is for what they keep.
+    ``identities`` are theirs, where the session gives them. ``id_tag`` is one that the central system accepts.
+    ``anywhere``: what they connect to or listen on may be beyond this machine. ``trouble`` is told of a charger that
+    broke. ``directory`` is for what they keep.
     """
 
     target: Target
     network: Network
     clock: Clock
-    wires: dict[str, Wire]
+    identities: tuple[str, ...]
+    new_wire: NewWire
     seed: int
     id_tag: str
-    directory: Path | None
+    anywhere: bool
+    directory: Path
     trouble: Callable[[str], None]
+
+    def chance_of(self, identity: str) -> random.Random:
+        """Return the chance that drives the vehicles of a charger."""
+        return random.Random(f"{self.seed}:{identity.partition('-')[2]}")  # noqa: S311 — it is to be repeatable
 
 
 OpenChargers = Callable[[Chargers, Surroundings], AbstractAsyncContextManager[list[Unit]]]

@@ -28,7 +28,10 @@ class Chargers:
     Scenarios that need a charger are run on each of a group without an activity. ``reconnect_interval`` is what each
     outage may take: the seconds until a charger tries again. ``boot_within`` are the seconds that the whole group has
     until each was accepted. An activity lets vehicles charge and pauses between them for a time between two bounds.
-    ``api`` are the addresses of simulators that run already. ``faults``: those of the profile are for this group, too.
+    ``faults``: those of the profile are for this group, too.
+
+    Attached ones run already: ``api`` are the addresses of simulators, ``identities`` those of chargers that will
+    connect to ``listen``; ``hands``: a person at the terminal plugs, taps and switches them.
     """
 
     kind: ChargerKind
@@ -41,8 +44,11 @@ class Chargers:
     reconnect_interval: float
     boot_within: float
     faults: bool
-    configuration: Mapping[str, str] = field(factory=dict)
+    configuration: Mapping[str, bool | int | str] = field(factory=dict)
     api: tuple[str, ...] = ()
+    identities: tuple[str, ...] = ()
+    listen: str = "127.0.0.1:0"
+    hands: bool = False
 
 
 @frozen(kw_only=True)

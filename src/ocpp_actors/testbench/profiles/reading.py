@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ocpp_actors.protocol.catalogue import ACTIONS
 from ocpp_actors.settings import PREFIX, SETTINGS
@@ -27,7 +27,8 @@ from ocpp_actors.testbench.profiles.profile import (
     Restart,
     ScenarioChoice,
 )
-from ocpp_actors.testbench.profiles.tables import Table, one_text, pairs, span, texts, yes_or_no
+from ocpp_actors.testbench.profiles.tables import Table, one_text, pairs, scalars, span, texts, yes_or_no
+from ocpp_actors.testbench.simulated.quirks import QUIRKS
 
 VARIABLES: Final = f"{PREFIX}TESTBENCH_"
 """What the environment variables begin with that override a profile; ``__`` stands for the dot between keys."""
@@ -143,13 +144,27 @@ def _chargers(table: Table) -> Chargers:
         reconnect_interval=table.take("reconnect_interval", number(0.1, 3600), 10.0),
         boot_within=table.take("boot_within", number(1, 3600), 60.0),
         faults=table.take("faults", yes_or_no(), True),
-        configuration=table.take("configuration", pairs("a table of configuration keys"), {}),
+        configuration=table.take("configuration", scalars("a table of configuration keys"), {}),
         api=table.take("api", texts("addresses of simulators: http://127.0.0.1:8101"), ()),
+        identities=table.take("identities", texts("identities of chargers that will connect"), ()),
+        listen=table.take(
+            "listen", text("an address: HOST:PORT", r"(\[[0-9A-Fa-f:]+\]|[^:\s]+):\d{1,5}"), "127.0.0.1:0"
+        ),
+        hands=table.take("hands", yes_or_no(), False),
     )
     table.done()
-    if group.kind == "attached" and len(group.api) == 0:
-        raise ProfileError(f"{table.where('api')} is missing: it takes the addresses of attached simulators")
-    return group
+    for quirk in group.quirks:
+        if quirk not in QUIRKS:
+            near = difflib.get_close_matches(quirk, QUIRKS, n=1)
+            hint = f"did you mean {near[0]}?" if near else "`ocpp-actors simulate --quirks` shows them"
+            raise ProfileError(f"{table.where('quirks')}: there is no quirk {quirk!r}; {hint}")
+    if group.kind != "attached":
+        return group
+    if not group.api and not group.identities:
+        raise ProfileError(
+            f"{table.where('api')} is missing: it takes the addresses of simulators; or give the identities of chargers"
+        )
+    return evolve(group, count=len(group.api) + len(group.identities))
 
 
 def _faults(table: Table) -> Schedule:

@@ -124,23 +124,28 @@ def yes_or_no() -> Kind:
     return Kind("true or false", read)
 
 
-def pairs(allowed: str) -> Kind:
-    """A table of texts; numbers and booleans become text as TOML writes them."""
+def scalars(allowed: str) -> Kind:
+    """A table of texts, whole numbers and booleans."""
 
-    def read(value: object) -> dict[str, str]:
-        if not isinstance(value, Mapping):
+    def read(value: object) -> dict[str, bool | int | str]:
+        if not isinstance(value, Mapping) or not all(
+            isinstance(each, bool | int | str) for each in value.values()
+        ):
             raise ValueError
-        return {str(name): _plain(each) for name, each in value.items()}
+        return dict(value)
 
     return Kind(allowed, read)
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if not isinstance(value, str | int | float):
-        raise ValueError
-    return str(value)
+def pairs(allowed: str) -> Kind:
+    """A table of texts."""
+
+    def read(value: object) -> dict[str, str]:
+        if not isinstance(value, Mapping) or not all(isinstance(each, str) for each in value.values()):
+            raise ValueError
+        return dict(value)
+
+    return Kind(allowed, read)
 
 
 def span(allowed: str) -> Kind:

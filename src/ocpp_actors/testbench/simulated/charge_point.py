@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from random import Random
 from typing import Any, Final
 
-import structlog
 import trio
 from attrs import define, evolve, field
 
@@ -29,8 +28,6 @@ START_SECONDS: Final = 2.0
 """Seconds that it takes to start."""
 
 CLOSE_TIMEOUT: Final = 10.0
-
-log = structlog.get_logger(__name__)
 
 
 @define(eq=False, kw_only=True)
@@ -118,9 +115,6 @@ class SimulatedChargePoint:
                     await self._controller.run()
                     self._controller = None
                     await trio.sleep(START_SECONDS)
-        except Exception:
-            log.exception("a simulated charge point broke", charge_point=self.identity)
-            raise
         finally:
             self._controller = self._power = None
             self._off.set()
@@ -181,12 +175,14 @@ class SimulatedChargePoint:
         """Present a card; nothing happens while it is off. What comes of it is not waited for."""
         controller = self._controller
         if controller is not None:
-            place = controller.places[connector_id]
+            place, presented = controller.places[connector_id], trio.Event()
 
             async def present() -> None:
+                presented.set()  # and what it decides by itself is decided before anybody else does anything
                 await controller.floor.present(place, id_tag)
 
             controller.start_soon(present)
+            await presented.wait()
         await trio.lowlevel.checkpoint()
 
     async def fault(self, connector_id: int, error_code: str) -> None:

@@ -91,7 +91,7 @@ class Connector:
 
     def unplugged(self) -> "Connector":
         """The cable is out: all user actions are completed (B1, F1, F8)."""
-        return evolve(self, plugged=False, finished=False).settled()
+        return self._over(evolve(self, plugged=False, finished=False))
 
     def drawing(self, draws: bool) -> "Connector":
         """The vehicle begins or ceases to take energy (C4, D3)."""
@@ -109,7 +109,7 @@ class Connector:
 
     def given_up(self) -> "Connector":
         """The usage ends before it began: the idTag was presented again, or the time for it is over (B1, B6)."""
-        return evolve(self, authorized=False, finished=self.plugged).settled()
+        return self._over(evolve(self, authorized=False, finished=self.plugged))
 
     def started(self) -> "Connector":
         """A transaction begins (B3)."""
@@ -134,6 +134,10 @@ class Connector:
     def made_inoperative(self) -> "Connector":
         """It may not be used any more, as soon as nobody does (A8, C8, F8, G8)."""
         return evolve(self, leaving=True).settled()
+
+    def _over(self, following: "Connector") -> "Connector":
+        """From Preparing no step leads to Unavailable: Available comes in between."""
+        return following if self.status is _S.PREPARING else following.settled()
 
     def settled(self) -> "Connector":
         """What was put off until the usage is over happens."""

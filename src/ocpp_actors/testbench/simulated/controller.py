@@ -123,9 +123,7 @@ class Controller:
     def _end_what_was_cut_off(self) -> None:
         """Transactions do not outlive a power cut; that is told once it is accepted again (§4.10, §5.14)."""
         for number, transaction in list(self.memory.running.items()):
-            meter = self.outlets[number].meter
-            self.floor.report_stop(transaction, meter.wh, self.memory.stop_reason)
-            meter.disconnect(trio.current_time())
+            self.floor.report_stop(transaction, self.outlets[number].meter.wh, self.memory.stop_reason)
             self.memory.profiles.end_transaction(number)
         self.memory.running.clear()
         self.memory.stop_reason = Reason.POWER_LOSS
@@ -165,9 +163,9 @@ class Controller:
         self._rebooting.set()
 
     def cut_off(self) -> None:
-        """Keep when and at what register the transactions ended that end without warning."""
+        """Let no energy flow any more, and keep when transactions ended that end without warning."""
         for place in self.places.charging:
-            self.metering.read(place)
+            place.outlet.meter.disconnect(trio.current_time())
             if place.transaction is not None:
                 place.transaction.seen_at = self.now()
 

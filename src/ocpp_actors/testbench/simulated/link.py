@@ -28,6 +28,8 @@ PREFACE_TIMEOUT: Final = 5.0
 MAX_LEFT_OPEN: Final = 3
 MAX_RETRY_AFTER: Final = 600.0
 
+_BROKEN: Final = (trio.BrokenResourceError, trio.ClosedResourceError)
+_ENDS: Final = (Closed, *_BROKEN)
 _PROPER: Final = {1000, 1001}
 
 Answer = dict[str, Any] | CallError | None
@@ -162,7 +164,7 @@ class Link:
         except Closed as closed:
             if closed.code in _PROPER and not self.personality.returns:
                 return inf
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
+        except _BROKEN:
             pass
         finally:
             self._whole = None
@@ -211,7 +213,7 @@ class Link:
                 async with trio.open_nursery() as self._nursery:
                     self._client = client
                     self.talker.online = True
-                    self._nursery.start_soon(self.talker.run, partial(self._ask, client))
+                    self._nursery.start_soon(self._talk_on, client)
                     self.owner.connected()
                     with trio.move_on_after(self.personality.patience):
                         await self._listen(client, self._nursery)
@@ -220,6 +222,10 @@ class Link:
             finally:
                 self._client = self._nursery = self._talk = None
                 self.owner.disconnected()
+
+    async def _talk_on(self, client: Client) -> None:
+        with suppress(*_ENDS):  # who listens tells
+            await self.talker.run(partial(self._ask, client))
 
     async def _listen(self, client: Client, nursery: trio.Nursery) -> None:
         while True:
@@ -236,7 +242,8 @@ class Link:
 
     async def _answer_late(self, client: Client, call: Call) -> None:
         await trio.sleep(self.personality.answer_delay)
-        await self._answer(client, call)
+        with suppress(*_ENDS):
+            await self._answer(client, call)
 
     async def _answer(self, client: Client, call: Call) -> None:
         refusals = self.personality.answering

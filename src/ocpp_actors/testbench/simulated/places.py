@@ -116,6 +116,8 @@ class Places:
         """Let a connector be so from now on, and report its status if it is another."""
         place.state = state
         self.report(place.number)
+        if state.settled() != state:
+            self.change(place, state.settled())
         self._changed.set()
 
     async def until_idle(self) -> None:

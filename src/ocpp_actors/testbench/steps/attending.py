@@ -232,7 +232,8 @@ class Attended:
         answer = await self.ask("ChangeConfiguration", {"key": key, "value": value})
         if answer["status"] != "Accepted":
             raise Skipped(f"the charge point answers {key}={value} with {answer['status']}")
-        self._undo[key] = lambda: self.ask("ChangeConfiguration", {"key": key, "value": present}, "Accepted")
+        restore = {"key": key, "value": present}
+        self._undo.setdefault(key, lambda: self.ask("ChangeConfiguration", restore, "Accepted"))
 
     async def _configured(self, key: str) -> str:
         answer = await self.ask("GetConfiguration", {"key": [key]})

@@ -219,7 +219,7 @@ def _triggered(
     extended = isinstance(message, ExtendedMessageTrigger)
     match message.value:
         case "BootNotification":
-            return controller.boot
+            return controller.boot if controller.personality.boots else None
         case "Heartbeat":
             return partial(controller.heartbeat, asked=True)
         case "DiagnosticsStatusNotification":
