@@ -4,10 +4,12 @@ What a mutant does is done at one of four places: to the frames that leave, to t
 ledger is asked, or to who is let in.
 """
 
+import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -200,6 +202,18 @@ def half_of(payload: Any) -> Any:
     }
 
 
+SERIAL = itertools.count(1)
+
+
+def shifted(request: port.RecordStart) -> port.RecordStart:
+    """Return a start that is like no other."""
+    return evolve(request, timestamp=request.timestamp + timedelta(microseconds=next(SERIAL)))
+
+
+async def under_another_name(handshake: Handshake) -> None:
+    handshake.record = evolve(handshake.known, identity=f"{handshake.known.identity}{next(SERIAL)}")
+
+
 async def any_subprotocol(handshake: Handshake) -> None:
     handshake.subprotocol = next(iter(handshake.subprotocols), None)
 
@@ -352,7 +366,7 @@ MUTANTS: Final = (
     Mutant(
         name="one-transaction-id-for-all",
         what="Every transaction gets the id 1.",
-        found_by="plug-in-first-then-present-a-card",
+        found_by="transactions-have-ids-of-their-own",
         answers={"StartTransaction": with_parts(transaction_id=1)},
     ),
     Mutant(
@@ -448,4 +462,59 @@ MUTANTS: Final = (
         found_by="update-the-password",
         asked={port.SetKey: instead_of(None)},
     ),
+    Mutant(
+        name="meter-values-lost",
+        what="MeterValues are confirmed and not kept.",
+        found_by="meter-values-at-any-time",
+        asked={port.RecordMeterValues: instead_of(port.MeterValuesKept(repeated=False, linked=True))},
+    ),
+    Mutant(
+        name="repeated-start-counts-twice",
+        what="A StartTransaction that is sent again becomes a transaction of its own.",
+        found_by="start-is-repeated",
+        asked={port.RecordStart: shifted},
+    ),
+    Mutant(
+        name="unknown-is-unsupported",
+        what="NotImplemented and NotSupported are mistaken for each other.",
+        found_by="action-is-unknown",
+        frame=errors(swapped("NotImplemented", "NotSupported")),
+    ),
+    Mutant(
+        name="error-code-spelled-right",
+        what="OccurenceConstraintViolation is written with two r, which is another word.",
+        found_by="required-field-is-missing",
+        frame=errors(swapped("OccurenceConstraintViolation", "OccurrenceConstraintViolation")),
+    ),
+    Mutant(
+        name="one-error-code-for-all",
+        what="Every CALLERROR is a GenericError.",
+        found_by="value-has-the-wrong-type",
+        frame=errors(lambda _code: "GenericError"),
+    ),
+    Mutant(
+        name="answer-twice",
+        what="Heartbeats are answered twice.",
+        found_by="heartbeat-tells-the-time",
+        frame=answers_to("Heartbeat", lambda frame: [frame, frame]),
+    ),
+    Mutant(
+        name="older-connection-stays",
+        what="A newer connection of a charge point does not end the older one.",
+        found_by="newer-connection-wins",
+        steps=lambda steps: [*steps, under_another_name],
+    ),
 )
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "mutants.md"
+
+
+def as_table() -> str:
+    """Return the mutants as a table in Markdown."""
+    rows = [f"| `{each.name}` | {each.what} | `{each.found_by}` |" for each in MUTANTS]
+    return "\n".join(["| mutant | the central system is broken so | found by |", "|---|---|---|", *rows, ""])
+
+
+if __name__ == "__main__":
+    words = PAGE.read_text().partition("| mutant |")[0]
+    PAGE.write_text(words + as_table())

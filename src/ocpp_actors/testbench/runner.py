@@ -46,7 +46,8 @@ class Outcome:
 async def run_scenario(scenario: Scenario, bench: Bench) -> Outcome:
     """Run a scenario within its time.
 
-    It fails, too, where the central system sent anything that breaks a schema, unless it was told to misbehave.
+    It fails, too, where the central system sent anything that breaks a schema, or a CALLRESULT to nothing, unless it
+    was told to misbehave.
     """
     started_at = trio.current_time()
     station = bench.station_or_none
@@ -105,8 +106,10 @@ def _since(wire: Wire, marks: dict[str, Mark]) -> tuple[WireFrame, ...]:
 
 
 def _wrong(wire: Wire, marks: dict[str, Mark]) -> list[str]:
+    faulty = list(faults_of(_since(wire, marks)))
+    stray = [(frame, "no CALL waits for this answer") for frame in wire.strays]
     return [
         f"the central system sent {frame.text[:200]}: {fault}"
-        for frame, fault in faults_of(_since(wire, marks))
-        if frame.sender is Role.CENTRAL_SYSTEM
+        for frame, fault in faulty + stray
+        if frame.sender is Role.CENTRAL_SYSTEM and frame.number >= marks.get(wire.identity, 0)
     ]
