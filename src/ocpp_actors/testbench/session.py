@@ -29,7 +29,7 @@ from ocpp_actors.testbench.progress import Progress
 from ocpp_actors.testbench.runner import Outcome, Verdict
 from ocpp_actors.testbench.scenario import Need, Scenario
 from ocpp_actors.testbench.under_test import UnderTest
-from ocpp_actors.testbench.wire import Wire
+from ocpp_actors.testbench.wire import Mark, Wire
 
 SETTLING: Final = 60.0
 """Seconds that activities have to come to an end."""
@@ -315,17 +315,18 @@ class Session:
         words = "is killed" if restart.how == "kill" else "is told to end"
         self.progress.say(f"the server {words}, and started again {restart.down:g} seconds later")
         down_at = trio.current_time()
+        marks = [(each.station.wire, each.station.wire.mark()) for each in self._placed]
         await self.under_test.restart(restart.how, restart.down)
-        up_at, wires = trio.current_time(), [each.station.wire for each in self._placed]
+        up_at = trio.current_time()
         with trio.move_on_after(restart.back_within):
-            for wire in wires:
-                await wire.until(lambda wire=wire: wire.connected or None)  # type: ignore[misc]
+            for wire, mark in marks:
+                await wire.until(lambda wire=wire, mark=mark: _is_back(wire, mark) or None)  # type: ignore[misc]
         returned = Returned(
             number=number,
             how=restart.how,
             down=up_at - down_at,
-            chargers=len(wires),
-            back=sum(wire.connected for wire in wires),
+            chargers=len(marks),
+            back=sum(_is_back(wire, mark) for wire, mark in marks),
             seconds=trio.current_time() - up_at,
             within=restart.back_within,
         )
@@ -368,6 +369,12 @@ class Session:
             online=len(set(online)) if len(set(online)) == len(online) else -len(online),
             online_expected=len(self._placed),
         )
+
+
+def _is_back(wire: Wire, mark: Mark) -> bool:
+    """Tell whether a charger has a connection that it opened since a mark."""
+    newest = next((each for each in reversed(wire.changes) if each.kind == "opened"), None)
+    return wire.connected and newest is not None and newest.number >= mark
 
 
 def _damaging(conditions: LinkConditions) -> bool:

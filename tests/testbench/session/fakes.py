@@ -28,6 +28,7 @@ class FakeStation:
     connector_count: int = 1
     features: frozenset[Feature] = frozenset({Feature.POWER, Feature.LINK, Feature.PLUG})
     heartbeat: float = 5.0
+    stuck: bool = False
     _scope: trio.CancelScope | None = field(init=False, default=None)
     _link: bool = field(init=False, default=True)
     _booted: bool = field(init=False, default=False)
@@ -43,6 +44,8 @@ class FakeStation:
             self.nursery.start_soon(self._live, self._scope)
 
     async def power_off(self) -> None:
+        if self.stuck:
+            raise OSError("the switch is stuck")
         if self._scope is not None:
             self._scope.cancel()
             self._scope, self._booted = None, False

@@ -21,7 +21,7 @@ from ocpp_actors.testbench.under_test import UnderTest
 from ocpp_actors.testing.in_process import open_in_process
 
 STATIONS = "[[chargers]]\nkind = 'simulated'\ncount = 3\nreconnect_interval = 2\n"
-BUSY = "duration = 30\n[[chargers]]\nkind = 'simulated'\ncount = 5\nactivity = 'charging'\nreconnect_interval = 3\n"
+BUSY = "duration = 15\n[[chargers]]\nkind = 'simulated'\ncount = 3\nactivity = 'charging'\nreconnect_interval = 3\n"
 NO_RESTARTS = "[limits]\nrestarts = ''\n"
 
 
@@ -146,12 +146,12 @@ async def test_activities_go_on_for_the_duration_and_the_books_agree(autojump_cl
     async with open_session(BUSY) as session:
         result = await session.run()
     assert result.passed, result.troubles
-    assert 30 <= result.seconds < 40
+    assert 15 <= result.seconds < 25
     audit = result.findings.audit
     assert audit is not None
-    assert audit.compared >= 5 * 10
+    assert audit.compared >= 3 * 10
     assert (audit.lost_count, audit.doubled_count) == (0, 0)
-    assert (result.findings.online, result.findings.online_expected) == (5, 5)
+    assert (result.findings.online, result.findings.online_expected) == (3, 3)
 
 
 async def test_a_lost_transaction_is_found(autojump_clock: MockClock) -> None:
@@ -159,14 +159,12 @@ async def test_a_lost_transaction_is_found(autojump_clock: MockClock) -> None:
     async with open_in_process(ledger=ledger) as central:
         session = session_of(under_test_of(central), BUSY)
 
-        async def lose() -> None:
-            await trio.sleep(20)
-            transactions = ledger._facts.transactions
-            del transactions[next(iter(transactions))]
+        def lose(phase: str) -> None:
+            if phase == "comparing the books":
+                del ledger._facts.transactions[7]
 
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(lose)
-            result = await session.run()
+        session.progress.listeners.append(lose)
+        result = await session.run()
     assert not result.passed
     assert result.findings.audit is not None
     assert result.findings.audit.lost_count == 1
@@ -208,11 +206,11 @@ async def test_a_restart_brings_everybody_back(autojump_clock: MockClock) -> Non
         under_test = UnderTest(
             Target(central.target.url, dial), central.clock, central.operator, restart=restart
         )
-        session = session_of(under_test, BUSY + "[[restarts]]\nat = 10\ndown = 4\nback_within = 20\n")
+        session = session_of(under_test, BUSY + "[[restarts]]\nat = 5\ndown = 4\nback_within = 20\n")
         result = await session.run()
     assert result.troubles == ()
     (returned,) = result.findings.returned
-    assert (returned.chargers, returned.back) == (5, 5)
+    assert (returned.chargers, returned.back) == (3, 3)
     assert returned.down == pytest.approx(4)
     assert returned.seconds < 3
     assert result.passed
@@ -235,7 +233,7 @@ async def test_chargers_that_do_not_come_back_fail_the_session(autojump_clock: M
         under_test = UnderTest(
             Target(central.target.url, dial), central.clock, central.operator, restart=restart
         )
-        session = session_of(under_test, BUSY + "[[restarts]]\nat = 10\ndown = 4\nback_within = 20\n")
+        session = session_of(under_test, BUSY + "[[restarts]]\nat = 5\ndown = 4\nback_within = 20\n")
         result = await session.run()
     assert not result.passed
     assert result.findings.returned[0].back == 0
@@ -274,7 +272,7 @@ async def test_it_can_be_stopped_and_tells_what_it_had(autojump_clock: MockClock
     assert result.seconds < 16
 
 
-@pytest.mark.parametrize("after", [0, 0.001, 0.5, 1, 3, 10, 31, 33.5])
+@pytest.mark.parametrize("after", [0, 0.5, 3, 10, 16])
 async def test_it_can_be_stopped_at_any_moment(after: float, autojump_clock: MockClock) -> None:
     faults = "[faults.random]\nevery = 3\nfor = [1, 2]\nfaults = ['stall', 'reset', 'partition']\n"
     async with open_session(BUSY + faults, [s.meanwhile]) as session, trio.open_nursery() as nursery:
@@ -332,19 +330,16 @@ async def test_an_activity_that_crashes_leaves_the_others_alone(autojump_clock: 
     assert len(result.troubles) == 1
     assert result.troubles[0].startswith("lab-C1: ZeroDivisionError: oops")
     assert result.findings.audit is not None
-    assert result.findings.audit.compared >= 40
+    assert result.findings.audit.compared >= 20
 
 
 async def test_an_unfit_station_is_a_trouble_and_its_lane_goes_on(autojump_clock: MockClock) -> None:
-    class Stubborn(FakeStation):
-        async def power_off(self) -> None:
-            raise OSError("the switch is stuck")
-
     @asynccontextmanager
     async def open_stubborn(group: Chargers, around: Surroundings) -> AsyncIterator[list[Unit]]:
         async with open_fakes(group, around) as units:
             for unit in units:
-                unit.station.__class__ = Stubborn
+                assert isinstance(unit.station, FakeStation)
+                unit.station.stuck = True
             yield units
 
     async with open_session(
@@ -369,7 +364,9 @@ async def test_names_are_of_the_session(autojump_clock: MockClock) -> None:
         session = session_of(under_test_of(central), STATIONS, [s.passes, s.station_beats])
         await session.run()
         known = [each["identity"] async for each in central.operator.all_items("/charge-points")]
-    assert sorted(known) == ["lab-1-1", "lab-C1", "lab-C2", "lab-C3"]
+    assert {"lab-C1", "lab-C2", "lab-C3"} < set(known)
+    assert len(known) == 4
+    assert all(each.startswith("lab-") for each in known)
 
 
 async def test_two_sessions_at_one_central_system_do_not_meet(autojump_clock: MockClock) -> None:
