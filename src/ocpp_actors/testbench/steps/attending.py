@@ -31,7 +31,7 @@ RECONNECT: Final = 45.0
 UNDOING: Final = 30.0
 """Seconds in which one thing is undone; a central system may hold its CALLs for a while after a reconnection."""
 
-SECRET: Final = "AuthorizationKey"
+SECRET: Final = "AuthorizationKey"  # noqa: S105 — the name of a key
 """The configuration key whose value a central system does not show to its operators."""
 
 Undo = Callable[[], Awaitable[object]]
