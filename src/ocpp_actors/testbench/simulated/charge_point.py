@@ -175,12 +175,14 @@ class SimulatedChargePoint:
         """Present a card; nothing happens while it is off. What comes of it is not waited for."""
         controller = self._controller
         if controller is not None:
-            place = controller.places[connector_id]
+            place, presented = controller.places[connector_id], trio.Event()
 
             async def present() -> None:
+                presented.set()  # and what it decides by itself is decided before anybody else does anything
                 await controller.floor.present(place, id_tag)
 
             controller.start_soon(present)
+            await presented.wait()
         await trio.lowlevel.checkpoint()
 
     async def fault(self, connector_id: int, error_code: str) -> None:
