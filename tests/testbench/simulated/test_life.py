@@ -485,7 +485,8 @@ async def test_sampled_and_clock_aligned_values(autojump_clock: MockClock) -> No
         await trio.sleep(1000)
         await street.station.tap("TAG")
         stopped = await street.said("StopTransaction")
-        sampled, aligned = [], []
+        sampled: list[Any] = []
+        aligned: list[Any] = []
         for each in street.station.wire.answered("MeterValues"):
             (value,) = each.payload["meterValue"]
             clocked = value["sampledValue"][0]["context"] == "Sample.Clock"
