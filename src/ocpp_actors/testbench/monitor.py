@@ -39,7 +39,7 @@ class Monitor:
     faults: Callable[[], list[str]] = field(default=list)
     """The names of the faults that are on."""
     _seen_frames: int = 0
-    _seen_at: float = 0.0
+    _seen_at: float | None = None
     _rate: float = 0.0
 
     async def run(
@@ -169,12 +169,13 @@ class Monitor:
         return table
 
     def _messages_a_second(self) -> float:
-        now = trio.current_time()
-        if now - self._seen_at >= 1.0:
-            self._rate = (
-                (self.measures.frames - self._seen_frames) / (now - self._seen_at) if self._seen_at else 0.0
-            )
-            self._seen_frames, self._seen_at = self.measures.frames, now
+        """Return the rate since a second ago or a little longer."""
+        now, frames = trio.current_time(), self.measures.frames
+        if self._seen_at is None:
+            self._seen_at, self._seen_frames = now, frames
+        elif now - self._seen_at >= 1.0:
+            self._rate = (frames - self._seen_frames) / (now - self._seen_at)
+            self._seen_at, self._seen_frames = now, frames
         return self._rate
 
     def _seconds(self) -> float:

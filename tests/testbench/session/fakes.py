@@ -144,7 +144,9 @@ async def open_fakes(group: Chargers, around: Surroundings) -> AsyncIterator[lis
         units = []
         for identity in around.identities:
             wire = around.new_wire(identity, tapped=False)
-            target = Target(around.target.url, around.network.faulty(around.target.dial, identity))
+            target = around.target
+            if group.faults:
+                target = Target(target.url, around.network.faulty(target.dial, identity))
             station = FakeStation(target, wire, nursery)
             activity = None if group.activity == NO_ACTIVITY else FakeActivity(station)
             units.append(Unit(station, group, activity))

@@ -36,7 +36,7 @@ class FrameLog:
 
     def path_of(self, identity: str) -> Path:
         """Return where the frames of a charge point are; any identity has a file of its own."""
-        name = quote(identity, safe="").replace(".", "%2E")
+        name = quote(identity, safe="", errors="replace").replace(".", "%2E")
         return self.directory / f"{name[:200]}.jsonl"
 
     async def run(self) -> None:
@@ -44,7 +44,7 @@ class FrameLog:
         try:
             while True:
                 await trio.sleep(INTERVAL)
-                await self._write()
+                await self.write()
         finally:
             self.flush()
 
@@ -53,7 +53,8 @@ class FrameLog:
         waiting, self._waiting = self._waiting, {}
         _append({self.path_of(identity): lines for identity, lines in waiting.items()})
 
-    async def _write(self) -> None:
+    async def write(self) -> None:
+        """Write what waits, in a thread."""
         if self._waiting:
             waiting, self._waiting = self._waiting, {}
             files = {self.path_of(identity): lines for identity, lines in waiting.items()}
