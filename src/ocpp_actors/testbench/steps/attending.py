@@ -351,9 +351,9 @@ async def attended(bench: Bench) -> AsyncIterator[Attended]:
 
 def _as_shown(answer: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
     """Return an answer as an operator may be told it: without the value of a secret key, if it is masked."""
-    shown = {each.get("key"): each.get("value") for each in told.get("configurationKey", ())}
+    shown = {each["key"]: each for each in told.get("configurationKey", ())}
     keys = [
-        {**each, "value": shown.get(each["key"])} if each["key"] == SECRET and SECRET in shown else each
+        shown.get(SECRET, each) if each["key"] == SECRET else each
         for each in answer.get("configurationKey", ())
     ]
     return {**answer, "configurationKey": keys} if keys else answer
