@@ -3,18 +3,16 @@
 Those of a group run at once, each with a charge point of its own: none needs the central system for itself.
 """
 
-import random
 from itertools import groupby
 from typing import Any
 
 import pytest
 import trio
+from tests.testbench.benches import bench_of, left_at, station_of
 from trio.testing import MockClock
 
-from ocpp_actors.testbench.bench import Bench
 from ocpp_actors.testbench.runner import Outcome, Verdict, run_scenario
 from ocpp_actors.testbench.scenario import Need, Scenario, catalogue
-from ocpp_actors.testbench.simulated.charge_point import SimulatedChargePoint, open_charge_point
 from ocpp_actors.testing.in_process import InProcess, open_in_process
 
 GROUPS = {
@@ -28,50 +26,15 @@ SKIPPED = {
 }
 
 
-def bench_of(central: InProcess, label: str, station: SimulatedChargePoint | None = None) -> Bench:
-    return Bench(
-        target=central.target,
-        clock=central.clock,
-        chance=random.Random(label),
-        label=label,
-        operator_or_none=central.operator,
-        station_or_none=station,
-    )
-
-
 async def run(central: InProcess, scenario: Scenario, label: str) -> tuple[Outcome, dict[str, Any]]:
     """Run a scenario, and return what came of it and what it left behind at its charge point."""
     if Need.STATION not in scenario.needs:
         return await run_scenario(scenario, bench_of(central, label)), {}
-    chance = random.Random(label)
-    async with open_charge_point(
-        central.target, f"{label}STATION", central.clock, chance, connector_count=2
-    ) as station:
-        await station.power_on()
-        with trio.fail_after(60):
-            for connector in (1, 2):
-                await station.wire.exchange(
-                    "StatusNotification", where=lambda sent, wanted=connector: sent["connectorId"] == wanted
-                )
+    async with station_of(central, f"{label}STATION", connector_count=2) as station:
         before = left_at(station)
         outcome = await run_scenario(scenario, bench_of(central, label, station))
         after = left_at(station)
         return outcome, {name: after[name] for name in after if after[name] != before[name]}
-
-
-def left_at(station: SimulatedChargePoint) -> dict[str, Any]:
-    assert station.controller is not None
-    memory = station.memory
-    return {
-        "transactions": list(memory.running.values()),
-        "reservations": list(memory.reservations),
-        "profiles": list(memory.profiles),
-        "list": dict(memory.local_list.entries),
-        "inoperative": set(memory.inoperative),
-        "configuration": memory.configuration.read(None)[0],
-        "statuses": station.controller.places.statuses,
-        "online": station.wire.connected,
-    }
 
 
 @pytest.mark.parametrize("group", GROUPS)

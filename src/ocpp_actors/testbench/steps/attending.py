@@ -31,6 +31,9 @@ RECONNECT: Final = 45.0
 UNDOING: Final = 30.0
 """Seconds in which one thing is undone; a central system may hold its CALLs for a while after a reconnection."""
 
+SECRET: Final = "AuthorizationKey"  # noqa: S105 — the name of a key
+"""The configuration key whose value a central system does not show to its operators."""
+
 Undo = Callable[[], Awaitable[object]]
 
 
@@ -232,7 +235,8 @@ class Attended:
         answer = await self.ask("ChangeConfiguration", {"key": key, "value": value})
         if answer["status"] != "Accepted":
             raise Skipped(f"the charge point answers {key}={value} with {answer['status']}")
-        self._undo[key] = lambda: self.ask("ChangeConfiguration", {"key": key, "value": present}, "Accepted")
+        restore = {"key": key, "value": present}
+        self._undo.setdefault(key, lambda: self.ask("ChangeConfiguration", restore, "Accepted"))
 
     async def _configured(self, key: str) -> str:
         answer = await self.ask("GetConfiguration", {"key": [key]})
@@ -291,7 +295,7 @@ class Attended:
         with self.bench.patient():
             asked = await self.station.wire.exchange(action, by=Role.CENTRAL_SYSTEM, since=since)
         expect_same(asked.payload, payload, f"{action} as it arrived")
-        expect_same(told, asked.result, f"what the operator was told of {action}")
+        expect_same(told, _as_shown(asked.result, told), f"what the operator was told of {action}")
 
     # --- before and after --------------------------------------------------------------------------------------
 
@@ -343,3 +347,13 @@ async def attended(bench: Bench) -> AsyncIterator[Attended]:
     finally:
         with trio.CancelScope(shield=True):
             await charger.leave()
+
+
+def _as_shown(answer: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer as an operator may be told it: without the value of a secret key, if it is masked."""
+    shown = {each.get("key"): each.get("value") for each in told.get("configurationKey", ())}
+    keys = [
+        {**each, "value": shown.get(each["key"])} if each["key"] == SECRET and SECRET in shown else each
+        for each in answer.get("configurationKey", ())
+    ]
+    return {**answer, "configurationKey": keys} if keys else answer
