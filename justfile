@@ -33,7 +33,7 @@ lint:
     {{bin}}/ruff format --check .
     # ASYNC114 wants a list of functions for nursery.start; ASYNC124: a handler or an admission step is async because
     # its caller awaits any of them; the others are off by default, which naming one undoes
-    git ls-files --cached --others --exclude-standard '*.py' | xargs {{bin}}/flake8-async \
+    git ls-files --cached --others --exclude-standard '*.py' | xargs -P 2 -n 50 {{bin}}/flake8-async \
         --disable ASYNC114,ASYNC124,ASYNC106,ASYNC900,ASYNC910,ASYNC911,ASYNC912,ASYNC913
 
 # format, and put right what can be put right
@@ -52,6 +52,10 @@ imports:
 # build the site in docs/_build/html; warnings are errors
 docs:
     {{bin}}/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
+
+# make the pictures of the dashboard anew, with Chromium
+pictures:
+    PYTHONPATH=. {{bin}}/python docs/_pictures.py
 
 # how fast the server answers on this machine: just bench --charge-points 200 --seconds 10
 bench *arguments:

@@ -18,6 +18,7 @@ extensions = [
     "ocpp_actors_commands",
     "ocpp_actors_reference",
     "ocpp_actors_http_api",
+    "ocpp_actors_scenarios",
 ]
 exclude_patterns = ["_build", "_ext"]
 nitpicky = True

@@ -122,10 +122,13 @@ def test_messages_can_be_followed_and_a_faulty_one_tells_why(server: Running, pa
         point.call("DataTransfer", {"vendorId": "acme", "data": "<img src=x onerror=alert(1)>"})
         expect(messages.filter(has_text="DataTransfer").first).to_be_visible()
         expect(page.locator("main img")).to_have_count(0)
-        point.connection.send('[2,"faulty","StatusNotification",{"connectorId":1}]')
-        faulty = messages.filter(has_text="Faulty").first
-        faulty.locator("summary").click()
-        expect(faulty).to_contain_text("errorCode")
+        expect(messages.get_by_text("Faulty", exact=True)).to_have_count(0)
+        point.connection.send('[2,"77","StatusNotification",{"connectorId":1,"status":"Available"}]')
+        marked = messages.filter(has=page.get_by_text("Faulty", exact=True))
+        expect(marked).to_have_count(1)
+        expect(marked).to_contain_text("Received")
+        marked.locator("summary").click()
+        expect(marked.locator(".callout")).to_contain_text("errorCode")
 
 
 def test_plot_can_be_read_with_the_keyboard(server: Running, page: Page) -> None:

@@ -11,6 +11,7 @@ from ocpp_actors.ledger.port import (
     CommandState,
     EndCommand,
     FindCommand,
+    FindRepeatedCommand,
     Ledger,
     ListCommands,
     MarkCommandSent,
@@ -179,6 +180,14 @@ async def test_a_command_is_queued_once_for_its_idempotency_key(ledger: Ledger) 
     listed = await ledger.ask(ListCommands())
     assert [record.command_id for record in listed] == [first.command_id, *(q.command_id for q in others)]
     assert [(record.idempotency_key, record.action) for record in listed[:2]] == [("k", "Reset")] * 2
+
+
+async def test_the_command_of_an_idempotency_key_is_found(ledger: Ledger) -> None:
+    kept = await ledger.ask(command(idempotency_key="k"))
+    found = await ledger.ask(FindRepeatedCommand("cp-1", "k"))
+    assert found == await ledger.ask(FindCommand(kept.command_id))
+    assert await ledger.ask(FindRepeatedCommand("CP-1", "K")) is None
+    assert await ledger.ask(FindRepeatedCommand("CP-2", "k")) is None
 
 
 async def test_commands_that_are_queued_at_once_with_one_key_are_one(ledger: Ledger) -> None:

@@ -59,15 +59,15 @@ async def test_an_operators_request_is_carried_out_and_kept(ledger: Ledger) -> N
         what="PutIdTag",
         subject="TAG",
         detail={
-            "id_tag": {
-                "id_tag": "TAG",
+            "idTag": {
+                "idTag": "TAG",
                 "status": "Accepted",
-                "expiry_date": "2024-05-01T12:00:00.123456+00:00",
-                "parent_id_tag": None,
-                "max_active_transactions": 2,
+                "expiryDate": "2024-05-01T12:00:00.123Z",
+                "parentIdTag": None,
+                "maxActiveTransactions": 2,
                 "version": 1,
             },
-            "expected_version": None,
+            "expectedVersion": None,
         },
     )
 
@@ -80,16 +80,16 @@ async def test_an_operators_request_is_carried_out_and_kept(ledger: Ledger) -> N
             "CP-1",
             {
                 "registration": "Rejected",
-                "settings": {"lenient": False, "pings": False, "abort_on_shutdown": False},
+                "settings": {"lenient": False, "pings": False, "abortOnShutdown": False},
             },
         ),
-        (RemoveChargePoint("Cp-1", NOON), "Cp-1", {"expected_version": None}),
-        (RemoveIdTag("TAG"), "TAG", {"id_tag": "TAG"}),
+        (RemoveChargePoint("Cp-1", NOON), "Cp-1", {"expectedVersion": None}),
+        (RemoveIdTag("TAG"), "TAG", {"idTag": "TAG"}),
         (PutNamedProfile("night", {"stackLevel": 1}), "night", {"profile": {"stackLevel": 1}}),
         (
             SetReservationState("CP-1", 7, ReservationState.CANCELLED, NOON),
             "CP-1",
-            {"reservation_id": 7, "state": "Cancelled"},
+            {"reservationId": 7, "state": "Cancelled"},
         ),
         (EndCommand(7, State.LOST, None, NOON), "7", {"state": "lost"}),
         (ListIdTags(), "", {"limit": 100}),

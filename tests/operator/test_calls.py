@@ -222,6 +222,40 @@ async def test_the_same_idempotency_key_sends_once(autojump_clock: Any) -> None:
         assert await hears_nothing(charger, 10)
 
 
+async def test_whoever_asks_again_gets_the_answer_although_the_charge_point_has_left(
+    autojump_clock: Any,
+) -> None:
+    async with open_central() as central:
+        calls = calls_of(central)
+        async with central.charger() as charger:
+            await charger.boot()
+            first = ask(central, calls, RESET, idempotency_key="k")
+            await serve_command(charger, ACCEPTED)
+            await eventually(lambda: first.record)
+        await eventually(lambda: not len(central.fleet))
+        for each in (calls, calls_of(central)):
+            again = await each.call("cp1", RESET, requested_by="alice", idempotency_key="k")
+            assert first.record is not None
+            assert (again.command_id, again.state) == (first.record.command_id, CommandState.ANSWERED)
+            assert again.detail == first.record.detail
+        with pytest.raises(NotConnected):
+            await calls.call("CP1", RESET, requested_by="alice", idempotency_key="another")
+
+
+async def test_whoever_queues_again_is_told_of_the_first_although_the_mailbox_is_full(
+    autojump_clock: Any,
+) -> None:
+    async with open_central(mailbox_size=1) as central:
+        await central.ledger.ask(AdmitChargePoint("CP1", START))
+        first, again = [
+            await calls_of(central).queue(
+                "CP1", RESET, time_to_live=timedelta(hours=1), requested_by="a", idempotency_key="k"
+            )
+            for _ in range(2)
+        ]
+        assert first == again
+
+
 async def test_an_idempotency_key_belongs_to_one_request(autojump_clock: Any) -> None:
     async with open_central() as central, central.charger() as charger:
         await charger.boot()

@@ -85,7 +85,10 @@ async def test_whatever_was_confirmed_survives_kill_9(tmp_path: Path) -> None:
     for _ in range(ROUNDS):
         clients = [Confirmed() for _ in range(CLIENTS)]
         tally = Tally(chance.randrange(CLIENTS, 400))
-        async with open_server(tmp_path, message_log="off") as server, trio.open_nursery() as nursery:
+        async with (
+            open_server(tmp_path, covered=False, message_log="off") as server,
+            trio.open_nursery() as nursery,
+        ):
             for number, each in enumerate(clients):
                 nursery.start_soon(charge_for_ever, server.url, f"CP{number}", each, serial, tally)
             with trio.fail_after(60):

@@ -1,6 +1,6 @@
 """What is kept of a request that an operator made."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import attrs
@@ -8,6 +8,8 @@ import orjson
 
 from ocpp_actors.ledger.masking import mask_document
 from ocpp_actors.ledger.port import IdTag, KeyHash, Request, RequestFailed, SetKey
+from ocpp_actors.protocol import timestamps
+from ocpp_actors.protocol.schemas import wire_name
 
 _SUBJECTS: Final = ("identity", "id_tag", "name", "reservation_id", "command_id")
 
@@ -22,11 +24,13 @@ def subject(request: Request[Any]) -> str:
 
 
 def detail(request: Request[Any]) -> dict[str, Any]:
-    """Return the fields of a request as JSON, secrets masked. Of a key is told only whether it was set or removed.
+    """Return the fields of a request as JSON, named as the API names them, secrets masked.
+
+    Of a key is told only whether it was set or removed.
 
     Raises RequestFailed: there is something in it that is no JSON.
     """
-    fields = attrs.asdict(request, value_serializer=_told)
+    fields = _told(request)
     if isinstance(request, SetKey):
         fields["key"] = "removed" if request.key is None else "set"
     try:
@@ -36,7 +40,16 @@ def detail(request: Request[Any]) -> dict[str, Any]:
     return mask_document(document)
 
 
-def _told(_instance: object, _attribute: object, value: Any) -> Any:
-    if isinstance(value, KeyHash):
-        return "set"
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+def _told(value: Any) -> Any:
+    match value:
+        case KeyHash():
+            return "set"
+        case datetime():
+            return timestamps.write(value)
+        case list() | tuple():
+            return [_told(each) for each in value]
+        case _ if attrs.has(type(value)):
+            fields = attrs.fields(type(value))
+            return {wire_name(each.name): _told(getattr(value, each.name)) for each in fields}
+        case _:
+            return value

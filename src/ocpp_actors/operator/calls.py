@@ -18,6 +18,7 @@ from ocpp_actors.ledger.port import (
     CommandState,
     FindChargePoint,
     FindCommand,
+    FindRepeatedCommand,
     FindReservation,
     LedgerUnavailable,
     RequestFailed,
@@ -70,7 +71,7 @@ class Calls:
 
         The state is one of ANSWERED, CALL_ERROR, INVALID (an answer that breaks its schema), TIMEOUT, LOST (the
         connection ended), EXPIRED (it could not be sent in time). With an idempotency key that was used before for the
-        same request nothing is sent, and the first call's end is waited for.
+        same request nothing is sent, and the first call's end is waited for; the charge point may have left since.
 
         Raises RuleBroken: the specification forbids such a request.
         Raises NotAllowed: the specification forbids it now.
@@ -78,6 +79,9 @@ class Calls:
         Raises IdempotencyKeyReused: the key belongs to another request.
         Raises LedgerUnavailable, RequestFailed: it cannot be kept, and is not sent; or nothing is known of its end.
         """
+        first = await self._repeated(identity, request, idempotency_key, durable=False)
+        if first is not None:
+            return await self._end_of(first)
         await self._check(identity, request)
         return await self._send(identity, request, requested_by, idempotency_key)
 
@@ -94,6 +98,9 @@ class Calls:
 
         Raises as call() does, but NotConnected and NotAllowed.
         """
+        first = await self._repeated(identity, request, idempotency_key, durable=True)
+        if first is not None:
+            return first
         await self._check(identity, request)
         command_id = await self._fleet.queue(identity, request, time_to_live, requested_by, idempotency_key)
         return await self._known(command_id, request, durable=True)
@@ -176,30 +183,51 @@ class Calls:
             self._remembered[command_id] = command
             if len(self._remembered) > REMEMBERED:
                 self._remembered.popitem(last=False)
-        record = await self._known(command_id, request, durable=False)
-        command = self._remembered.get(command_id)
+        return await self._end_of(await self._known(command_id, request, durable=False))
+
+    async def _end_of(self, record: CommandRecord) -> CommandRecord:
+        """Wait for the end of a call that does not wait for an offline charge point."""
+        command = self._remembered.get(record.command_id)
         if command is None or record.state not in NOT_ENDED:
             return record
         with trio.move_on_after(self._longest):
             return _ended(record, await command.wait(), self._now())
-        raise LedgerUnavailable(f"what became of call {command_id} could not be recorded")
+        raise LedgerUnavailable(f"what became of call {record.command_id} could not be recorded")
+
+    async def _repeated(
+        self, identity: str, request: Any, idempotency_key: str | None, *, durable: bool
+    ) -> CommandRecord | None:
+        """Return what is kept of the first call with this key, whatever has become of the charge point since.
+
+        Of two that come at once the ledger decides later.
+        """
+        if idempotency_key is None:
+            return None
+        first = await self._central_system.ledger.ask(FindRepeatedCommand(identity, idempotency_key))
+        return None if first is None else _of_request(first, request, durable=durable)
 
     async def _known(self, command_id: int, request: Any, *, durable: bool) -> CommandRecord:
         """Return what is kept of a call, which must be of this request."""
         record = await self._central_system.ledger.ask(FindCommand(command_id))
         if record is None:
             raise LedgerUnavailable(f"call {command_id} is not to be found")
-        same = (
-            record.action == type(request).__name__
-            and mask_document(record.payload) == mask_document(encode(request))
-            and record.durable is durable
-        )
-        if not same:
-            raise IdempotencyKeyReused(f"the idempotency key belongs to another request: call {command_id}")
-        return record
+        return _of_request(record, request, durable=durable)
 
     def _now(self) -> datetime:
         return self._central_system.clock.now()
+
+
+def _of_request(record: CommandRecord, request: Any, *, durable: bool) -> CommandRecord:
+    same = (
+        record.action == type(request).__name__
+        and mask_document(record.payload) == mask_document(encode(request))
+        and record.durable is durable
+    )
+    if not same:
+        raise IdempotencyKeyReused(
+            f"the idempotency key belongs to another request: call {record.command_id}"
+        )
+    return record
 
 
 def _ended(record: CommandRecord, outcome: Outcome, at: datetime) -> CommandRecord:

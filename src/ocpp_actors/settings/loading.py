@@ -9,8 +9,11 @@ from typing import Final
 from ocpp_actors.settings.declared import PREFIX, SETTINGS, Setting, Settings, SettingsError, not_allowed
 
 _BY_NAME: Final = {each.name: each for each in SETTINGS}
-COMMAND_VARIABLES: Final = frozenset({"API_URL"})
-"""Variables of the operator's commands, not settings: one environment may serve them and the server."""
+COMMAND_VARIABLES: Final = frozenset({"API_URL", "MICROOCPP"})
+"""Variables of other commands, not settings: one environment may serve them and the server."""
+
+COMMAND_PREFIX: Final = "TESTBENCH_"
+"""What the names of the test bench's variables begin with."""
 
 _KNOWN: Final = {*_BY_NAME, *(f"{each.name}_file" for each in SETTINGS if each.secret)}
 
@@ -32,8 +35,8 @@ def load_settings(
     variables = {
         name.removeprefix(PREFIX): value for name, value in environ.items() if name.startswith(PREFIX)
     }
-    for name in COMMAND_VARIABLES:
-        variables.pop(name, None)
+    for name in [name for name in variables if name in COMMAND_VARIABLES or name.startswith(COMMAND_PREFIX)]:
+        del variables[name]
     named_config = variables.pop("CONFIG", None)
     if config is None and named_config:
         config = Path(named_config)

@@ -1,7 +1,7 @@
 """What a scenario works with: the central system under test, a charge point, the operator, identities, time."""
 
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, Final
 
@@ -22,6 +22,10 @@ PATIENCE: Final = 10.0
 BOOT: Final = {"chargePointVendor": "ocpp-actors", "chargePointModel": "test bench"}
 
 
+def _ignore(_wire: Wire) -> None:
+    pass
+
+
 @define(eq=False, kw_only=True)
 class Bench:
     """The bench of one run of one scenario.
@@ -38,6 +42,8 @@ class Bench:
     station_or_none: Station | None = None
     id_tags: Mapping[str, str] = field(factory=dict)
     patience: float = PATIENCE
+    on_wire: Callable[[Wire], None] = _ignore
+    """Told of the wire of each client, before it connects."""
     wires: list[Wire] = field(init=False, factory=list)
     """What was said on the connections of this scenario's own clients, and from its beginning on by its station."""
     _made: int = field(init=False, default=0)
@@ -77,6 +83,7 @@ class Bench:
         """
         wire = Wire(identity or self.new_name())
         self.wires.append(wire)
+        self.on_wire(wire)
         async with open_client(self.target, wire.identity, wire=wire, **how) as client:
             if boot:
                 with trio.fail_after(self.patience):

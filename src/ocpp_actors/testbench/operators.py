@@ -14,6 +14,9 @@ from ocpp_actors.testbench.failures import Failed
 TIMEOUT: Final = 60.0
 """Seconds without a byte after which the API is given up."""
 
+PAGE: Final = 1000
+"""Items of a list that are asked for at once."""
+
 
 @frozen
 class ApiAnswer:
@@ -58,6 +61,14 @@ class Operator:
         except orjson.JSONDecodeError:
             return ApiAnswer(response.status_code, response.text)
 
+    async def text(self, path: str) -> str | None:
+        """Return the text at a path that counts from the root, such as ``/metrics``; None where there is none."""
+        try:
+            response = await self._client.get(path)
+        except httpx2.HTTPError:
+            return None
+        return response.text if response.status_code == 200 else None
+
     async def get(self, path: str, **params: object) -> Any:
         """Return what is at a path. Raises Failed: the API did not give it."""
         return _wanted(await self.ask("GET", path, **params), f"GET {path}")
@@ -66,6 +77,17 @@ class Operator:
         """Return the first page of a list. Raises Failed."""
         found: list[dict[str, Any]] = (await self.get(path, **params))["items"]
         return found
+
+    async def all_items(self, path: str, **params: object) -> AsyncIterator[dict[str, Any]]:
+        """Return all pages of a list, item by item. Raises Failed."""
+        cursor: object = None
+        while True:
+            page = await self.get(path, limit=PAGE, cursor=cursor, **params)
+            for item in page["items"]:
+                yield item
+            cursor = page["nextCursor"]
+            if cursor is None:
+                return
 
     async def put(self, path: str, body: object = None, **params: object) -> Any:
         """Put something at a path. Raises Failed: the API did not take it."""

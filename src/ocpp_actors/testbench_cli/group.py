@@ -2,7 +2,9 @@
 
 import rich_click as click
 
+from ocpp_actors.testbench_cli.profiles import list_all, new
 from ocpp_actors.testbench_cli.proxy import proxy
+from ocpp_actors.testbench_cli.run import run
 
 
 @click.group(no_args_is_help=True)
@@ -11,8 +13,11 @@ def testbench() -> None:
 
     \b
     Examples:
-      ocpp-actors testbench proxy --upstream ws://127.0.0.1:9000/ocpp --fault latency
+      ocpp-actors testbench list
+      ocpp-actors testbench run basic
+      ocpp-actors testbench new mine
     """  # noqa: D301
 
 
-testbench.add_command(proxy)
+for _each in (run, list_all, new, proxy):
+    testbench.add_command(_each)

@@ -7,7 +7,7 @@ import trio
 from tests.operator.http.test_guard import slug
 from tests.support.central import START
 from tests.support.desk import Api, FixedLive, open_api
-from tests.support.messages import status
+from tests.support.messages import hears_nothing, serve_command, status
 from trio.testing import MockClock
 
 from ocpp_actors.ledger.port import (
@@ -67,6 +67,7 @@ async def test_a_connected_charge_point_shows_its_newest_facts(autojump_clock: M
         "progress": {},
         "waitingCalls": 0,
         "powerW": 7400.0,
+        "misbehaviour": [],
         "version": 1,
     }
 
@@ -267,6 +268,19 @@ async def test_a_decision_counts_at_once_for_who_is_connected(autojump_clock: Mo
         assert entry.charge_point.lenient
         shown = (await api.get(CHARGE_POINTS, params={"online": "true"})).json()["items"]
         assert [each["version"] for each in shown] == [2]
+
+
+async def test_what_waits_for_a_charge_point_is_sent_once_an_operator_lets_it_in_again(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_api() as api, api.central.charger() as charger:
+        await charger.boot()
+        await api.patch(f"{CHARGE_POINTS}/CP1", json={"registration": "Rejected"})
+        await api.post(f"{CHARGE_POINTS}/CP1/calls/ClearCache", params={"wait": "queue"})
+        assert await hears_nothing(charger, 60)
+        await api.patch(f"{CHARGE_POINTS}/CP1", json={"registration": "Accepted"})
+        with trio.fail_after(1):
+            assert await serve_command(charger, {"status": "Accepted"}) == ("ClearCache", {})
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])

@@ -114,5 +114,11 @@ def _find(request: port.FindCommand, facts: Facts) -> port.CommandRecord | None:
     return None if command is None else _copy(command)
 
 
+@carry_out.register
+def _find_repeated(request: port.FindRepeatedCommand, facts: Facts) -> port.CommandRecord | None:
+    command_id = facts.idempotency_keys.get((request.identity.casefold(), request.idempotency_key))
+    return None if command_id is None else _copy(facts.commands[command_id])
+
+
 def _copy(command: port.CommandRecord) -> port.CommandRecord:
     return evolve(command, payload=stored(command.payload), detail=stored(command.detail))

@@ -54,6 +54,7 @@ from ocpp_actors.ledger.port.commands import (
     CommandState,
     EndCommand,
     FindCommand,
+    FindRepeatedCommand,
     ListCommands,
     MarkCommandSent,
     NoteCommandEnded,
@@ -88,6 +89,7 @@ from ocpp_actors.ledger.port.operators import (
     ByOperator,
     ListOperatorWrites,
     OperatorWrite,
+    RecordMisbehaviour,
 )
 from ocpp_actors.ledger.port.reservations import (
     AddReservation,
@@ -140,6 +142,7 @@ __all__ = [
     "FindIdTag",
     "FindLocalList",
     "FindNamedProfile",
+    "FindRepeatedCommand",
     "FindReservation",
     "FindTransaction",
     "IdTag",
@@ -187,6 +190,7 @@ __all__ = [
     "RecordLocalList",
     "RecordLocalListVersion",
     "RecordMeterValues",
+    "RecordMisbehaviour",
     "RecordSecurityEvent",
     "RecordSigningRequest",
     "RecordStart",

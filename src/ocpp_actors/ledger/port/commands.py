@@ -148,3 +148,11 @@ class FindCommand(Request["CommandRecord | None"]):
     """One command."""
 
     command_id: int
+
+
+@frozen
+class FindRepeatedCommand(Request["CommandRecord | None"]):
+    """The command of one charge point that was kept with this idempotency key."""
+
+    identity: str
+    idempotency_key: str

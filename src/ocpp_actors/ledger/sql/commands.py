@@ -14,6 +14,7 @@ from ocpp_actors.ledger.port import (
     CommandState,
     EndCommand,
     FindCommand,
+    FindRepeatedCommand,
     ListCommands,
     MarkCommandSent,
     NoteCommandEnded,
@@ -57,9 +58,7 @@ def _queue(request: QueueCommand, connection: Connection) -> Queued:
     ).scalar_one_or_none()
     if command_id is not None:
         return Queued(command_id)
-    first = select(commands.c.id).where(
-        commands.c.charge_point == charge_point, commands.c.idempotency_key == request.idempotency_key
-    )
+    first = select(commands.c.id).where(_of_key(request.identity, request.idempotency_key))
     return Queued(connection.execute(first).scalar_one(), repeated=True)
 
 
@@ -129,7 +128,20 @@ def _list(request: ListCommands, connection: Connection) -> list[CommandRecord]:
 
 @carry_out.register
 def _find(request: FindCommand, connection: Connection) -> CommandRecord | None:
-    row = connection.execute(select(commands).where(commands.c.id == request.command_id)).one_or_none()
+    return _one(commands.c.id == request.command_id, connection)
+
+
+@carry_out.register
+def _find_repeated(request: FindRepeatedCommand, connection: Connection) -> CommandRecord | None:
+    return _one(_of_key(request.identity, request.idempotency_key), connection)
+
+
+def _of_key(identity: str, idempotency_key: str | None) -> ColumnElement[bool]:
+    return (commands.c.charge_point == identity.casefold()) & (commands.c.idempotency_key == idempotency_key)
+
+
+def _one(which: ColumnElement[bool], connection: Connection) -> CommandRecord | None:
+    row = connection.execute(select(commands).where(which)).one_or_none()
     return None if row is None else _record(row)
 
 

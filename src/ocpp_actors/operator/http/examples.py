@@ -16,6 +16,26 @@ CONNECTOR: Final = {
     "timestamp": AT,
     "receivedAt": AT,
 }
+MISBEHAVIOUR_PUT: Final = {
+    "rules": [
+        {"kind": "drop", "action": "StartTransaction", "times": 1},
+        {"kind": "delay", "seconds": 5.0, "probability": 0.2},
+    ]
+}
+MISBEHAVIOUR: Final = {
+    "rules": [
+        {
+            "kind": "drop",
+            "action": "StartTransaction",
+            "probability": 1.0,
+            "times": 1,
+            "seconds": None,
+            "errorCode": None,
+            "closeCode": None,
+            "applied": 1,
+        }
+    ]
+}
 CHARGE_POINT: Final = {
     "identity": "CP-0042",
     "online": True,
@@ -40,6 +60,7 @@ CHARGE_POINT: Final = {
     "progress": {"firmware": "Installed"},
     "waitingCalls": 0,
     "powerW": 11_040.0,
+    "misbehaviour": [],
     "version": 1,
 }
 CHARGE_POINT_PUT: Final = {"registration": "Accepted", "settings": {"lenient": True}}
@@ -142,7 +163,17 @@ CHANGE: Final = {
     "operator": "alice",
     "what": "PutIdTag",
     "subject": "04A2B7C91F",
-    "detail": {"status": "Blocked"},
+    "detail": {
+        "idTag": {
+            "idTag": "04A2B7C91F",
+            "status": "Blocked",
+            "expiryDate": None,
+            "parentIdTag": None,
+            "maxActiveTransactions": None,
+            "version": 1,
+        },
+        "expectedVersion": 3,
+    },
 }
 KEY: Final = {"key": "0001020304050607080910111213141516171819"}
 CERTIFICATES: Final = {

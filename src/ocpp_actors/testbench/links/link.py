@@ -176,7 +176,7 @@ class _Pump:
                 return what
 
     async def _send(self, data: bytes) -> None:
-        size = self.conditions.fragment or len(data)
+        size = self.conditions.fragment or len(data) or 1
         for start in range(0, len(data), size):
             if start:
                 await trio.sleep(PIECE_GAP)

@@ -11,7 +11,7 @@ export class Problem extends Error {
    * @param {Record<string, any>} body
    */
   constructor(status, body) {
-    super(body.detail || body.title || `The server answered ${status}.`);
+    super(sentence(body.detail || body.title || `The server answered ${status}`));
     this.status = status;
     this.slug = String(body.type ?? "").split(":").pop();
     this.title = body.title ?? "";
@@ -19,6 +19,11 @@ export class Problem extends Error {
     /** @type {FieldError[]} */
     this.errors = body.errors ?? [];
   }
+}
+
+/** Words of the server as a sentence. @param {string} text */
+function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
 
 let unauthorized = () => {};

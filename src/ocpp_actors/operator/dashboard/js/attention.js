@@ -14,8 +14,10 @@ const COLUMNS = [
   { label: "Charge point", head: true, cell: (item) => [chargePointLink(item.identity),
     h("span", { class: "below" }, item.connectorId === 0 ? "as a whole" : `connector ${item.connectorId}`)] },
   { label: "Status", cell: (item) => connectorBadge(item.status) },
-  { label: "Error", cell: (item) => item.errorCode !== "NoError" && item.errorCode },
-  { label: "Info", cell: (item) => [item.vendorErrorCode, item.info].filter(Boolean).join(", ") || null },
+  { label: "Error", cell: (item) => {
+    const more = [item.vendorErrorCode, item.info].filter(Boolean).join(", ");
+    return [item.errorCode !== "NoError" && item.errorCode, more && h("span", { class: "below" }, more)].map((part) => part || null);
+  } },
   { label: "Since", class: "time", cell: (item) => time(item.timestamp ?? item.receivedAt) },
 ];
 

@@ -10,7 +10,7 @@
 import { h, newId } from "./dom.js";
 import { number as formatted } from "./format.js";
 
-const LONG = 200;
+const LONG = 255;
 
 /**
  * @param {Record<string, any>} schema

@@ -23,7 +23,7 @@ import { transaction } from "./pages/transaction.js";
 import { transactions } from "./pages/transactions.js";
 import { current, match } from "./router.js";
 import { shell } from "./shell.js";
-import { button, callout, page } from "./ui.js";
+import { button, buttonLink, callout, page } from "./ui.js";
 
 /** @type {[string, import("./router.js").Page][]} */
 const ROUTES = [
@@ -124,7 +124,8 @@ async function render(found, context) {
     if (!(problem instanceof Problem)) throw problem;
     const title = problem.status === 404 ? "Not found" : "This cannot be shown now";
     const again = button("Try again", () => window.dispatchEvent(new HashChangeEvent("hashchange")));
-    return page({ title }, callout("fault", problem.message), h("div", {}, again));
+    return page({ title }, callout("fault", problem.message),
+      h("div", { class: "actions" }, again, buttonLink("To the overview", "#/", { kind: "quiet" })));
   }
 }
 

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { answer, circumstances, headline } from "./explain.js";
-import { number } from "./format.js";
+import { took } from "./format.js";
 import { jsonBlock } from "./json.js";
 import { answerBadge } from "./status.js";
 import { callout, link } from "./ui.js";
@@ -37,8 +37,8 @@ export function problemView(problem, action) {
 }
 
 function timing({ callId, seconds }) {
-  const took = seconds === null || seconds === undefined ? null : `Answered after ${number(seconds, 2)} s. `;
-  return (took || callId) && h("p", { class: "small muted" }, took, callLink(callId));
+  const length = seconds === null || seconds === undefined ? null : `It took ${took(seconds)}. `;
+  return (length || callId) && h("p", { class: "small muted" }, length, callLink(callId));
 }
 
 function callLink(callId) {

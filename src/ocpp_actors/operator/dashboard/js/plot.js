@@ -119,7 +119,7 @@ function picture(scale, points, chosen, tickText, describe) {
       s("text", { x: MARGIN.left - 8, y: scale.y(tick) + 4, "text-anchor": "end" }, tickText(tick)),
     ]),
     axis(scale.width),
-    timeTicks(scale.first, scale.last, Math.max(2, Math.floor(scale.width / 85))).map(({ at, label }) =>
+    timeTicks(scale.first, scale.last, Math.max(2, Math.floor(scale.width / 70))).map(({ at, label }) =>
       s("text", { x: scale.x(at), y: HEIGHT - 7, "text-anchor": "middle" }, label)),
     lines.filter((part) => part.length > 1).map((part) => [
       s("path", { class: "area", d: `M${scale.x(part[0].x).toFixed(1)},${base}L${part.map(place).join("L")}L${scale.x(part.at(-1).x).toFixed(1)},${base}Z` }),

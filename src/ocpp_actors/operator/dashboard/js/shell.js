@@ -57,7 +57,7 @@ export function shell({ session, logOut }) {
     event.preventDefault();
     main.focus();
   } }, "Skip to content");
-  const element = h("div", {}, skip,
+  const element = h("div", { class: session.testing ? "frame frame-marked" : "frame" }, skip,
     session.testing && h("div", { class: "banner", role: "note" }, icon("warn"),
       "TESTING is on: this server can be told to misbehave. Do not connect charge points that people rely on."),
     trouble,

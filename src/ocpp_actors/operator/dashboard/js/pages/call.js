@@ -3,7 +3,7 @@
 import { get, path } from "../api.js";
 import { fill, h } from "../dom.js";
 import { outcome } from "../explain.js";
-import { known, number, time } from "../format.js";
+import { known, time, took } from "../format.js";
 import { jsonBlock } from "../json.js";
 import { callBadge } from "../status.js";
 import { chargePointLink, facts, link, page, panel } from "../ui.js";
@@ -19,9 +19,9 @@ export async function callDetail(context) {
     fill(state, callBadge(call.status));
     fill(content, panel("What came of it", {}, h("p", {}, outcome(call)), call.reason && h("p", { class: "muted" }, call.reason),
       facts([
-        ["Charge point", chargePointLink(call.chargePoint)], ["Asked for by", known(call.requestedBy)], ["Asked for", time(call.requestedAt)],
+        ["Charge point", chargePointLink(call.chargePoint)], ["Asked by", known(call.requestedBy)], ["Asked", time(call.requestedAt)],
         ["Sent", time(call.sentAt)], ["Ended", time(call.endedAt)],
-        ["Took", call.seconds === null || call.seconds === undefined ? known(null) : `${number(call.seconds, 2)} s`],
+        ["Took", call.seconds === null || call.seconds === undefined ? known(null) : took(call.seconds)],
         ["Kept until", time(call.expiresAt)], ["Message id", h("code", {}, known(call.messageId))],
       ])),
     h("div", { class: "columns columns-even" },

@@ -33,7 +33,7 @@ export function callColumns({ chargePoint = true } = {}) {
     ...(chargePoint ? [{ label: "Charge point", cell: (item) => chargePointLink(item.chargePoint) }] : []),
     { label: "State", cell: (item) => callBadge(item.status) },
     { label: "Answer", cell: (item) => item.response?.status ?? item.errorCode ?? item.reason },
-    { label: "Asked for", class: "time", sort: "descending", cell: (item) => time(item.requestedAt) },
+    { label: "Asked", class: "time", sort: "descending", cell: (item) => time(item.requestedAt) },
     { label: "Ended", class: "time", cell: (item) => (item.endedAt ? time(item.endedAt) : null) },
     { label: "By", cell: (item) => known(item.requestedBy) },
   ];

@@ -15,7 +15,7 @@ export function changes(context) {
     noun: "change",
     empty: () => empty("Nothing was changed yet."),
     columns: [
-      { label: "Change", head: true, cell: (item) => words(item.what) },
+      { label: "Change", head: true, cell: (item) => words(item.what).replace(/^Put /, "Save ") },
       { label: "Of", cell: (item) => known(item.subject) },
       { label: "By", cell: (item) => known(item.operator) },
       { label: "At", class: "time", sort: "descending", cell: (item) => time(item.at) },

@@ -22,6 +22,7 @@ export async function overview(context) {
   const figures = h("div", { class: "figures" });
   const connectors = h("div", {});
   const running = h("div", {});
+  const all = h("span", {});
   const activity = h("ul", { class: "activity" });
   const faults = h("div", {});
   const latest = [];
@@ -36,6 +37,8 @@ export async function overview(context) {
     fill(faults, attention(faulted.items));
     faults.hidden = faults.childElementCount === 0;
     fill(connectors, connectorBars(totals.connectors));
+    fill(all, totals.chargingNow > MOST_RUNNING
+      ? link(`The newest ${MOST_RUNNING} of ${number(totals.chargingNow)}`, ["transactions"], { active: true }) : link("All transactions", ["transactions"]));
     fill(running, totals.chargePoints === 0 ? welcome(totals.chargePointUrls) : runningTable(transactions.items));
   }
 
@@ -51,7 +54,7 @@ export async function overview(context) {
   fill(activity, h("li", {}, h("span", { class: "muted" }, "Now"), h("span", { class: "muted" }, "What happens from here on appears here.")));
   return page({ title: "Overview" }, figures, h("div", { class: "columns" },
     h("div", { class: "stack" }, faults,
-      panel("Charging now", { flush: true, actions: link("All transactions", ["transactions"]) }, running)),
+      panel("Charging now", { flush: true, actions: all }, running)),
     h("div", { class: "stack" },
       panel("Connectors", { actions: link("All charge points", ["charge-points"]) }, connectors),
       panel("Live", {}, activity))));
@@ -102,7 +105,7 @@ function runningTable(items) {
     items,
     columns: [
       { label: "Charge point", head: true, cell: (item) => [chargePointLink(item.chargePoint), h("span", { class: "below" }, `connector ${item.connectorId}`)] },
-      { label: "Id tag", cell: (item) => item.idTag },
+      { label: "Id tag", class: "whole", cell: (item) => item.idTag },
       { label: "For", class: "number", cell: (item) => span(item.startedAt) },
       { label: "Energy", class: "number", cell: (item) => energy(item.energyWh) },
       { label: "Power", class: "number", cell: (item) => power(item.powerW) },

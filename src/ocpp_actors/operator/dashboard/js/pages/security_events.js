@@ -1,6 +1,6 @@
 /** What charge points and the server noticed of security. */
 
-import { known, time } from "../format.js";
+import { known, time, words } from "../format.js";
 import { listPage } from "../list_page.js";
 import { chargePointField } from "../pickers.js";
 import { chargePointLink, empty } from "../ui.js";
@@ -22,7 +22,7 @@ export function securityEvents(context) {
       { label: "Charge point", cell: (item) => (item.chargePoint ? chargePointLink(item.chargePoint) : known(null)) },
       { label: "Received", class: "time", sort: "descending", cell: (item) => time(item.receivedAt) },
       { label: "Happened", class: "time", cell: (item) => time(item.timestamp) },
-      { label: "Told by", cell: (item) => known(item.origin) },
+      { label: "Told by", cell: (item) => words(item.origin) },
       { label: "Details", class: "wide", cell: (item) => item.techInfo },
     ],
   });

@@ -40,7 +40,7 @@ export async function transaction(context) {
     crumbs: link("Transactions", ["transactions"]),
     lead: state,
     actions: [
-      !found.stoppedAt && buttonLink("Stop it", hash(["charge-points", found.chargePoint, "commands"],
+      !found.stoppedAt && buttonLink("Stop charging", hash(["charge-points", found.chargePoint, "commands"],
         { action: "RemoteStopTransaction", transactionId: found.id })),
       button("Meter values as CSV", exported, { icon: "download" }),
     ],

@@ -37,9 +37,10 @@ export function transactionColumns({ chargePoint = true } = {}) {
   return [
     { label: "Transaction", head: true, cell: (item) => link(`No. ${item.id}`, ["transactions", String(item.id)]) },
     { label: "State", cell: transactionBadge },
-    ...(chargePoint ? [{ label: "Charge point", cell: (item) => chargePointLink(item.chargePoint) }] : []),
-    { label: "Connector", class: "number", cell: (item) => known(item.connectorId) },
-    { label: "Id tag", cell: (item) => known(item.idTag) },
+    chargePoint
+      ? { label: "Charge point", class: "name", cell: (item) => [chargePointLink(item.chargePoint), h("span", { class: "below" }, `connector ${item.connectorId}`)] }
+      : { label: "Connector", class: "number", cell: (item) => known(item.connectorId) },
+    { label: "Id tag", class: "whole", cell: (item) => known(item.idTag) },
     { label: "Started", class: "time", sort: "descending", cell: (item) => time(item.startedAt) },
     { label: "Lasted", class: "number", cell: (item) => span(item.startedAt, item.stoppedAt) },
     { label: "Energy", class: "number", cell: (item) => energy(item.energyWh) },

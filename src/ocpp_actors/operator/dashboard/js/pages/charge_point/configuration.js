@@ -8,14 +8,17 @@ import { badge } from "../../status.js";
 import { table } from "../../table.js";
 import { buttonLink, empty, panel } from "../../ui.js";
 
+/** A list that may be broken after its commas. @param {string} value */
+const breakable = (value) => value.split(/(?<=,)/).flatMap((part) => [part, h("wbr", {})]);
+
 /** @param {import("../charge_point.js").Section} section */
 export async function configuration(section) {
   const { identity, where, signal } = section;
   const content = h("div", {});
   const command = (action, value = {}) => hash(["charge-points", identity, "commands"], { action, ...value });
   const columns = [
-    { label: "Key", head: true, sort: "ascending", cell: (item) => item.key },
-    { label: "Value", class: "wide", cell: (item) => h("span", { class: "mono" }, known(item.value)) },
+    { label: "Key", class: "key", head: true, sort: "ascending", cell: (item) => item.key },
+    { label: "Value", class: "wide", cell: (item) => h("span", { class: "mono" }, item.value ? breakable(item.value) : known(item.value)) },
     { label: "Access", cell: (item) => [item.readonly ? badge("off", "Read only") : null, item.rebootRequired ? badge("wait", "After a reboot") : null] },
     { label: "Seen", class: "time", cell: (item) => time(item.seenAt) },
     { label: "Actions", blank: true, class: "end", cell: (item) => !item.readonly && change(item) },

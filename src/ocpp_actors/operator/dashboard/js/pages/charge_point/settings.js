@@ -40,7 +40,22 @@ function valueOf({ registration, settings: own }) {
 function keyPanel({ where, identity }, { hasKey }) {
   const state = h("p", {});
   const shown = h("div", { "aria-live": "polite" });
-  const show = (has) => fill(state, has ? badge("ok", "A key is set") : badge("off", "No key is set"));
+  const show = (has) => {
+    fill(state, has ? badge("ok", "A key is set") : badge("off", "No key is set"));
+    remove.hidden = !has;
+  };
+  const remove = button("Remove the key", async () => {
+    const text = "Anybody who knows its name can then connect in its place, unless the server asks for more.";
+    if (!(await confirm({ title: `Remove the key of ${identity}?`, text, action: "Remove" }))) return;
+    try {
+      await request("DELETE", `${where}/key`);
+      fill(shown);
+      show(false);
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      notify(problem.message, "fault");
+    }
+  }, { kind: "danger" });
   const form = schemaForm({
     schema: KEY,
     submit: "Set the key",
@@ -49,18 +64,7 @@ function keyPanel({ where, identity }, { hasKey }) {
       show(true);
       fill(shown, secret(identity, data.key));
     },
-    extra: button("Remove the key", async () => {
-      const text = "Anybody who knows its name can then connect in its place, unless the server asks for more.";
-      if (!(await confirm({ title: `Remove the key of ${identity}?`, text, action: "Remove" }))) return;
-      try {
-        await request("DELETE", `${where}/key`);
-        fill(shown);
-        show(false);
-      } catch (problem) {
-        if (!(problem instanceof Problem)) throw problem;
-        notify(problem.message, "fault");
-      }
-    }, { kind: "danger" }),
+    extra: remove,
   });
   show(hasKey);
   return panel("Key", {}, state, h("p", { class: "muted" }, "The password of its Basic authentication. It is kept as a salted hash only."), form.element, shown);

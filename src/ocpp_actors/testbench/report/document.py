@@ -1,0 +1,215 @@
+"""The report as data: what the JSON file has, and what the page is made of. Times are seconds since the beginning."""
+
+import math
+from collections.abc import Iterator
+from typing import Any, Final
+
+from ocpp_actors import __version__
+from ocpp_actors.testbench.measuring.distribution import Distribution
+from ocpp_actors.testbench.measuring.measures import Charger, Measures
+from ocpp_actors.testbench.runner import Outcome, Verdict
+from ocpp_actors.testbench.session import Result
+
+Json = dict[str, Any]
+
+MAX_FRAMES: Final = 20_000
+"""Frames of failed scenarios that a report has, all in all; the files of frames have the others."""
+
+BARS: Final = 48
+
+
+def document(result: Result, central_system: str) -> Json:
+    """Return the report of a session as JSON."""
+    measures = result.measures
+    frames_left = [MAX_FRAMES]
+    return {
+        "profile": {
+            "name": result.profile.name,
+            "title": result.profile.title,
+            "description": result.profile.description,
+        },
+        "version": __version__,
+        "label": result.label,
+        "seed": result.profile.seed,
+        "started": f"{result.started:%Y-%m-%dT%H:%M:%SZ}",
+        "seconds": _rounded(result.seconds),
+        "centralSystem": central_system,
+        "verdict": "passed" if result.passed else "interrupted" if result.interrupted else "failed",
+        "troubles": list(result.troubles),
+        "limits": [
+            {"name": each.name, "asked": each.asked, "measured": each.measured, "held": each.held}
+            for each in result.limits
+        ],
+        "scenarios": [
+            _scenario(each, result.began_at, frames_left) for each in _worst_first(result.outcomes)
+        ],
+        "counts": {
+            str(verdict): sum(each.verdict is verdict for each in result.outcomes) for verdict in Verdict
+        },
+        **_measured(measures, result.began_at),
+        "transactions": _transactions(result),
+        "returned": [
+            {
+                "restart": each.number,
+                "how": each.how,
+                "downSeconds": _rounded(each.down),
+                "chargers": each.chargers,
+                "back": each.back,
+                "seconds": _rounded(each.seconds),
+            }
+            for each in result.findings.returned
+        ],
+    }
+
+
+def _worst_first(outcomes: tuple[Outcome, ...]) -> list[Outcome]:
+    return sorted(outcomes, key=lambda each: (each.scenario.group, each.scenario.name, each.station or ""))
+
+
+def _scenario(outcome: Outcome, began_at: float, frames_left: list[int]) -> Json:
+    frames = []
+    for identity, wire in outcome.frames.items():
+        kept = wire[-frames_left[0] :] if frames_left[0] else ()
+        frames_left[0] -= len(kept)
+        frames += [
+            {
+                "at": _rounded(each.at - began_at),
+                "chargePoint": identity,
+                "direction": each.direction,
+                "frame": each.text,
+            }
+            for each in kept
+        ]
+    return {
+        "name": outcome.scenario.name,
+        "group": outcome.scenario.group,
+        "case": outcome.scenario.case,
+        "title": outcome.scenario.title,
+        "description": outcome.scenario.description,
+        "station": outcome.station,
+        "verdict": str(outcome.verdict),
+        "reason": outcome.reason,
+        "at": _rounded(outcome.started_at - began_at),
+        "seconds": _rounded(outcome.seconds),
+        "frames": sorted(frames, key=lambda each: each["at"]),
+        "framesLeftOut": sum(map(len, outcome.frames.values())) - len(frames),
+    }
+
+
+def _measured(measures: Measures, began_at: float) -> Json:
+    judged = measures.judged_right + measures.judged_wrong
+    return {
+        "responseTimes": {
+            "all": _times(measures.all_response_times),
+            "byAction": [
+                {"action": action, **_times(measures.response_times[action])}
+                for action in sorted(measures.response_times)
+            ],
+            "distribution": [
+                {"from": low, "to": high, "count": count}
+                for low, high, count in measures.all_response_times.bars(BARS)
+            ],
+        },
+        "commandTimes": [
+            {"action": action, **_times(measures.command_times[action])}
+            for action in sorted(measures.command_times)
+        ],
+        "overTime": {"width": measures.series.width, "slots": list(_slots(measures))},
+        "connectedOverTime": [
+            [_rounded(at - began_at), number] for at, number in measures.connected_over_time
+        ],
+        "chargers": [_charger(each) for each in measures.chargers.values()],
+        "timelines": [
+            {
+                "identity": identity,
+                "spans": [
+                    [_rounded(span.start - began_at), _rounded(span.end - began_at), str(span.state)]
+                    for span in spans
+                ],
+            }
+            for identity, spans in measures.timelines
+        ],
+        "events": [
+            {
+                "at": _rounded(each.at - began_at),
+                "until": _rounded(each.until - began_at),
+                "kind": each.kind,
+                "text": each.text,
+                "who": each.who,
+            }
+            for each in sorted(measures.events, key=lambda each: each.at)
+        ],
+        "frames": measures.frames,
+        "connectionStability": measures.stability,
+        "verdicts": {
+            "judged": judged,
+            "right": measures.judged_right,
+            "accuracy": measures.accuracy,
+            "wrong": list(measures.wrong),
+        },
+        "callErrors": [
+            {"sender": sender, "code": code, "count": count}
+            for (sender, code), count in sorted(measures.call_errors.items())
+        ],
+    }
+
+
+def _times(distribution: Distribution) -> Json:
+    return {
+        "count": distribution.count,
+        "p50": _precise(distribution.quantile(0.5)),
+        "p95": _precise(distribution.quantile(0.95)),
+        "p99": _precise(distribution.quantile(0.99)),
+        "max": _precise(distribution.max),
+    }
+
+
+def _slots(measures: Measures) -> Iterator[Json]:
+    for number, slot in enumerate(measures.series.slots):
+        times = slot.response_times
+        yield {
+            "at": number * measures.series.width,
+            "frames": slot.frames,
+            "answers": times.count,
+            "p50": _precise(times.quantile(0.5)),
+            "p95": _precise(times.quantile(0.95)),
+            "max": _precise(times.max),
+        }
+
+
+def _charger(charger: Charger) -> Json:
+    connection = charger.connection
+    return {
+        "identity": charger.identity,
+        "kind": charger.kind,
+        "connected": connection.connected,
+        "stability": connection.stability,
+        "outages": connection.outages,
+        "frames": charger.frames,
+        "callErrors": charger.call_errors,
+        "p95": _precise(charger.response_times.quantile(0.95)),
+        "max": _precise(charger.response_times.max),
+    }
+
+
+def _transactions(result: Result) -> Json:
+    audit, books = result.findings.audit, result.measures.books
+    return {
+        "confirmed": books.started,
+        "stopped": books.stopped,
+        "compared": audit is not None,
+        "lost": list(audit.lost) if audit else [],
+        "doubled": list(audit.doubled) if audit else [],
+        "unchecked": audit.unchecked if audit else 0,
+    }
+
+
+def _rounded(seconds: float) -> float:
+    return round(seconds, 3)
+
+
+def _precise(seconds: float) -> float:
+    """Round to four digits."""
+    if seconds == 0:
+        return 0.0
+    return round(seconds, 3 - math.floor(math.log10(abs(seconds))))

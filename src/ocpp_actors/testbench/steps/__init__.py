@@ -1,0 +1,1 @@
+"""Steps that scenarios have in common: what is done, and what is looked at after it."""

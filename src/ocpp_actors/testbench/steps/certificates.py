@@ -1,0 +1,51 @@
+"""Certificates for scenarios that carry some: made once, good for nothing else."""
+
+from typing import Final
+
+ROOT: Final = """\
+-----BEGIN CERTIFICATE-----
+MIIBrjCCAVWgAwIBAgIUToudqLPfxdvLitoW49qrbhgDRmowCgYIKoZIzj0EAwIw
+LDEWMBQGA1UECgwNVGVzdCBPcGVyYXRvcjESMBAGA1UEAwwJVGVzdCBSb290MCAX
+DTI2MTEyNjAzNDczNFoYDzIwNzYxMTEzMDM0NzM0WjAsMRYwFAYDVQQKDA1UZXN0
+IE9wZXJhdG9yMRIwEAYDVQQDDAlUZXN0IFJvb3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQRjytrSVwMkUHRtn68GZ4FiKtEDGa83TbvcMw/03i3H+4H6ys2ILV2
+vPrO/XMHQ7dODJpVx8+URcrIyz5zJ3Mgo1MwUTAdBgNVHQ4EFgQU6684nbX97pcm
+3g05Ifk159oomhswHwYDVR0jBBgwFoAU6684nbX97pcm3g05Ifk159oomhswDwYD
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNHADBEAiBk9CcNaHEBvvisZxCff3rI
+bCgMuw4sJO5B5zWZMivJlAIgXTIEncj/f0F3Tu15HQc3QK3JdC+4IGregCdecaPA
+a40=
+-----END CERTIFICATE-----
+"""
+"""A root certificate, of ECDSA on P-256."""
+
+SIGNING_REQUEST: Final = """\
+-----BEGIN CERTIFICATE REQUEST-----
+MIHkMIGMAgEAMCoxFjAUBgNVBAoMDVRlc3QgT3BlcmF0b3IxEDAOBgNVBAMMB1NO
+LTAwMDEwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQukh8SxyRkGkQ8SO8Uek/z
+jJrni84PLTV2QR3QC4D/xDkSSrAT2JhnjJG/BMmg4rLLWPWazYxxjdtMs54uUkWV
+oAAwCgYIKoZIzj0EAwIDRwAwRAIgYOUMy9aXs3a+1/hfmgxjDPZR+dAUekYCnfM1
+u8EJKr4CIBAoTHqfLxd6N1D7ur9EPBMKUpXPmEHn0AVMMQCWm7x5
+-----END CERTIFICATE REQUEST-----
+"""
+"""The signing request of a charge point with the serial number SN-0001, of ECDSA on P-256."""
+
+CHARGE_POINT: Final = """\
+-----BEGIN CERTIFICATE-----
+MIIBQDCB5gIBAjAKBggqhkjOPQQDAjAsMRYwFAYDVQQKDA1UZXN0IE9wZXJhdG9y
+MRIwEAYDVQQDDAlUZXN0IFJvb3QwIBcNMjYxMTI2MDM0NzM1WhgPMjA3NjExMTMw
+MzQ3MzVaMCoxFjAUBgNVBAoMDVRlc3QgT3BlcmF0b3IxEDAOBgNVBAMMB1NOLTAw
+MDEwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQukh8SxyRkGkQ8SO8Uek/zjJrn
+i84PLTV2QR3QC4D/xDkSSrAT2JhnjJG/BMmg4rLLWPWazYxxjdtMs54uUkWVMAoG
+CCqGSM49BAMCA0kAMEYCIQCp8nsbUrVTgRbpzBK2mWTp6xpHGSeVCE41QWyu/Uk6
+IwIhAL29x9ExfM1MchXbg129UHQEv9IXHXkVEL5O7Ttq0NTI
+-----END CERTIFICATE-----
+"""
+"""The certificate that the root made of the request."""
+
+ROOT_HASHES: Final = {
+    "hashAlgorithm": "SHA256",
+    "issuerNameHash": "4b2f5b93c8affa06ccc031c4626dc1bd7817c8ef5a3ff35f842b38dd706146e5",
+    "issuerKeyHash": "199c870245c572400238eb1371b4b2ad310127ad47387c6a94e433d015699a15",
+    "serialNumber": "4e8b9da8b3dfc5dbcb8ada16e3daab6e1803466a",
+}
+"""What identifies the root certificate (security whitepaper §6.1)."""

@@ -1,0 +1,205 @@
+"""Profiles are read, and mistakes in them are told in one line: file, key, what is allowed, the nearest name."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ocpp_actors.testbench.choosing import chosen
+from ocpp_actors.testbench.isolation import refuse_what_is_not_ours
+from ocpp_actors.testbench.profiles.profile import Profile, ProfileError
+from ocpp_actors.testbench.profiles.reading import load, shipped, template, text_of
+from ocpp_actors.testbench.scenario import catalogue
+
+NAMES = [each.name for each in shipped()]
+
+
+def load_text(tmp_path: Path, text: str, environ: dict[str, str] | None = None, **options: Any) -> Profile:
+    path = tmp_path / "mine.toml"
+    path.write_text(text, "utf-8")
+    return load(str(path), environ or {}, {key: (f"--{key}", value) for key, value in options.items()})
+
+
+def mistake(tmp_path: Path, text: str, environ: dict[str, str] | None = None) -> str:
+    with pytest.raises(ProfileError) as error:
+        load_text(tmp_path, text, environ)
+    message = str(error.value)
+    assert "\n" not in message
+    return message.replace(str(tmp_path / "mine.toml"), "FILE")
+
+
+def test_these_are_shipped() -> None:
+    assert set(NAMES) >= {
+        "basic", "certification", "firmware", "flaky-network", "load", "offline", "reconnect-storm", "security",
+        "smart-charging", "validation",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_shipped_profile_can_be_used(name: str) -> None:
+    profile = load(name, {})
+    refuse_what_is_not_ours(profile)
+    assert profile.name == name
+    assert profile.description
+    assert chosen(profile.scenarios, catalogue()) or profile.duration
+
+
+def test_the_template_is_a_profile_with_every_key(tmp_path: Path) -> None:
+    profile = load_text(tmp_path, template())
+    refuse_what_is_not_ours(profile)
+    chosen(profile.scenarios, catalogue())
+    uncommented = "\n".join(["", *(line.removeprefix("# ") for line in template().splitlines())])
+    for key in (
+        "title", "description", "seed", "duration", "deadline", "frame_logs", "kind", "count", "connectors", "quirks",
+        "activity", "charges_for", "pauses_for", "reconnect_interval", "boot_within", "faults", "configuration", "api",
+        "identities", "listen", "hands", "run", "skip", "lanes", "url", "foreign", "anywhere", "foreign_storage",
+        "api_url", "api_token_file", "id_tags", "at", "how", "down", "back_within", "response_time_p99",
+        "response_time_max", "connection_stability", "verdict_accuracy", "restarts", "lost_transactions",
+        "doubled_transactions",
+    ):  # fmt: skip
+        assert f"\n{key} = " in uncommented or f"{key}]" in uncommented, key
+
+
+def test_an_empty_profile_has_defaults(tmp_path: Path) -> None:
+    profile = load_text(tmp_path, "")
+    assert (profile.name, profile.title, profile.seed, profile.duration) == ("mine", "mine", 1, 0)
+    assert profile.chargers == ()
+    assert (profile.limits.verdict_accuracy, profile.limits.restarts) == (1.0, 0)
+    assert (profile.limits.lost_transactions, profile.limits.doubled_transactions) == (0, 0)
+
+
+def test_all_of_a_profile(tmp_path: Path) -> None:
+    profile = load_text(
+        tmp_path,
+        """
+        title = "All"
+        seed = 7
+        [[chargers]]
+        kind = "simulated"
+        count = 4
+        connectors = 2
+        activity = "charging"
+        charges_for = [1, 2.5]
+        configuration = { HeartbeatInterval = 60, LocalPreAuthorize = true }
+        [[chargers]]
+        kind = "attached"
+        api = ["http://127.0.0.1:8101", "http://127.0.0.1:8102"]
+        identities = ["REAL"]
+        [[faults.steps]]
+        at = 5
+        for = 2
+        fault = "partition"
+        stations = ["C1"]
+        [scenarios]
+        run = "boot, TC_*"
+        lanes = 2
+        [server]
+        heartbeat_interval = 60
+        testing = true
+        [[restarts]]
+        at = 10
+        how = "gracefully"
+        [limits]
+        response_time_p99 = 0.5
+        restarts = ""
+        [limits.actions.Authorize]
+        response_time_max = 2
+        """,
+    )
+    assert [each.count for each in profile.chargers] == [4, 3]
+    assert profile.chargers[0].charges_for == (1.0, 2.5)
+    assert profile.chargers[0].configuration == {"HeartbeatInterval": 60, "LocalPreAuthorize": True}
+    assert profile.faults.steps[0].stations == ("C1",)
+    assert profile.scenarios.run == ("boot", "TC_*")
+    assert profile.server == {"heartbeat_interval": 60, "testing": True}
+    assert (profile.restarts[0].how, profile.restarts[0].down) == ("gracefully", 3.0)
+    assert (profile.limits.response_time_p99, profile.limits.restarts) == (0.5, None)
+    assert profile.limits.actions["Authorize"].response_time_max == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("tittle = 'x'", "FILE: tittle: there is no such key; did you mean title?"),
+        ("zzz = 1", "FILE: zzz: there is no such key; there are: title,"),
+        ("seed = 'x'", "FILE: seed: 'x' is not allowed, it takes a whole number from 0 to"),
+        ("seed = -1", "FILE: seed: -1 is not allowed"),
+        ("seed = [", "is not valid TOML"),
+        ("duration = nan", "FILE: duration: nan is not allowed, it takes a number from 0 to 86400"),
+        ("chargers = 3", "FILE: chargers: 3 is not allowed, it takes tables: [[chargers]]"),
+        ("[[chargers]]", "FILE: chargers.1.kind is missing: it takes simulated, microocpp or attached"),
+        (
+            "[[chargers]]\nkind = 'simulated'\n[[chargers]]\nkind = 'simulatd'",
+            "FILE: chargers.2.kind: 'simulatd' is not allowed, it takes simulated, microocpp or attached",
+        ),
+        ("[[chargers]]\nkind = 'simulated'\ncoun = 3", "chargers.1.coun: there is no such key; did you mean count"),
+        ("[[chargers]]\nkind = 'simulated'\ncharges_for = [5, 1]", "it takes two numbers of seconds"),
+        ("[[chargers]]\nkind = 'simulated'\nquirks = ['duplicate-strat']", "chargers.1.quirks: there is no quirk"),
+        ("[[chargers]]\nkind = 'attached'", "FILE: chargers.1.api is missing"),
+        ("[[chargers]]\nkind = 'attached'\nidentities = ['A']\nlisten = '9000'", "it takes an address: HOST:PORT"),
+        ("scenarios = 1", "FILE: scenarios: 1 is not allowed, it takes a table"),
+        ("[scenarios]\nrun = [1]", "FILE: scenarios.run: [1] is not allowed, it takes names, groups or cases"),
+        ("[server]\nheartbeat_intervall = 3", "there is no such setting of the server; did you mean heartbeat_"),
+        ("[server]\nheartbeat_interval = 0", "FILE: server.heartbeat_interval: 0 is not allowed"),
+        ("[central_system]\nurl = 'http://x'", "central_system.url: 'http://x' is not allowed, it takes a URL: ws://"),
+        ("[central_system]\nforeign = 'yes'", "central_system.foreign: 'yes' is not allowed, it takes true or false"),
+        ("[[restarts]]\nat = 1\nhow = 'softly'", "it takes kill or gracefully"),
+        ("[limits]\nconnection_stability = 2", "FILE: limits.connection_stability: 2 is not allowed"),
+        ("[limits.actions.Authorise]", "limits.actions.Authorise: there is no such action; did you mean Authorize?"),
+        ("[limits.actions.Authorize]\np99 = 1", "FILE: limits.actions.Authorize.p99: there is no such key"),
+        ("[faults]\nsteps = [{at = 1, for = 1, fault = 'stal'}]", "FILE: faults.steps[0]: fault is 'stal'"),
+        ("[[faults.steps]]\nat = 1\nfor = 1\nfault = 'stall'\nstations = ['CP1']", "faults.steps.1.stations: 'CP1'"),
+    ],
+)  # fmt: skip
+def test_mistakes(tmp_path: Path, text: str, told: str) -> None:
+    assert told in mistake(tmp_path, text)
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
+    text = "seed = 1\n[[chargers]]\nkind = 'simulated'\n[[chargers]]\nkind = 'simulated'"
+    environ = {
+        "OCPP_ACTORS_TESTBENCH_SEED": "9",
+        "OCPP_ACTORS_TESTBENCH_CHARGERS__2__COUNT": "40",
+        "OCPP_ACTORS_TESTBENCH_LIMITS__CONNECTION_STABILITY": "0.9",
+        "OCPP_ACTORS_TESTBENCH_LIMITS__ACTIONS__BOOTNOTIFICATION__RESPONSE_TIME_MAX": "3",
+        "OCPP_ACTORS_TESTBENCH_SCENARIOS__RUN": "boot,TC_001",
+        "OCPP_ACTORS_TESTBENCH_SERVER__HEARTBEAT_INTERVAL": "77",
+        "OCPP_ACTORS_TESTBENCH_DIRECTORY": "/nowhere",
+        "OCPP_ACTORS_PORT": "1",
+    }
+    profile = load_text(tmp_path, text, environ)
+    assert (profile.seed, [each.count for each in profile.chargers]) == (9, [1, 40])
+    assert profile.limits.connection_stability == 0.9
+    assert profile.limits.actions["BootNotification"].response_time_max == 3
+    assert profile.scenarios.run == ("boot", "TC_001")
+    assert profile.server["heartbeat_interval"] == 77
+
+
+def test_options_override_the_environment(tmp_path: Path) -> None:
+    assert load_text(tmp_path, "seed = 1", {"OCPP_ACTORS_TESTBENCH_SEED": "9"}, seed=3).seed == 3
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("SEED", "x", "environment variable OCPP_ACTORS_TESTBENCH_SEED: 'x' is not allowed"),
+        ("SEDE", "1", "environment variable OCPP_ACTORS_TESTBENCH_SEDE: there is no such key; did you mean seed?"),
+        ("CHARGERS__2__COUNT", "1", "there is no 2 in it, they count from 1 to 1"),
+        ("CHARGERS__COUNT", "1", "it has to name one of them: CHARGERS__1__…"),
+        ("SEED__X", "1", "seed is no table"),
+        ("CHARGERS__1__COUNT", "-3", "OCPP_ACTORS_TESTBENCH_CHARGERS__1__COUNT: '-3' is not allowed"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_the_environment(tmp_path: Path, variable: str, value: str, told: str) -> None:
+    text = "seed = 1\n[[chargers]]\nkind = 'simulated'"
+    assert told in mistake(tmp_path, text, {f"OCPP_ACTORS_TESTBENCH_{variable}": value})
+
+
+def test_a_name_that_is_none_of_the_shipped(tmp_path: Path) -> None:
+    with pytest.raises(ProfileError, match=r"there is no profile 'basik'; did you mean basic\?"):
+        text_of("basik")
+    with pytest.raises(ProfileError, match="cannot be read: No such file"):
+        load(str(tmp_path / "none.toml"), {})
+    (tmp_path / "bad.toml").write_bytes(b"\xff")
+    with pytest.raises(ProfileError, match="it is not text"):
+        load(str(tmp_path / "bad.toml"), {})

@@ -1,0 +1,104 @@
+"""The view of a running session: a picture on a terminal, lines elsewhere."""
+
+import io
+
+import pytest
+import trio
+from attrs import evolve
+from rich.console import Console
+from tests.testbench.measuring.exchanges import say
+from tests.testbench.session import scenarios as s
+from trio.testing import MockClock
+
+from ocpp_actors.testbench.measuring.measures import Measures
+from ocpp_actors.testbench.monitor import Monitor
+from ocpp_actors.testbench.progress import Progress, Running
+from ocpp_actors.testbench.runner import Outcome, Verdict
+from ocpp_actors.testbench.wire import Wire
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def outcome(verdict: Verdict, reason: str = "") -> Outcome:
+    return Outcome(s.fails, "CP1", verdict, reason, 0.0, 1.0, {})
+
+
+@pytest.fixture
+async def monitor(autojump_clock: MockClock) -> Monitor:
+    measures, progress = Measures(trio.current_time()), Progress(scenarios=9)
+    wire = Wire("CP1")
+    measures.add_charger(wire, "simulated", 5)
+    measures.up("CP1", "off", trio.current_time())
+    wire.opened()
+    say(wire, "Heartbeat", {}, {})
+    progress.started(Running(s.passes, None))
+    progress.started(Running(s.fails, "CP1"))
+    progress.ended(Running(s.fails, "CP1"), outcome(Verdict.FAILED, "no \x1b[31mmoon"))
+    progress.trouble("it \u202eburnt")
+    return Monitor("Basic", progress, measures, lambda: ["stall"])
+
+
+def seen(monitor: Monitor) -> str:
+    console = Console(file=io.StringIO(), width=140, force_terminal=False)
+    console.print(monitor.picture())
+    return str(console.file.getvalue())  # type: ignore[attr-defined]
+
+
+async def test_the_picture_has_everything(monitor: Monitor) -> None:
+    text = seen(monitor)
+    for part in ("Basic", "1/1", "stall", "0 passed", "1 failed", "of 9", "▸ passes", "✗ fails on CP1", "it"):
+        assert part in text, part
+
+
+async def test_what_strangers_sent_cannot_drive_the_terminal(monitor: Monitor) -> None:
+    text = seen(monitor)
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+
+
+async def test_the_picture_is_bounded(monitor: Monitor) -> None:
+    for number in range(50):
+        monitor.progress.started(Running(evolve(s.passes, name=f"n{number}"), None))
+        monitor.progress.trouble(f"trouble {number}")
+        monitor.progress.outcomes.append(outcome(Verdict.BROKEN, "x"))
+    assert len(seen(monitor).splitlines()) < 35
+    assert "and 43 more" in seen(monitor)
+
+
+async def test_a_terminal_gets_pictures_and_its_cursor_back(
+    monitor: Monitor, autojump_clock: MockClock
+) -> None:
+    terminal = Terminal()
+    with trio.move_on_after(2):
+        await monitor.run(terminal)
+    shown = terminal.getvalue()
+    assert shown.count("chargers") > 4
+    assert shown.index("\x1b[?25l") < shown.rindex("\x1b[?25h")
+
+
+async def test_elsewhere_there_are_lines(monitor: Monitor, autojump_clock: MockClock) -> None:
+    stream = io.StringIO()
+    async with trio.open_nursery() as nursery:
+        await nursery.start(monitor.run, stream)
+        await trio.sleep(1)
+        monitor.progress.ended(Running(s.fails, "CP1"), outcome(Verdict.FAILED, "no \x1b[31mmoon"))
+        await trio.sleep(20)
+        nursery.cancel_scope.cancel()
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "     1 s  failed   fails on CP1 (1.0 s): no \\x1b[31mmoon"
+    assert lines[1].startswith("    10 s  1 of 1 chargers, ")
+    assert lines[1].endswith("2 of 9 scenarios, 2 failed, faults: stall")
+    assert monitor.progress.listeners == []
+
+
+async def test_rates_are_of_the_last_second(monitor: Monitor, autojump_clock: MockClock) -> None:
+    monitor.line()
+    wire = Wire("CP2")
+    monitor.measures.follow(wire)
+    for _ in range(20):
+        say(wire, "Heartbeat", {}, {})
+    await trio.sleep(2)
+    assert "20 messages/s" in monitor.line()
