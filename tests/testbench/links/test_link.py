@@ -252,7 +252,7 @@ PLAN = st.lists(
 
 
 @given(PLAN, st.integers(0, 2**32), st.booleans())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_the_same_bytes_come_out_in_order(
     plan: list[tuple[LinkConditions, bytes, bytes, float]], seed: int, bounded: bool
 ) -> None:
@@ -291,7 +291,7 @@ def test_the_same_bytes_come_out_in_order(
     st.binary(min_size=1, max_size=60),
     st.integers(0, 1000),
 )
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=30)
 def test_the_same_seed_does_the_same_damage(conditions: Conditions, data: bytes, seed: int) -> None:
     async def run() -> list[tuple[float, bytes]]:
         async with open_ends(LinkConditions(inbound=conditions), seed=seed) as ends:
