@@ -34,7 +34,7 @@ async def central_system(central_system_settings: dict[str, Any]) -> AsyncIterat
     With pytest-trio's ``autojump_clock`` in the same test it runs in virtual time.
     """
     async with open_in_process(**central_system_settings) as central:
-        yield central
+        yield central  # noqa: ASYNC119 — pytest-trio makes a context manager of a fixture
 
 
 @trio_fixture
@@ -45,7 +45,7 @@ async def network() -> AsyncIterator[Network]:
     ``network.faulty(…)``.
     """
     async with open_network(chance=random.Random(SEED)) as made:  # noqa: S311 — not for secrets
-        yield made
+        yield made  # noqa: ASYNC119 — ditto
 
 
 @define(eq=False)
@@ -82,7 +82,8 @@ class ChargePoints:
 async def charge_points(central_system: InProcess, network: Network) -> AsyncIterator[ChargePoints]:
     """Make simulated charge points: ``station = await charge_points.add("CP1")``."""
     async with trio.open_nursery() as nursery:
-        yield ChargePoints(central_system, network, nursery, random.Random(SEED))  # noqa: S311 — not for secrets
+        chance = random.Random(SEED)  # noqa: S311 — not for secrets
+        yield ChargePoints(central_system, network, nursery, chance)  # noqa: ASYNC101, ASYNC119 — ditto
         nursery.cancel_scope.cancel()
 
 
@@ -99,4 +100,4 @@ async def server_process(tmp_path: Path, server_process_settings: dict[str, Any]
     Raises ServerTrouble: it does not start.
     """
     async with own_server(tmp_path, server_process_settings) as server:
-        yield server
+        yield server  # noqa: ASYNC119 — ditto
