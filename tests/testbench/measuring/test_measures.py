@@ -218,7 +218,18 @@ async def test_a_charger_that_is_connected_already_counts_as_connected(
     wire = Wire("CP1")
     wire.opened()
     measures.add_charger(wire, "microocpp", 5)
+    assert measures.connected == 1
     measures.up("CP1", "off", trio.current_time())
     await trio.sleep(60)
     measures.close(trio.current_time())
     assert measures.stability == 1
+
+
+async def test_a_charger_that_was_connected_already_and_leaves_is_counted_once(
+    autojump_clock: MockClock, measures: Measures
+) -> None:
+    wire = Wire("CP1")
+    wire.opened()
+    measures.add_charger(wire, "microocpp", 5)
+    wire.closed(1006)
+    assert measures.connected == 0

@@ -94,7 +94,7 @@ class Measures:
         self.chargers[wire.identity] = charger
         charger.connection.down("off", self.began_at)
         if wire.connected:
-            charger.connection.opened(self.began_at)
+            self._change(charger, ConnectionChange(0, self.began_at, "opened"))
         followed = Followed()
         wire.subscribe(lambda happening: self._hear(charger.identity, charger, followed, happening))
         return followed
