@@ -9,7 +9,6 @@ from attrs import define, evolve, field, frozen
 from ocpp_actors.testbench.runner import Outcome, Verdict
 from ocpp_actors.testbench.scenario import Scenario
 
-MAX_OUTCOMES: Final = 100_000
 QUIET: Final = (Verdict.PASSED, Verdict.SKIPPED)
 
 

@@ -72,13 +72,11 @@ async def run_scenario(scenario: Scenario, bench: Bench) -> Outcome:
             await scenario.run(bench)
     except Exception as error:  # noqa: BLE001 — whatever a scenario raises is its verdict
         verdict, reason = _verdict(error)
-    if Need.TESTING in scenario.needs:
+    if Need.TESTING in scenario.needs or verdict not in (Verdict.PASSED, Verdict.BROKEN):
         return ended(verdict, reason)
+    # A scenario may have tripped over an answer that breaks its schema.
     wrong = [fault for wire in bench.own_wires() for fault in _wrong(wire, marks)]
-    if wrong and verdict in (Verdict.PASSED, Verdict.BROKEN):
-        # A scenario may trip over an answer that breaks its schema.
-        return ended(Verdict.FAILED, wrong[0])
-    return ended(verdict, reason)
+    return ended(Verdict.FAILED, wrong[0]) if wrong else ended(verdict, reason)
 
 
 def _verdict(error: Exception) -> tuple[Verdict, str]:

@@ -55,7 +55,6 @@ class UnderTest:
     unexpected_ends: Callable[[], int] = int
     hurry: Callable[[], None] = lambda: None
     """From now on end the server without waiting for it."""
-    log: Path | None = None
     on_change: list[Callable[[bool], None]] = field(factory=list)
     """Told when the server goes (False) and is back (True)."""
 
@@ -213,7 +212,6 @@ async def own_server(directory: Path, settings: Mapping[str, Any]) -> AsyncItera
                 metrics=_metrics_of(operator),
                 unexpected_ends=lambda: process.unexpected_ends,
                 hurry=process.hurry,
-                log=process.log,
                 on_change=process.listeners,
             )
         nursery.cancel_scope.cancel()
