@@ -31,10 +31,10 @@ from ocpp_actors.testbench.scenario import Need, Scenario
 from ocpp_actors.testbench.under_test import UnderTest
 from ocpp_actors.testbench.wire import Mark, Wire
 
-SETTLING: Final = 60.0
+SETTLING: Final = 180.0
 """Seconds that activities have to come to an end."""
 
-AUDIT: Final = 60.0
+AUDIT: Final = 180.0
 """Seconds for all that is asked of the central system in the end."""
 
 STARTS_AT_ONCE: Final = 200
@@ -165,6 +165,7 @@ class Session:
             around = Surroundings(
                 target=self.under_test.target,
                 network=network,
+                faulty=self.profile.faults != Schedule(),
                 clock=self.under_test.clock,
                 identities=tuple(itertools.islice(names, group.count)),
                 new_wire=new_wire,

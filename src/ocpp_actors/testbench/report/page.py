@@ -123,17 +123,11 @@ def _tile(name: str, value: str, detail: str, *, bad: bool = False) -> Markup:
 
 
 def _limits(limits: Sequence[Json]) -> Markup:
+    words = {True: "held", False: "broken", None: "not measured"}
     return _table(
-        ("Limit", "Asked", "Measured", "Verdict"),
+        ("Verdict", "Limit", "Asked", "Measured"),
         (
-            (
-                each["name"],
-                each["asked"],
-                each["measured"],
-                _badge(
-                    _HELD[each["held"]], {True: "held", False: "broken", None: "not measured"}[each["held"]]
-                ),
-            )
+            (_badge(_HELD[each["held"]], words[each["held"]]), each["name"], each["asked"], each["measured"])
             for each in limits
         ),
     )

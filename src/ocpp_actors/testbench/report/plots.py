@@ -24,7 +24,7 @@ TOP: Final = 12
 HEIGHT: Final = 200
 AXIS: Final = 26
 ROW: Final = 18
-EVENT_ROWS: Final = 6
+EVENT_ROWS: Final = 10
 
 LINES: Final = (("max", "maximum"), ("p95", "95 %"), ("p50", "median"))
 
