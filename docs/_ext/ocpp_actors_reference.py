@@ -14,6 +14,7 @@ from ocpp_actors.protocol.catalogue import ACTIONS, Action, FeatureProfile
 from ocpp_actors.protocol.deviations import DEVIATIONS
 from ocpp_actors.protocol.schemas import schema
 from ocpp_actors.settings import PREFIX, SETTINGS, Setting
+from ocpp_actors.testbench.simulated.quirks import QUIRKS
 
 PROFILES = {
     FeatureProfile.CORE: "Core",
@@ -37,6 +38,7 @@ def write_reference(app: Sphinx) -> None:
     folder = Path(app.srcdir) / "reference"
     folder.mkdir(exist_ok=True)
     pages = {"settings": settings_page(), "messages": messages_page(), "deviations": deviations_page()}
+    pages["quirks"] = quirks_page()
     pages |= {slug(profile): profile_page(profile) for profile in PROFILES}
     for name, lines in pages.items():
         page = folder / f"{name}.md"
@@ -58,6 +60,21 @@ def table(*columns: str) -> list[str]:
 def row(*cells: str) -> str:
     """Write a row of a table."""
     return f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in cells)} |"
+
+
+# --- quirks ----------------------------------------------------------------------------------------------------
+
+
+def quirks_page() -> list[str]:
+    """List what simulated charge points can do wrong."""
+    lines = [
+        "# Quirks",
+        "",
+        "What [simulated charge points](../simulated-charge-points.md) do wrong when told so, as chargers do.",
+        "",
+        *table("quirk", "what it does"),
+    ]
+    return lines + [row(f"`{name}`", quirk.description) for name, quirk in QUIRKS.items()]
 
 
 # --- settings --------------------------------------------------------------------------------------------------

@@ -137,7 +137,7 @@ async def serve(
         ):
             observer = Observer(recorder(message_log))
             system = CentralSystem(ledger, clock, observer, policy_of(settings))
-            fleet = Fleet(system, settings.mailbox_size)
+            fleet = Fleet(system, settings.mailbox_size, testing=settings.testing)
             metrics.set_active_transactions((await ledger.ask(CountAll())).active_transactions)
             await fleet.restore_commands()
             server = Server(

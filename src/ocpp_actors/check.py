@@ -1,15 +1,9 @@
-"""The verdict on recorded frames: lines in, verdicts out.
-
-A line is a frame as it was on the wire (``[2,"19","Heartbeat",{}]``) or a record of the message log,
-``{"at": …, "chargePoint": "CP1", "direction": "in", "frame": "[2,…]"}``: its frame is a text or an array, and ``in``
-is from the charge point to the central system.
-"""
+"""The verdict on recorded frames: lines in (see ``recorded``), verdicts out."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
-import orjson
 from attrs import Factory, asdict, define, frozen
 
 from ocpp_actors.protocol.catalogue import ACTIONS, Action, Role
@@ -17,6 +11,7 @@ from ocpp_actors.protocol.errors import ErrorCode
 from ocpp_actors.protocol.frames import Call, CallError, CallResult, FrameFault, parse
 from ocpp_actors.protocol.judgement import call_faults, error_faults, result_faults
 from ocpp_actors.protocol.validation import Fault
+from ocpp_actors.recorded import read_record
 
 _SENDERS: Final = {"in": Role.CHARGE_POINT, "out": Role.CENTRAL_SYSTEM}
 
@@ -91,12 +86,13 @@ class _Recording:
 
     def judge(self, number: int, line: bytes) -> Verdict:
         try:
-            charge_point, sender, text = _read(line)
+            record = read_record(line)
         except ValueError as error:
             fault = Fault(ErrorCode.FORMATION_VIOLATION, "", "record", str(error))
             return Verdict(line=number, verdict="invalid", faults=(fault,))
+        charge_point, sender = record.charge_point, record.direction and _SENDERS[record.direction]
         try:
-            frame = parse(text)
+            frame = parse(record.text)
         except FrameFault as error:
             fault = Fault(error.code, "", "frame", error.description)
             return Verdict(
@@ -173,29 +169,3 @@ def _other(asked: _Asked | None) -> Role | None:
     if asked is None or asked.sender is None:
         return None
     return Role.CENTRAL_SYSTEM if asked.sender is Role.CHARGE_POINT else Role.CHARGE_POINT
-
-
-def _read(line: bytes) -> tuple[str | None, Role | None, bytes]:
-    """Take charge point, sender and frame from a line.
-
-    Raises ValueError: a record of the message log that cannot be used.
-    """
-    if not line.startswith(b"{"):
-        return None, None, line
-    try:
-        record = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise ValueError(f"neither a frame nor a record of the message log: {error}") from None
-    frame = record.get("frame")
-    if not isinstance(frame, str | list):
-        raise ValueError('a record of the message log has its frame, a text or an array, as "frame"')
-    charge_point, direction = record.get("chargePoint"), record.get("direction")
-    if not isinstance(charge_point, str | None):
-        raise ValueError('"chargePoint" is not a text')
-    if direction is not None and (not isinstance(direction, str) or direction not in _SENDERS):
-        raise ValueError('"direction" is neither "in" nor "out"')
-    return (
-        charge_point,
-        _SENDERS[direction] if direction else None,
-        frame.encode() if isinstance(frame, str) else orjson.dumps(frame),
-    )

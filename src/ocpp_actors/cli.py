@@ -6,12 +6,10 @@ Every command ends with 0 (done), 1 (done, and the answer is no) or 2 (a user's 
 import difflib
 import json
 import os
-import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO
 
 import orjson
 import rich_click as click
@@ -24,14 +22,14 @@ from ocpp_actors.operator_cli.charging_profiles import charging_profiles
 from ocpp_actors.operator_cli.failures import MISTAKE, ApiFailure
 from ocpp_actors.operator_cli.id_tags import id_tags
 from ocpp_actors.operator_cli.messages import messages
+from ocpp_actors.operator_cli.misbehave import misbehave
 from ocpp_actors.operator_cli.output import tell
 from ocpp_actors.operator_cli.reservations import reservations
 from ocpp_actors.operator_cli.transactions import transactions
 from ocpp_actors.settings import PREFIX, SETTINGS, Setting, SettingsError, load_settings
 from ocpp_actors.testbench_cli.group import testbench
+from ocpp_actors.testbench_cli.replay import replay
 from ocpp_actors.testbench_cli.simulate import simulate
-
-_SQLITE: Final = b"SQLite format 3\0"
 
 _Command = Callable[..., Any]
 
@@ -123,32 +121,22 @@ def check(file: BinaryIO, as_json: bool) -> int:
       echo '[2,"1","Authorize",{}]' | ocpp-actors check -
     """  # noqa: D301
     from ocpp_actors.check import check as judge
+    from ocpp_actors.recorded import NotRecorded, recorded_lines
 
     counts = {"valid": 0, "invalid": 0, "unknown": 0}
-    for verdict in judge(_recorded(file)):
-        counts[verdict.verdict] += 1
-        if as_json:
-            click.echo(orjson.dumps(verdict.as_json()))
-        else:
-            for line in verdict.as_text():
-                click.echo(logs.printable(line))
+    try:
+        for verdict in judge(recorded_lines(file)):
+            counts[verdict.verdict] += 1
+            if as_json:
+                click.echo(orjson.dumps(verdict.as_json()))
+            else:
+                for line in verdict.as_text():
+                    click.echo(logs.printable(line))
+    except NotRecorded as error:
+        raise click.BadParameter(str(error)) from None
     if not as_json:
         click.echo("{valid} valid, {invalid} invalid, {unknown} that cannot be judged".format(**counts))
     return 1 if counts["invalid"] else 0
-
-
-def _recorded(file: BinaryIO) -> Iterable[bytes]:
-    """Return the lines of a file, or the records of a message log in SQLite as lines."""
-    peek = getattr(file, "peek", None)
-    if peek is None or not peek(len(_SQLITE)).startswith(_SQLITE):
-        return file
-    try:
-        with closing(sqlite3.connect(f"{Path(file.name).absolute().as_uri()}?mode=ro", uri=True)) as log:
-            rows = log.execute("SELECT at, identity, direction, text FROM messages ORDER BY id").fetchall()
-    except sqlite3.Error as error:
-        raise click.BadParameter(f"{file.name} is an SQLite database, but no message log: {error}") from None
-    names = ("at", "chargePoint", "direction", "frame")
-    return [orjson.dumps(dict(zip(names, map(str, row), strict=True))) for row in rows]
 
 
 @commands.command()
@@ -186,9 +174,10 @@ def schema(action: str | None, response: bool, as_json: bool) -> int:
 
 for _each in (
     charge_points, call, calls, transactions, messages, id_tags, reservations, charging_profiles,
-    simulate, testbench,
+    replay, simulate, testbench,
 ):  # fmt: skip
     commands.add_command(_each)
+charge_points.add_command(misbehave)
 
 
 def _nearest(name: str, names: Sequence[str] | Any) -> str:

@@ -208,6 +208,7 @@ def charge_point_steps() -> st.SearchStrategy[Step]:
             VERSIONS,
         ),
         st.builds(port.RemoveChargePoint, IDENTITIES, MOMENTS, VERSIONS),
+        st.builds(port.RecordMisbehaviour, IDENTITIES, st.just(({"kind": "drop"},))),
         st.just(port.CountAll()),
         st.builds(port.NoteSeen, IDENTITIES, MOMENTS),
         st.builds(port.NoteBoot, IDENTITIES, MOMENTS),

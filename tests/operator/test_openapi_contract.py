@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from subprocess import STDOUT
-from typing import Final
+from typing import Any, Final
 
 import httpx2
 import trio
@@ -44,6 +44,7 @@ database = "none"
 enabled = false
 [dictionaries]
 identities = {{ values = ["CALLED", "DECIDED", "OFFLINE"] }}
+offline = {{ values = ["OFFLINE"] }}
 called = {{ values = ["CALLED"] }}
 numbers = {{ values = [1, 2, 3] }}
 tags = {{ values = ["TAG", "PARENT"] }}
@@ -61,6 +62,10 @@ positive_data_acceptance = {{ expected-statuses = ["2xx", "400", "401", "403", "
 include-path-regex = "/charge-points/[^/]+/."
 include-method = "POST"
 parameters = {{ "path.identity" = {{ dictionary = "called", probability = 0.8 }} }}
+# Whom the fuzzer needs must be answered as always.
+[[operations]]
+include-path-regex = "/misbehaviour$"
+parameters = {{ "path.identity" = {{ dictionary = "offline", probability = 1.0 }} }}
 # A stream has no end that could be waited for; what is refused has one.
 [[operations]]
 include-path = "/api/v1/events"
@@ -116,7 +121,7 @@ async def fill(client: httpx2.AsyncClient) -> None:
 
 
 @asynccontextmanager
-async def open_filled(directory: Path, **settings: str) -> AsyncIterator[ServerProcess]:
+async def open_filled(directory: Path, **settings: Any) -> AsyncIterator[ServerProcess]:
     token = settings.get("api_token")
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     async with (
@@ -155,7 +160,7 @@ async def contradictions(
 
 
 async def test_whatever_is_asked_is_answered_as_documented(tmp_path: Path) -> None:
-    async with open_filled(tmp_path) as server:
+    async with open_filled(tmp_path, testing="on") as server:
         report = await contradictions(server, tmp_path, "", "examples,coverage,fuzzing", MANY)
         assert not report, report
 

@@ -154,7 +154,7 @@ async def open_central(
         chance=random.Random(1),
     )
     router = router or default_router()
-    fleet = Fleet(system, chosen.mailbox_size)
+    fleet = Fleet(system, chosen.mailbox_size, testing=chosen.testing)
     server = Server(system, router, fleet, chosen, lambda: f"s{next(ids)}", change_steps=change_steps)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(fleet.run)

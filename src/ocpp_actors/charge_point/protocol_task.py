@@ -4,7 +4,7 @@ Reading and answering are two loops of one task: while a handler waits, for the 
 point itself, replies to the central system's CALLs are still read.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 import trio
@@ -12,6 +12,7 @@ import trio
 from ocpp_actors.central_system.context import Context, Unconfirmable
 from ocpp_actors.central_system.router import Handled
 from ocpp_actors.charge_point.mailbox import Command, MailboxFull
+from ocpp_actors.charge_point.misbehaving import Misbehaving
 from ocpp_actors.charge_point.session import Reply, Session, SessionOver, brief
 from ocpp_actors.observer import CallHandled, FrameReceived
 from ocpp_actors.protocol.conversation import CallArrived, CallRefused, MessageIgnored, ReplyArrived, Turn
@@ -22,6 +23,10 @@ log = structlog.get_logger(__name__)
 
 MAX_FOLLOWING = 16
 """Tasks that do what follows an answer, at once; further answers wait for one of them."""
+
+
+_Dispatch = Callable[[Call, Context], Awaitable[Handled]]
+_Write = Callable[[str], Awaitable[None]]
 
 
 async def run_protocol_task(session: Session) -> None:
@@ -84,6 +89,10 @@ def _tell_received(session: Session, message: str | bytes) -> None:
 
 async def _answer(session: Session, nursery: trio.Nursery) -> None:
     following = trio.Semaphore(MAX_FOLLOWING)
+    dispatch, write = session.router.dispatch, session.writer.write
+    if session.misbehaviour is not None:
+        misbehaving = Misbehaving(session, session.misbehaviour)
+        dispatch, write = misbehaving.dispatch, misbehaving.write
     while True:
         turn = session.conversation.next_turn()
         if turn is None:
@@ -94,23 +103,25 @@ async def _answer(session: Session, nursery: trio.Nursery) -> None:
             continue
         session.room.ring()
         if isinstance(turn.what, str):
-            await session.writer.write(turn.what)
+            await write(turn.what)
             continue
         context = _context(session, turn.what, turn)
         with structlog.contextvars.bound_contextvars(
             action=brief(turn.what.action), message_id=turn.what.message_id
         ):
-            handled = await _answer_call(session, turn.what, context, turn.received_at)
+            handled = await _answer_call(session, turn.what, context, turn.received_at, dispatch, write)
             if handled is not None and handled.followed:
                 await following.acquire()
                 nursery.start_soon(_follow, handled, context, following)
 
 
-async def _answer_call(session: Session, call: Call, context: Context, received_at: float) -> Handled | None:
+async def _answer_call(
+    session: Session, call: Call, context: Context, received_at: float, dispatch: _Dispatch, write: _Write
+) -> Handled | None:
     handled = None
     outcome = "CALLRESULT"
     try:
-        handled = await session.router.dispatch(call, context)
+        handled = await dispatch(call, context)
     except ProtocolFault as fault:
         log.warning("CALL refused", error_code=fault.code, fault=fault.description)
         outcome = fault.code
@@ -121,7 +132,7 @@ async def _answer_call(session: Session, call: Call, context: Context, received_
         raise SessionOver(1011, "the message could not be stored") from None
     else:
         text = session.conversation.answer(handled.payload)
-    await session.writer.write(text)
+    await write(text)
     _tell_handled(session, call, outcome, received_at)
     if handled is not None and call.action == "BootNotification":
         session.boot_answered = True

@@ -12,6 +12,8 @@ from ocpp_actors.central_system.router import Router
 from ocpp_actors.charge_point.connection import Connection
 from ocpp_actors.charge_point.frame_writer import FrameWriter
 from ocpp_actors.charge_point.mailbox import Command, Mailbox
+from ocpp_actors.charge_point.misbehaviour import Misbehaviour
+from ocpp_actors.charge_point.stalling import Stall, StallingWriter
 from ocpp_actors.observer import Flagged, FrameSent
 from ocpp_actors.pace import TokenBucket
 from ocpp_actors.protocol.conversation import Conversation
@@ -88,6 +90,10 @@ class Session:
     mailbox: Mailbox
     generation: int
     remote: str
+    misbehaviour: Misbehaviour | None = None
+    """How answers are broken on purpose; None: never (``TESTING`` is off)."""
+    stall: Stall | None = None
+    """What stalls the connection; there is one if there is a misbehaviour."""
 
     writer: FrameWriter = field(init=False)
     bucket: TokenBucket = field(init=False)
@@ -112,7 +118,8 @@ class Session:
 
     def __attrs_post_init__(self) -> None:
         self.connected_at = self.now()
-        self.writer = FrameWriter(self.connection, self.settings.send_timeout, self._tell_sent)
+        how = (self.connection, self.settings.send_timeout, self._tell_sent)
+        self.writer = FrameWriter(*how) if self.stall is None else StallingWriter(self.stall, *how)
         self.bucket = TokenBucket(
             self.settings.max_message_rate, self.settings.max_message_burst, trio.current_time()
         )

@@ -29,6 +29,7 @@ def charge_points() -> None:
       ocpp-actors charge-points add CP1 --lenient
       ocpp-actors charge-points set CP1 --registration Accepted
       ocpp-actors charge-points set-key CP1
+      ocpp-actors charge-points misbehave CP1 --drop StartTransaction
     """  # noqa: D301
 
 

@@ -256,6 +256,10 @@ class Conversation:
                 self._answers.popitem(last=False)
         return text
 
+    def forget(self, message_id: str) -> None:
+        """Forget what was answered under this id: repeated, the CALL is carried out again."""
+        self._answers.pop(message_id, None)
+
     # --- calls of this end -------------------------------------------------------------------------------------
 
     def call(self, message_id: str, action: str, payload: Any) -> str:

@@ -15,6 +15,7 @@ from ocpp_actors.central_system import commands
 from ocpp_actors.central_system.charge_point import ChargePoint
 from ocpp_actors.central_system.context import CentralSystem
 from ocpp_actors.charge_point.mailbox import Command, Mailbox, Outcome
+from ocpp_actors.charge_point.misbehaviour import Misbehaviour
 from ocpp_actors.charge_point.session import Session
 from ocpp_actors.ledger.port import (
     AbandonSentCommands,
@@ -86,18 +87,22 @@ class Entry:
     """Turns away the newcomer that waits while the identity is fought over."""
     notes_until: float = -math.inf
     """When all that was noted of the charge point has surely been written."""
+    misbehaviour: Misbehaviour | None = None
+    """How answers to it are broken on purpose; None: never (``TESTING`` is off)."""
 
 
 class Fleet:
     """All charge points that were connected since the server started.
 
     Identities are compared without regard to case. A new session of an identity replaces the earlier one at once; a
-    generation number keeps the end of the earlier one from removing it.
+    generation number keeps the end of the earlier one from removing it. ``testing``: the server may be told to
+    misbehave towards them.
     """
 
-    def __init__(self, central_system: CentralSystem, mailbox_size: int) -> None:
+    def __init__(self, central_system: CentralSystem, mailbox_size: int, *, testing: bool = False) -> None:
         self._central_system = central_system
         self._mailbox_size = mailbox_size
+        self.testing = testing
         self._entries: dict[str, Entry] = {}
         self._places: Counter[str] = Counter()
         self._connected = 0
@@ -131,7 +136,9 @@ class Fleet:
         entry = self._entries.get(record.identity.casefold())
         if entry is None:
             entry = Entry(
-                ChargePoint(record, self._central_system.policy.first_boot), Mailbox(self._mailbox_size)
+                ChargePoint(record, self._central_system.policy.first_boot),
+                Mailbox(self._mailbox_size),
+                misbehaviour=Misbehaviour() if self.testing else None,
             )
             self._entries[record.identity.casefold()] = entry
         else:
@@ -454,6 +461,7 @@ class Fleet:
             and entry.session is None
             and key not in self._places
             and entry.mailbox.unused
+            and not (entry.misbehaviour and entry.misbehaviour.rules)
             and not entry.charge_point.boot_requested
             and entry.notes_until <= now
             and (not entry.takeovers or entry.takeovers[-1] <= now - FIGHT_WINDOW)

@@ -10,6 +10,7 @@ from trio_websocket import ConnectionClosed, WebSocketRequest
 from ocpp_actors.central_system.context import CentralSystem
 from ocpp_actors.central_system.router import Router
 from ocpp_actors.charge_point.session import Doorbell, Session
+from ocpp_actors.charge_point.stalling import Stall, StallingStream
 from ocpp_actors.charge_point.supervisor import supervise
 from ocpp_actors.pace import TokenBucket
 from ocpp_actors.protocol.conversation import Conversation
@@ -152,11 +153,15 @@ class Server:
             try:
                 with ExitStack() as stay, ExitStack() as handshaking:
                     handshaking.callback(after_handshake)
+                    stall = None
+                    if self._settings.testing:
+                        stall = Stall()
+                        stream = StallingStream(stream, stall)
                     async with open_transport(stream, self._settings.max_message_size) as transport:
                         entry = await self._let_in(transport, remote, stay, handshaking)
                         handshaking.close()
                         if entry is not None:
-                            await self._run_session(transport, entry, remote)
+                            await self._run_session(transport, entry, remote, stall)
             except* Exception as group:
                 log.error("a connection failed", exc_info=group)  # noqa: TRY400 — the group as it is
             finally:
@@ -234,7 +239,9 @@ class Server:
         headers.append((b"Content-Type", b"text/plain; charset=utf-8"))
         await request.reject(refused.status, extra_headers=headers, body=f"{refused.reason}\n".encode())
 
-    async def _run_session(self, transport: Transport, entry: Entry, remote: str) -> None:
+    async def _run_session(
+        self, transport: Transport, entry: Entry, remote: str, stall: Stall | None
+    ) -> None:
         session = Session(
             charge_point=entry.charge_point,
             central_system=self._central_system,
@@ -245,6 +252,8 @@ class Server:
             mailbox=entry.mailbox,
             generation=self._fleet.next_generation(entry),
             remote=remote,
+            misbehaviour=entry.misbehaviour,
+            stall=stall,
         )
         with structlog.contextvars.bound_contextvars(identity=session.identity):
             with self._fleet.attached(entry, session):

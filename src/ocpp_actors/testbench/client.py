@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import orjson
@@ -92,11 +92,10 @@ class Client:
         """
         message = orjson.dumps(frame).decode() if isinstance(frame, list) else frame
         self.wire.record("in", message if isinstance(message, str) else message.decode("utf-8", "replace"))
-        try:
-            await self._connection.send_message(message)
-        except trio_websocket.ConnectionClosed:
-            await self._ended.wait()
-            raise self._closed() from None
+        with suppress(trio_websocket.ConnectionClosed):
+            return await self._connection.send_message(message)
+        await self._ended.wait()
+        raise self._closed()
 
     async def receive(self) -> WireFrame:
         """Wait for the next message of the central system other than an answer that call() waits for.
@@ -159,11 +158,10 @@ class Client:
 
     async def ping(self) -> None:
         """Send a ping and wait for its pong. Raises Closed. The caller brings the deadline."""
-        try:
-            await self._connection.ping()
-        except trio_websocket.ConnectionClosed:
-            await self._ended.wait()
-            raise self._closed() from None
+        with suppress(trio_websocket.ConnectionClosed):
+            return await self._connection.ping()
+        await self._ended.wait()
+        raise self._closed()
 
     async def closed(self) -> Closed:
         """Wait until the connection is closed, and return how. The caller brings the deadline."""

@@ -46,7 +46,8 @@ class Outcome:
 async def run_scenario(scenario: Scenario, bench: Bench) -> Outcome:
     """Run a scenario within its time.
 
-    It fails, too, where the central system sent anything that breaks a schema, unless it was told to misbehave.
+    It fails, too, where the central system sent anything that breaks a schema, or a CALLRESULT to nothing, unless it
+    was told to misbehave.
     """
     started_at = trio.current_time()
     station = bench.station_or_none
@@ -65,15 +66,19 @@ async def run_scenario(scenario: Scenario, bench: Bench) -> Outcome:
 
     if station is not None and (missing := scenario.features - station.features):
         return ended(Verdict.SKIPPED, f"the charge point cannot: {', '.join(sorted(missing))}")
+    verdict, reason = Verdict.PASSED, ""
     try:
         with trio.fail_after(scenario.seconds):
             await scenario.run(bench)
     except Exception as error:  # noqa: BLE001 — whatever a scenario raises is its verdict
-        return ended(*_verdict(error))
+        verdict, reason = _verdict(error)
     if Need.TESTING in scenario.needs:
-        return ended(Verdict.PASSED)
+        return ended(verdict, reason)
     wrong = [fault for wire in bench.own_wires() for fault in _wrong(wire, marks)]
-    return ended(Verdict.FAILED, wrong[0]) if wrong else ended(Verdict.PASSED)
+    if wrong and verdict in (Verdict.PASSED, Verdict.BROKEN):
+        # A scenario may trip over an answer that breaks its schema.
+        return ended(Verdict.FAILED, wrong[0])
+    return ended(verdict, reason)
 
 
 def _verdict(error: Exception) -> tuple[Verdict, str]:
@@ -101,8 +106,10 @@ def _since(wire: Wire, marks: dict[str, Mark]) -> tuple[WireFrame, ...]:
 
 
 def _wrong(wire: Wire, marks: dict[str, Mark]) -> list[str]:
+    faulty = list(faults_of(_since(wire, marks)))
+    stray = [(frame, "no CALL waits for this answer") for frame in wire.strays]
     return [
         f"the central system sent {frame.text[:200]}: {fault}"
-        for frame, fault in faults_of(_since(wire, marks))
-        if frame.sender is Role.CENTRAL_SYSTEM
+        for frame, fault in faulty + stray
+        if frame.sender is Role.CENTRAL_SYSTEM and frame.number >= marks.get(wire.identity, 0)
     ]

@@ -142,7 +142,9 @@ class Wire:
     exchanges: deque[Exchange] = field(init=False)
     changes: deque[ConnectionChange] = field(init=False)
     _next: Mark = field(init=False, default=0)
-    _open: OrderedDict[tuple[Direction, str], WireFrame] = field(init=False, factory=OrderedDict)
+    strays: deque[WireFrame] = field(init=False)
+    """CALLRESULTs that belong to no CALL of their connection."""
+    _open: OrderedDict[tuple[Direction, str], list[WireFrame]] = field(init=False, factory=OrderedDict)
     _subscribers: list[Subscriber] = field(init=False, factory=list)
     _happened: trio.Event | None = field(init=False, default=None)
 
@@ -150,6 +152,7 @@ class Wire:
         self.frames = deque(maxlen=self.max_kept)
         self.exchanges = deque(maxlen=self.max_kept)
         self.changes = deque(maxlen=self.max_kept)
+        self.strays = deque(maxlen=self.max_kept)
 
     # --- recording ---------------------------------------------------------------------------------------------
 
@@ -163,16 +166,28 @@ class Wire:
         self.frames.append(frame)
         self._tell(frame)
         if isinstance(parsed, Call):
-            self._open[direction, parsed.message_id] = frame
+            self._open.setdefault((direction, parsed.message_id), []).append(frame)
             if len(self._open) > 2 * MAX_OPEN:
                 self._open.popitem(last=False)
         elif parsed is not None:
-            asked = self._open.pop((_OTHER[direction], parsed.message_id), None)
+            asked = self._answered_by((_OTHER[direction], parsed.message_id))
             if asked is not None:
                 exchange = Exchange(asked, frame)
                 self.exchanges.append(exchange)
                 self._tell(exchange)
+            elif isinstance(parsed, CallResult):
+                self.strays.append(frame)
         self._wake()
+
+    def _answered_by(self, key: tuple[Direction, str]) -> WireFrame | None:
+        """Take out the CALL that an answer belongs to: the oldest of this id."""
+        waiting = self._open.get(key)
+        if waiting is None:
+            return None
+        asked = waiting.pop(0)
+        if not waiting:
+            del self._open[key]
+        return asked
 
     def opened(self) -> None:
         """Record that a connection was opened; CALLs of an earlier one are not answered any more."""
@@ -223,7 +238,7 @@ class Wire:
     @property
     def unanswered(self) -> Sequence[WireFrame]:
         """The CALLs of the present connection without an answer."""
-        return list(self._open.values())
+        return [frame for frames in self._open.values() for frame in frames]
 
     def calls(
         self, action: str | None = None, *, by: Role = Role.CHARGE_POINT, since: Mark = 0

@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import trio
 
@@ -26,7 +26,18 @@ PATIENCE: Final = 3.0
 FILES_BESIDE: Final = 100
 
 
-def run(
+def run(*, duration: float | None, as_json: bool, **options: Any) -> int:
+    """Let the charge points of crowd_of() live; return the exit status."""
+    logs.configure("console", "error", sys.stderr)
+    crowd = crowd_of(**options)
+    _allow_files(len(crowd.identities))
+    view = crowd_view.view_for(crowd, as_json=as_json)
+    trio.run(_live, crowd, view, duration)
+    view.summary()
+    return 0 if crowd.tally.opened else NOTHING_CONNECTED
+
+
+def crowd_of(
     *,
     target: Target,
     personality: Personality,
@@ -41,15 +52,11 @@ def run(
     speed: float,
     id_tags: Sequence[str],
     starts: float,
-    duration: float | None,
-    as_json: bool,
-) -> int:
-    """Let the charge points live; return the exit status."""
-    logs.configure("console", "error", sys.stderr)
-    _allow_files(count)
+) -> Crowd:
+    """Return the charge points that the options describe."""
     charging = Charging(arrival, stay, speed, tuple(id_tags) or ID_TAGS) if activity == "charging" else None
     width = len(str(count))
-    crowd = Crowd(
+    return Crowd(
         target=target,
         identities=[f"{identity_prefix}{number:0{width}}" for number in range(1, count + 1)],
         clock=SystemClock(),
@@ -60,10 +67,6 @@ def run(
         activity=charging,
         starts=starts,
     )
-    view = crowd_view.view_for(crowd, as_json=as_json)
-    trio.run(_live, crowd, view, duration)
-    view.summary()
-    return 0 if crowd.tally.opened else NOTHING_CONNECTED
 
 
 def _allow_files(count: int) -> None:

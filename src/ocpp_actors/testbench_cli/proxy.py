@@ -2,8 +2,10 @@
 
 import functools
 import json
+import os
 import random
 import signal
+import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -116,16 +118,20 @@ async def _run(
     from ocpp_actors.testbench.links.proxy import open_proxy
     from ocpp_actors.testbench.links.schedule import run_timeline, timeline
 
-    began = trio.current_time()
+    began, ending = trio.current_time(), trio.CancelScope()
 
     def say(identity: str, what: str) -> None:
-        click.echo(printable(f"{trio.current_time() - began:10.3f}  {identity or '*'}  {what}"))
+        try:
+            click.echo(printable(f"{trio.current_time() - began:10.3f}  {identity or '*'}  {what}"))
+        except BrokenPipeError:  # whoever read the output has left
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ending.cancel()
 
     def tell(event: LinkEvent) -> None:
         say(event.identity, f"{event.kind}: {event.detail}" if event.detail else event.kind)
 
     chance = random.Random(seed)  # noqa: S311
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals, ending:
         async with (
             open_network(
                 chance=chance,

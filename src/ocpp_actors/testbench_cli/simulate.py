@@ -24,7 +24,6 @@ LIFE, TRAFFIC, OUTPUT = "Charge points", "Activity", "Output"
 @click.command()
 @click.option(
     "--url",
-    required=True,
     metavar="URL",
     help="The central system, without identity: ws://127.0.0.1:9000/ocpp.",
 )
@@ -147,12 +146,10 @@ LIFE, TRAFFIC, OUTPUT = "Charge points", "Activity", "Output"
     help="The same N leaves the same to chance in the same way.",
 )
 @click.option("--json", "as_json", is_flag=True, panel=OUTPUT, help="A JSON object a line, the summary last.")
-@click.option(
-    "--quirks", "list_quirks", is_flag=True, is_eager=True, panel=OUTPUT, expose_value=False,
-    callback=lambda ctx, _param, wanted: _list_quirks(ctx) if wanted else None,
-    help="List the quirks by name, and end.",
-)  # fmt: skip
-def simulate(url: str, anywhere: bool, tls_ca: Path | None, as_json: bool, **options: Any) -> int:
+@click.option("--quirks", "list_quirks", is_flag=True, panel=OUTPUT, help="List the quirks by name, and end.")
+def simulate(
+    url: str | None, anywhere: bool, tls_ca: Path | None, as_json: bool, list_quirks: bool, **options: Any
+) -> int:
     """Simulate charge points that connect to a central system, boot, report, charge and answer its commands.
 
     They run until --duration is over, or until Ctrl-C or SIGTERM; a summary is printed then. Ends with 0, or with 1 if
@@ -166,6 +163,11 @@ def simulate(url: str, anywhere: bool, tls_ca: Path | None, as_json: bool, **opt
       ocpp-actors simulate --url wss://csms.example/ocpp --anywhere --identity-prefix TEST --key-file key
       ocpp-actors simulate --quirks
     """  # noqa: D301
+    if list_quirks:
+        _list_quirks(as_json=as_json)
+        return 0
+    if url is None:
+        raise click.UsageError("Missing option '--url'.")
     from ocpp_actors.testbench_cli.crowd_run import run
 
     return run(
@@ -248,13 +250,12 @@ def _key(file: Path) -> str:
     return text
 
 
-def _list_quirks(ctx: click.Context) -> None:
+def _list_quirks(*, as_json: bool) -> None:
     from ocpp_actors.testbench.simulated.quirks import QUIRKS
 
-    if ctx.params.get("as_json"):
+    if as_json:
         click.echo(json.dumps({name: quirk.description for name, quirk in QUIRKS.items()}, indent=2))
     else:
         width = max(map(len, QUIRKS))
         for name, quirk in QUIRKS.items():
             click.echo(f"{name:<{width}}  {quirk.description}")
-    ctx.exit(0)

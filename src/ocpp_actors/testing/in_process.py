@@ -73,7 +73,7 @@ async def open_in_process(
         policy=policy_of(chosen),
         chance=random.Random(1),  # noqa: S311 — jitter
     )
-    fleet = Fleet(system, chosen.mailbox_size)
+    fleet = Fleet(system, chosen.mailbox_size, testing=chosen.testing)
     server = Server(
         system, router or default_router(), fleet, chosen, lambda: f"s{next(ids)}", change_steps=change_steps
     )

@@ -67,6 +67,7 @@ async def test_a_connected_charge_point_shows_its_newest_facts(autojump_clock: M
         "progress": {},
         "waitingCalls": 0,
         "powerW": 7400.0,
+        "misbehaviour": [],
         "version": 1,
     }
 

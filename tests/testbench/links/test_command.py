@@ -13,7 +13,7 @@ from attrs import define
 from tests.support.central import BOOT, open_central
 
 from ocpp_actors import cli
-from ocpp_actors.testbench.client import open_client
+from ocpp_actors.testbench.client import Unreachable, open_client
 from ocpp_actors.testbench.target import target_of
 
 UPSTREAM = ("--upstream", "ws://127.0.0.1:9/ocpp")
@@ -84,6 +84,19 @@ async def test_it_carries_shows_and_ends_with_0(number: signal.Signals, tmp_path
             await proxy.said("CP1  WebSocket closed 1000")
             await proxy.said("CP1  closed")
             assert await proxy.end(number) == 0
+
+
+async def test_it_ends_when_nobody_reads_its_output() -> None:
+    async with running(*UPSTREAM) as proxy:
+        url = (await proxy.said("Charge points connect to")).split()[-1].removesuffix("/IDENTITY")
+        await proxy.said("The central system is at")
+        assert proxy.process.stdout is not None
+        await proxy.process.stdout.aclose()
+        with trio.fail_after(PATIENCE):
+            with pytest.raises(Unreachable):
+                async with open_client(target_of(url), "CP1"):
+                    pass
+            assert await proxy.process.wait() == 0
 
 
 @pytest.mark.parametrize(

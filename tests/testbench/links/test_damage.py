@@ -74,6 +74,7 @@ def test_a_reset_comes_after_so_many_bytes() -> None:
     cut = damage(reset_after=5)
     assert cut.apply(b"abc") == Delivery(b"abc")
     assert cut.apply(b"defg") == Delivery(b"de", reset=True)
+    assert damage(reset_after=3).apply(b"abc") == Delivery(b"abc", reset=True)
 
 
 def test_bytes_are_counted_from_where_the_conditions_begin() -> None:

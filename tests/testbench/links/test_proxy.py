@@ -129,26 +129,26 @@ async def test_a_partition_refuses_connections_and_keeps_the_port() -> None:
 
 async def _refused(port: int) -> None:
     """Wait until nobody listens: the listener goes in a moment, and what it had not accepted is reset."""
-    while True:
-        with trio.socket.socket() as newcomer:
-            try:
-                await newcomer.connect(("127.0.0.1", port))
-            except ConnectionRefusedError:
-                return
-            except ConnectionResetError:
-                pass
-        await trio.sleep(0.01)
+    with trio.fail_after(60):
+        while await _connects(port):  # noqa: ASYNC110 — there is no event of it
+            await trio.sleep(0.01)
 
 
 async def _accepted(port: int) -> None:
-    while True:
-        with trio.socket.socket() as newcomer:
-            try:
-                await newcomer.connect(("127.0.0.1", port))
-            except ConnectionRefusedError:
-                await trio.sleep(0.01)
-            else:
-                return
+    with trio.fail_after(60):
+        while not await _connects(port):  # noqa: ASYNC110 — there is no event of it
+            await trio.sleep(0.01)
+
+
+async def _connects(port: int) -> bool:
+    with trio.socket.socket() as newcomer:
+        try:
+            await newcomer.connect(("127.0.0.1", port))
+        except ConnectionRefusedError:
+            return False
+        except ConnectionResetError:
+            pass
+        return True
 
 
 async def test_a_partition_of_one_drops_its_connections_alone() -> None:

@@ -210,3 +210,15 @@ async def test_memory_is_bounded(
     measures.close(trio.current_time())
     assert (len(measures.events), len(measures.wrong), measures.judged_wrong) == (3, 2, 5)
     assert [identity for identity, _ in measures.timelines] == ["CP3", "CP4"]
+
+
+async def test_a_charger_that_is_connected_already_counts_as_connected(
+    autojump_clock: MockClock, measures: Measures
+) -> None:
+    wire = Wire("CP1")
+    wire.opened()
+    measures.add_charger(wire, "microocpp", 5)
+    measures.up("CP1", "off", trio.current_time())
+    await trio.sleep(60)
+    measures.close(trio.current_time())
+    assert measures.stability == 1

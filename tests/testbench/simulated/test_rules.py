@@ -139,7 +139,7 @@ def test_what_is_switched_off_is_not_looked_at() -> None:
 
 def test_the_cache_gives_up_what_is_not_valid_and_then_the_oldest() -> None:
     cache = Cache(max_entries=3)
-    for tag, info in (("A", OK), ("B", BLOCKED), ("C", OK), ("D", OK), ("A", OK), ("E", OK)):
+    for tag, info in (("A", OK), ("B", BLOCKED), ("C", OK), ("D", OK), ("A", OK), ("E", OK), ("A", OK)):
         cache.store(tag, info)
     assert [tag for tag in "ABCDE" if cache.find(tag, NOW)] == ["A", "D", "E"]
     cache.clear()

@@ -28,6 +28,11 @@ def _by_operator(request: port.ByOperator[Any], facts: Facts) -> Any:
 
 
 @carry_out.register
+def _misbehaviour(request: port.RecordMisbehaviour, facts: Facts) -> None:
+    """Do nothing: the fleet has it."""
+
+
+@carry_out.register
 def _list(request: port.ListOperatorWrites, facts: Facts) -> list[port.OperatorWrite]:
     writes = some(
         reversed(facts.operator_writes),

@@ -89,6 +89,7 @@ from ocpp_actors.ledger.port.operators import (
     ByOperator,
     ListOperatorWrites,
     OperatorWrite,
+    RecordMisbehaviour,
 )
 from ocpp_actors.ledger.port.reservations import (
     AddReservation,
@@ -189,6 +190,7 @@ __all__ = [
     "RecordLocalList",
     "RecordLocalListVersion",
     "RecordMeterValues",
+    "RecordMisbehaviour",
     "RecordSecurityEvent",
     "RecordSigningRequest",
     "RecordStart",

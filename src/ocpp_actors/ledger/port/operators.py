@@ -23,6 +23,14 @@ class ByOperator(Request[R], Generic[R]):
 
 
 @frozen
+class RecordMisbehaviour(Request[None]):
+    """Answers to a charge point are broken on purpose by these rules. Only who wanted it is kept (see ByOperator)."""
+
+    identity: str
+    rules: tuple[dict[str, Any], ...]
+
+
+@frozen
 class OperatorWrite:
     """A change by an operator. ``what`` is the name of the request, ``subject`` whom or what it is about."""
 

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from ocpp_actors.ledger.operator_writes import detail, subject
-from ocpp_actors.ledger.port import ByOperator, ListOperatorWrites, OperatorWrite
+from ocpp_actors.ledger.port import ByOperator, ListOperatorWrites, OperatorWrite, RecordMisbehaviour
 from ocpp_actors.ledger.sql.dispatch import carry_out
 from ocpp_actors.ledger.tables import operator_writes
 
@@ -23,6 +23,11 @@ def _by_operator(request: ByOperator[Any], connection: Connection) -> Any:
         )
     )
     return answer
+
+
+@carry_out.register
+def _misbehaviour(request: RecordMisbehaviour, connection: Connection) -> None:
+    """Do nothing: the fleet has it."""
 
 
 @carry_out.register

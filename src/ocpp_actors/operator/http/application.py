@@ -42,6 +42,7 @@ from ocpp_actors.operator.http.routes import (
     history,
     id_tags,
     lists,
+    misbehaviour,
     overview,
     profiles,
     reservations,
@@ -63,6 +64,7 @@ MODULES: Final = (
     transactions,
     id_tags,
     history,
+    misbehaviour,
 )
 
 

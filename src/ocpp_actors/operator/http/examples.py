@@ -16,6 +16,26 @@ CONNECTOR: Final = {
     "timestamp": AT,
     "receivedAt": AT,
 }
+MISBEHAVIOUR_PUT: Final = {
+    "rules": [
+        {"kind": "drop", "action": "StartTransaction", "times": 1},
+        {"kind": "delay", "seconds": 5.0, "probability": 0.2},
+    ]
+}
+MISBEHAVIOUR: Final = {
+    "rules": [
+        {
+            "kind": "drop",
+            "action": "StartTransaction",
+            "probability": 1.0,
+            "times": 1,
+            "seconds": None,
+            "errorCode": None,
+            "closeCode": None,
+            "applied": 1,
+        }
+    ]
+}
 CHARGE_POINT: Final = {
     "identity": "CP-0042",
     "online": True,
@@ -40,6 +60,7 @@ CHARGE_POINT: Final = {
     "progress": {"firmware": "Installed"},
     "waitingCalls": 0,
     "powerW": 11_040.0,
+    "misbehaviour": [],
     "version": 1,
 }
 CHARGE_POINT_PUT: Final = {"registration": "Accepted", "settings": {"lenient": True}}

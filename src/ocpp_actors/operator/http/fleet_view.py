@@ -2,21 +2,32 @@
 
 from typing import Any, Final
 
+from ocpp_actors.charge_point.misbehaviour import Kind
 from ocpp_actors.ledger.port import ChargePointRecord, ChargePointSettings, ListChargePoints
 from ocpp_actors.ledger.searching import charge_point_text
 from ocpp_actors.operator.http.desk import Desk
 from ocpp_actors.operator.http.models import (
+    AppliedRule,
     ChargePointModel,
     ChargePointsQuery,
     ConnectorModel,
     SettingsChange,
     SettingsModel,
 )
+from ocpp_actors.server.fleet import Entry
 
 SCANNED: Final = 10_000
 """Charge points that are looked at for one page; after them the page ends, full or not."""
 
 AT_ONCE: Final = 1000
+
+TAKEN: Final = {
+    Kind.DELAY: ("seconds",),
+    Kind.STALL: ("seconds",),
+    Kind.CALL_ERROR: ("error_code",),
+    Kind.CLOSE: ("close_code",),
+}
+"""What a rule of misbehaviour of a kind may say beside what all may."""
 
 
 def charge_point_model(desk: Desk, kept: ChargePointRecord) -> ChargePointModel:
@@ -63,8 +74,26 @@ def charge_point_model(desk: Desk, kept: ChargePointRecord) -> ChargePointModel:
         progress=dict(newest.progress),
         waiting_calls=0 if entry is None else len(entry.mailbox),
         power_w=desk.live.power_of(kept.identity),
+        misbehaviour=applied_rules(entry),
         version=kept.version,
     )
+
+
+def applied_rules(entry: Entry | None) -> list[AppliedRule]:
+    """Return how answers to a charge point are broken on purpose, as it is shown; what a kind does not take is null."""
+    if entry is None or entry.misbehaviour is None:
+        return []
+    return [
+        AppliedRule(
+            kind=rule.kind,
+            action=rule.action,
+            probability=rule.probability,
+            times=rule.times,
+            applied=applied,
+            **{name: getattr(rule, name) for name in TAKEN.get(rule.kind, ())},
+        )
+        for rule, applied in zip(entry.misbehaviour.rules, entry.misbehaviour.applied, strict=True)
+    ]
 
 
 def _text(boot: dict[str, Any], name: str) -> str | None:

@@ -5,11 +5,14 @@ from typing import Annotated, Any, Literal
 
 from attrs import field, frozen
 
+from ocpp_actors.charge_point.misbehaviour import MAX_SECONDS, Kind
 from ocpp_actors.ledger import port
 from ocpp_actors.ledger.masking import mask_document
 from ocpp_actors.ledger.message_entries import MessageEntry
 from ocpp_actors.operator.http.wire import Like, Maximum, Told, message_schema
 from ocpp_actors.operator.verdicts import verdict_on
+from ocpp_actors.protocol.catalogue import ACTIONS, Role
+from ocpp_actors.protocol.errors import ErrorCode
 from ocpp_actors.protocol.messages import (
     AuthorizationStatus,
     RegistrationStatus,
@@ -29,6 +32,17 @@ StoredProfileJson = Annotated[
 ]
 EntryJson = Annotated[dict[str, Any], Like(ENTRY_SCHEMA)]
 JsonSchema = Annotated[dict[str, Any], Told("A JSON Schema.")]
+
+BrokenAction = Annotated[
+    str,
+    Like(
+        {
+            "type": "string",
+            "enum": [each.name for each in ACTIONS.values() if Role.CHARGE_POINT in each.senders],
+        }
+    ),
+    Told("Whose answers; left out: of all."),
+]
 
 Limit = Annotated[int, Minimum(1), Maximum(1000)]
 Cursor = Annotated[str, MaxLength(500), Told("`nextCursor` of the page before.")]
@@ -90,6 +104,48 @@ class ConnectorModel:
 
 
 @frozen(kw_only=True)
+class MisbehaviourRule:
+    """One way in which answers to a charge point are broken on purpose."""
+
+    kind: Annotated[
+        Kind,
+        Told(
+            "`delay` and `stall` take `seconds`, `callError` an `errorCode`, `close` a `closeCode`. `crash`: the "
+            "message is not even handled. `cut`: the connection is dropped without a close frame."
+        ),
+    ]
+    action: BrokenAction | None = None
+    probability: Annotated[float, Minimum(0), Maximum(1)] = 1.0
+    times: Annotated[int, Minimum(1), Told("Answers after which the rule no longer applies.")] | None = None
+    seconds: (
+        Annotated[float, Minimum(0), Maximum(int(MAX_SECONDS)), Told("5 where it is left out.")] | None
+    ) = None
+    error_code: Annotated[ErrorCode, Told("InternalError where it is left out.")] | None = None
+    close_code: Annotated[int, Minimum(1000), Maximum(4999), Told("1011 where it is left out.")] | None = None
+
+
+@frozen(kw_only=True)
+class AppliedRule(MisbehaviourRule):
+    """A rule, and how often it was applied."""
+
+    applied: int
+
+
+@frozen(kw_only=True)
+class MisbehaviourPut:
+    """How answers to a charge point are broken on purpose: to each at most one rule applies, the first that can."""
+
+    rules: list[MisbehaviourRule]
+
+
+@frozen(kw_only=True)
+class MisbehaviourModel:
+    """How answers to a charge point are broken on purpose."""
+
+    rules: list[AppliedRule]
+
+
+@frozen(kw_only=True)
 class ChargePointModel:
     """What is known of a charge point; what is not known is null."""
 
@@ -118,6 +174,7 @@ class ChargePointModel:
     ]
     waiting_calls: int
     power_w: Annotated[float, Told("Watts, of its running transactions.")] | None
+    misbehaviour: Annotated[list[AppliedRule], Told("How answers to it are broken on purpose.")]
     version: int
 
 

@@ -60,6 +60,7 @@ INVALID_PARAMETER: Final = Kind("invalid-parameter", 400, "A parameter or header
 MALFORMED_JSON: Final = Kind("malformed-json", 400, "The body is no JSON")
 UNAUTHORIZED: Final = Kind("unauthorized", 401, "A token is needed", headers=("WWW-Authenticate",))
 FORBIDDEN_ORIGIN: Final = Kind("forbidden-origin", 403, "Not from that page")
+TESTING_OFF: Final = Kind("testing-off", 403, "The server does not run for tests")
 NOT_FOUND: Final = Kind("not-found", 404, "There is no such thing")
 UNKNOWN_CHARGE_POINT: Final = Kind("unknown-charge-point", 404, "There is no such charge point")
 UNKNOWN_ACTION: Final = Kind("unknown-action", 404, "There is no such action")

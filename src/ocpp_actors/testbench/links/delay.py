@@ -27,21 +27,20 @@ class Ending(Enum):
 
 @define(eq=False)
 class DelayLine:
-    """Bytes under way in one direction, in order, each with the time at which it is due.
+    """Bytes under way in one direction, in order, each with the time before which it is not delivered.
 
-    ``held`` is their number. Times are handed in.
+    What is behind waits for what is before it. ``held`` is their number. Times are handed in.
     """
 
     _chance: random.Random
     held: int = field(init=False, default=0)
     _queue: deque[tuple[float, bytes | Ending]] = field(init=False, factory=deque)
-    _last_due: float = field(init=False, default=-math.inf)
     _gathered_until: float = field(init=False, default=-math.inf)
     _busy_until: float = field(init=False, default=-math.inf)
 
     @property
     def due(self) -> float | None:
-        """When the next bytes, or the end, are due; None: nothing is under way."""
+        """When the next bytes, or the end, are due, at the earliest; None: nothing is under way."""
         return self._queue[0][0] if self._queue else None
 
     def enter(self, data: bytes, now: float, conditions: Conditions) -> None:
@@ -83,8 +82,7 @@ class DelayLine:
 
     def _put(self, start: float, what: bytes | Ending, conditions: Conditions) -> None:
         delay = conditions.latency + (self._chance.uniform(0, conditions.jitter) if conditions.jitter else 0)
-        self._last_due = max(self._last_due, start + delay)
-        self._queue.append((self._last_due, what))
+        self._queue.append((start + delay, what))
 
 
 def _slices(data: bytes, bandwidth: int | None) -> Iterator[bytes]:

@@ -138,8 +138,7 @@ class _Pump:
         self._source_ended = True
         if self.listener is not None and (self.direction == "out" or self.gone):
             self.listener.end()
-        if not self.gone:
-            self._line.end(ending, trio.current_time(), self.conditions)
+        self._line.end(ending, trio.current_time(), self.conditions)
         self.moved.ring()
 
     async def _deliver(self) -> None:
@@ -194,9 +193,8 @@ class _Pump:
         """Tell the receiver in its turn that what it sends is not taken any more, as TCP does with a RST."""
         if self._end_delivered:
             self.reset()
-        elif not self.gone:
-            self._line.end(Ending.RESET, trio.current_time(), self.conditions)
-            self.moved.ring()
+        self._line.end(Ending.RESET, trio.current_time(), self.conditions)
+        self.moved.ring()
 
     async def _deliver_end(self, ending: Ending) -> None:
         self._end_delivered = True

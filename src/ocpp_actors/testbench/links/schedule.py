@@ -102,10 +102,7 @@ async def run_timeline(network: Network, spans: Iterable[FaultSpan]) -> None:
     async with trio.open_nursery() as nursery:
         for span in spans:
             await trio.sleep_until(began + span.start)
-            if span.end > span.start:
-                nursery.start_soon(_hold, network, span, began + span.end)
-            else:
-                network.fault(span.name, span.conditions, span.station).stop()
+            nursery.start_soon(_hold, network, span, began + span.end)
 
 
 async def _hold(network: Network, span: FaultSpan, until: float) -> None:

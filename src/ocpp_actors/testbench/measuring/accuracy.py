@@ -12,7 +12,6 @@ VERDICTS: Final = frozenset(
     {
         ErrorCode.NOT_IMPLEMENTED,
         ErrorCode.NOT_SUPPORTED,
-        ErrorCode.PROTOCOL_ERROR,
         ErrorCode.FORMATION_VIOLATION,
         ErrorCode.PROPERTY_CONSTRAINT_VIOLATION,
         ErrorCode.OCCURENCE_CONSTRAINT_VIOLATION,
@@ -25,7 +24,8 @@ VERDICTS: Final = frozenset(
 def judged_right(exchange: Exchange) -> bool | None:
     """Tell whether a CALL of a charge point was judged right; None where its answer is no judgement of it.
 
-    A valid CALL may be refused for other reasons: InternalError, GenericError, SecurityError judge nothing.
+    A valid CALL may be refused for other reasons: InternalError, GenericError, SecurityError judge nothing, and
+    ProtocolError may be about its message id.
     """
     fault = fault_of(exchange)
     if not isinstance(exchange.reply, CallError):

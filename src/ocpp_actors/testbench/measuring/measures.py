@@ -93,6 +93,8 @@ class Measures:
         charger = Charger(wire.identity, kind, Connection(reconnect_interval, self.began_at))
         self.chargers[wire.identity] = charger
         charger.connection.down("off", self.began_at)
+        if wire.connected:
+            charger.connection.opened(self.began_at)
         followed = Followed()
         wire.subscribe(lambda happening: self._hear(charger.identity, charger, followed, happening))
         return followed

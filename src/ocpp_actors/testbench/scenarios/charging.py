@@ -14,6 +14,7 @@ from ocpp_actors.testbench.failures import expect, expect_equal
 from ocpp_actors.testbench.scenario import Need, scenario
 from ocpp_actors.testbench.station import Feature
 from ocpp_actors.testbench.steps.attending import RECONNECT, RESTART, Attended, attended
+from ocpp_actors.testbench.steps.links import lose_link_in_peace
 from ocpp_actors.testbench.steps.records import expect_connector
 from ocpp_actors.testbench.steps.registration import expect_accepted_boot
 from ocpp_actors.testbench.steps.transactions import expect_no_transaction, expect_recorded
@@ -229,7 +230,7 @@ async def link_is_lost_while_charging(bench: Bench) -> None:
     card = await bench.id_tag()
     async with attended(bench) as charger:
         started = await charger.charges(card)
-        await charger.lose_link()
+        await lose_link_in_peace(bench, charger)
         await charger.tap(card)
         await charger.unplug()
         await charger.regain_link()
@@ -246,7 +247,7 @@ async def link_comes_back_while_charging(bench: Bench) -> None:
     card = await bench.id_tag()
     async with attended(bench) as charger:
         started = await charger.charges(card)
-        await charger.lose_link()
+        await lose_link_in_peace(bench, charger)
         since = charger.station.wire.mark()
         await charger.regain_link()
         with trio.fail_after(RECONNECT):

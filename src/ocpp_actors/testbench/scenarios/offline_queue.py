@@ -7,6 +7,7 @@ from ocpp_actors.testbench.failures import expect, expect_equal
 from ocpp_actors.testbench.scenario import Need, scenario
 from ocpp_actors.testbench.station import Feature
 from ocpp_actors.testbench.steps.attending import RECONNECT, RESTART, attended
+from ocpp_actors.testbench.steps.links import lose_link_in_peace
 from ocpp_actors.testbench.steps.transactions import expect_recorded
 from ocpp_actors.testbench.wire import Exchange, Mark, Wire
 
@@ -46,7 +47,7 @@ async def transactions_at_all_connectors_while_offline(bench: Bench) -> None:
 
 @scenario(needs={Need.OPERATOR}, features=HANDS_AND_LINK, seconds=LONG)
 async def messages_of_a_transaction_keep_their_order(bench: Bench) -> None:
-    """A transaction is metered every second and loses its link twice: its messages come in their order.
+    """A transaction is metered every second and loses its link: its messages come in their order.
 
     StartTransaction first, StopTransaction last, the meter values between them by their times (OCPP 1.6 §3.7.1). All
     that was confirmed is on record.
@@ -61,10 +62,9 @@ async def messages_of_a_transaction_keep_their_order(bench: Bench) -> None:
         def of_it(payload: dict[str, Any]) -> bool:
             return bool(payload.get("transactionId") == transaction_id)
 
-        for _ in range(2):
-            await charger.says("MeterValues", of_it, within=RECONNECT)
-            await charger.lose_link()
-            await charger.regain_link()
+        await charger.says("MeterValues", of_it, within=RECONNECT)
+        await lose_link_in_peace(bench, charger)
+        await charger.regain_link()
         await charger.says("MeterValues", of_it, within=RECONNECT)
         await charger.tap(card)
         stopped = await charger.stops(started, within=RECONNECT)
@@ -101,7 +101,7 @@ async def power_fails_before_the_end_is_told(bench: Bench) -> None:
     card = await bench.id_tag()
     async with attended(bench) as charger:
         started = await charger.charges(card)
-        await charger.lose_link()
+        await lose_link_in_peace(bench, charger)
         await charger.tap(card)
         await charger.unplug()
         await charger.lose_power()

@@ -62,7 +62,8 @@ async def ping_crosses_a_close(bench: Bench) -> None:
                     code = await peer.close_frame()
                     with suppress(trio.BrokenResourceError):  # it need not wait for an answer
                         await peer.send(frame(PING, b"late") + frame(CLOSE, code))
-                    await peer.ends()
+                    while (got := await peer.frame()) is not None:
+                        expect(got[0] != PONG, "a ping was answered after the close frame")
             await goes_on(bench, bystander)
 
 

@@ -31,6 +31,9 @@ RECONNECT: Final = 45.0
 UNDOING: Final = 30.0
 """Seconds in which one thing is undone; a central system may hold its CALLs for a while after a reconnection."""
 
+SECRET: Final = "AuthorizationKey"  # noqa: S105 — the name of a key
+"""The configuration key whose value a central system does not show to its operators."""
+
 Undo = Callable[[], Awaitable[object]]
 
 
@@ -292,7 +295,7 @@ class Attended:
         with self.bench.patient():
             asked = await self.station.wire.exchange(action, by=Role.CENTRAL_SYSTEM, since=since)
         expect_same(asked.payload, payload, f"{action} as it arrived")
-        expect_same(told, asked.result, f"what the operator was told of {action}")
+        expect_same(told, _as_shown(asked.result, told), f"what the operator was told of {action}")
 
     # --- before and after --------------------------------------------------------------------------------------
 
@@ -344,3 +347,13 @@ async def attended(bench: Bench) -> AsyncIterator[Attended]:
     finally:
         with trio.CancelScope(shield=True):
             await charger.leave()
+
+
+def _as_shown(answer: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer as an operator may be told it: without the value of a secret key, if it is masked."""
+    shown = {each["key"]: each for each in told.get("configurationKey", ())}
+    keys = [
+        shown.get(SECRET, each) if each["key"] == SECRET else each
+        for each in answer.get("configurationKey", ())
+    ]
+    return {**answer, "configurationKey": keys} if keys else answer

@@ -1,0 +1,520 @@
+"""Central systems broken on purpose, each in one way, and the scenario that finds it.
+
+What a mutant does is done at one of four places: to the frames that leave, to the answer of a handler, to what the
+ledger is asked, or to who is let in.
+"""
+
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+
+import orjson
+import trio
+from attrs import evolve, field, frozen
+
+from ocpp_actors.central_system.handlers import default_router
+from ocpp_actors.central_system.router import Handler, Router
+from ocpp_actors.charge_point.frame_writer import FrameWriter
+from ocpp_actors.ledger import port
+from ocpp_actors.ledger.memory import MemoryLedger
+from ocpp_actors.protocol import messages as m
+from ocpp_actors.protocol.catalogue import ACTIONS
+from ocpp_actors.protocol.frames import Call
+from ocpp_actors.server.admission import Handshake, Step, credentials_step, subprotocol_step
+from ocpp_actors.testing.in_process import InProcess, open_in_process
+
+CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
+
+IN_HAND: ContextVar[str] = ContextVar("IN_HAND")
+"""The action that the present task has answered last."""
+
+Change = Callable[[Any], Any]
+Written = list[list[Any]]
+"""The frames that are written instead of one."""
+
+
+@frozen
+class Instead:
+    """What a broken ledger answers, without doing what it was asked."""
+
+    answer: Any = None
+
+
+@frozen(kw_only=True)
+class Mutant:
+    """One way to be broken.
+
+    ``frame`` gets a frame that is to leave and the action that it belongs to; a number of seconds is a pause before it.
+    """
+
+    name: str
+    what: str
+    found_by: str
+    frame: Callable[[list[Any], str], Written | float] | None = None
+    handlers: dict[type, Handler] = field(factory=dict)
+    answers: dict[str, Change] = field(factory=dict)
+    """By action: what becomes of the response of its handler."""
+    asked: dict[type, Change] = field(factory=dict)
+    """By request to the ledger: the request that is carried out, or what is answered Instead."""
+    forgets: tuple[type, ...] = ()
+    """Notes to the ledger that are lost."""
+    steps: Callable[[list[Step]], list[Step]] = list
+    settings: dict[str, Any] = field(factory=dict)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[InProcess]:
+        """Run the broken central system for the length of the block."""
+        router = default_router()
+        for request, handler in self.handlers.items():
+            router.on(request)(handler)
+        for action, change in self.answers.items():
+            router.around(ACTIONS[action].request)(_changed(change))
+        with (
+            patch.object(FrameWriter, "write", _writing(self.frame, FrameWriter.write)),
+            patch.object(Router, "dispatch", _dispatching(Router.dispatch)),
+        ):
+            async with open_in_process(
+                router=router,
+                ledger=BrokenLedger(self.asked, self.forgets),
+                change_steps=self.steps,
+                **{"testing": True, **self.settings},
+            ) as central:
+                yield central
+
+
+class BrokenLedger(MemoryLedger):
+    """A ledger that does something else than it was asked."""
+
+    def __init__(self, asked: dict[type, Change], forgets: tuple[type, ...]) -> None:
+        super().__init__()
+        self._asked = asked
+        self._forgets = forgets
+
+    async def ask(self, request: Any) -> Any:
+        change = self._asked.get(type(request))
+        changed = request if change is None else change(request)
+        return changed.answer if isinstance(changed, Instead) else await super().ask(changed)
+
+    def note(self, request: Any) -> None:
+        if not isinstance(request, self._forgets):
+            super().note(request)
+
+
+def _changed(change: Change) -> Callable[..., Any]:
+    async def around(request: Any, context: Any, proceed: Any) -> Any:
+        return change(await proceed(request, context))
+
+    return around
+
+
+def _dispatching(dispatch: Any) -> Any:
+    async def dispatching(router: Router, call: Call, context: Any) -> Any:
+        IN_HAND.set(call.action)
+        return await dispatch(router, call, context)
+
+    return dispatching
+
+
+def _writing(frame: Callable[[list[Any], str], Written | float] | None, write: Any) -> Any:
+    if frame is None:
+        return write
+
+    async def writing(writer: FrameWriter, text: str) -> None:
+        written = orjson.loads(text)
+        instead = frame(written, written[2] if written[0] == CALL else IN_HAND.get(""))
+        if isinstance(instead, float):
+            await trio.sleep(instead)
+            instead = [written]
+        for each in instead:
+            await write(writer, orjson.dumps(each).decode())
+
+    return writing
+
+
+# --- what can be done to frames --------------------------------------------------------------------------------
+
+
+def answers_to(
+    action: str | None, change: Callable[[list[Any]], Written | float]
+) -> Callable[..., Written | float]:
+    """Do something to the CALLRESULTs of an action, or of all."""
+
+    def frame(written: list[Any], of: str) -> Written | float:
+        return change(written) if written[0] == CALL_RESULT and action in (None, of) else [written]
+
+    return frame
+
+
+def calls_of(action: str, change: Change) -> Callable[..., Written | float]:
+    """Do something to the payload of the central system's CALLs of an action."""
+
+    def frame(written: list[Any], of: str) -> Written | float:
+        return [[*written[:3], change(written[3])]] if written[0] == CALL and of == action else [written]
+
+    return frame
+
+
+def errors(change: Callable[[str], str]) -> Callable[..., Written | float]:
+    """Do something to the error codes of CALLERRORs."""
+
+    def frame(written: list[Any], _of: str) -> Written | float:
+        return [[*written[:2], change(written[2]), *written[3:]]] if written[0] == CALL_ERROR else [written]
+
+    return frame
+
+
+def swapped(one: str, other: str) -> Callable[[str], str]:
+    return lambda code: {one: other, other: one}.get(code, code)
+
+
+def always(status: m.AuthorizationStatus) -> dict[str, Change]:
+    return {
+        action: lambda response: response and evolve(response, id_tag_info=m.IdTagInfo(status=status))
+        for action in ("Authorize", "StartTransaction")
+    }
+
+
+def with_parts(**parts: Any) -> Change:
+    """Change parts of a response or of a request to the ledger."""
+    return lambda whole: evolve(whole, **parts)
+
+
+def instead_of(answer: Any = None) -> Change:
+    return lambda _request: Instead(answer)
+
+
+def half_of(payload: Any) -> Any:
+    """Return the request with a charging profile, every limit of it halved."""
+    profile = payload["csChargingProfiles"]
+    schedule = profile["chargingSchedule"]
+    periods = [{**each, "limit": each["limit"] / 2} for each in schedule["chargingSchedulePeriod"]]
+    return {
+        **payload,
+        "csChargingProfiles": {
+            **profile,
+            "chargingSchedule": {**schedule, "chargingSchedulePeriod": periods},
+        },
+    }
+
+
+SERIAL = itertools.count(1)
+
+
+def shifted(request: port.RecordStart) -> port.RecordStart:
+    """Return a start that is like no other."""
+    return evolve(request, timestamp=request.timestamp + timedelta(microseconds=next(SERIAL)))
+
+
+async def under_another_name(handshake: Handshake) -> None:
+    handshake.record = evolve(handshake.known, identity=f"{handshake.known.identity}{next(SERIAL)}")
+
+
+async def any_subprotocol(handshake: Handshake) -> None:
+    handshake.subprotocol = next(iter(handshake.subprotocols), None)
+
+
+MUTANTS: Final = (
+    # --- frames ---
+    Mutant(
+        name="answer-dropped",
+        what="A StopTransaction is not answered.",
+        found_by="plug-in-first-then-present-a-card",
+        frame=answers_to("StopTransaction", lambda _frame: []),
+    ),
+    Mutant(
+        name="wrong-id",
+        what="Answers carry another message id.",
+        found_by="boot-is-accepted",
+        frame=answers_to(None, lambda frame: [[frame[0], "x", frame[2]]]),
+    ),
+    Mutant(
+        name="slow-answer",
+        what="An Authorize is answered after 20 seconds.",
+        found_by="plug-in-first-then-present-a-card",
+        frame=answers_to("Authorize", lambda _frame: 20.0),
+    ),
+    Mutant(
+        name="error-instead-of-answer",
+        what="A StopTransaction is answered with a CALLERROR.",
+        found_by="plug-in-first-then-present-a-card",
+        frame=answers_to("StopTransaction", lambda frame: [[CALL_ERROR, frame[1], "GenericError", "", {}]]),
+    ),
+    Mutant(
+        name="time-without-zone",
+        what="The time is sent without Z.",
+        found_by="boot-is-accepted",
+        frame=answers_to(
+            "BootNotification",
+            lambda frame: [[*frame[:2], {**frame[2], "currentTime": frame[2]["currentTime"].rstrip("Z")}]],
+        ),
+    ),
+    Mutant(
+        name="time-of-another-day",
+        what="The time is a day late.",
+        found_by="boot-is-accepted",
+        answers={
+            "BootNotification": lambda response: evolve(
+                response, current_time=response.current_time - timedelta(days=1)
+            )
+        },
+    ),
+    Mutant(
+        name="interval-of-zero",
+        what="The interval of a BootNotification is 0.",
+        found_by="boot-is-accepted",
+        answers={"BootNotification": with_parts(interval=0)},
+    ),
+    Mutant(
+        name="unknown-property",
+        what="An answer has a property that its schema does not know.",
+        found_by="plug-in-first-then-present-a-card",
+        frame=answers_to("Authorize", lambda frame: [[*frame[:2], {**frame[2], "note": "hello"}]]),
+    ),
+    Mutant(
+        name="status-in-small-letters",
+        what="The status of an idTag is written in small letters.",
+        found_by="plug-in-first-then-present-a-card",
+        frame=answers_to("Authorize", lambda frame: [[*frame[:2], {"idTagInfo": {"status": "accepted"}}]]),
+    ),
+    Mutant(
+        name="transaction-without-id-tag-info",
+        what="The answer to a StartTransaction has no idTagInfo.",
+        found_by="plug-in-first-then-present-a-card",
+        frame=answers_to(
+            "StartTransaction", lambda frame: [[*frame[:2], {"transactionId": frame[2]["transactionId"]}]]
+        ),
+    ),
+    Mutant(
+        name="other-card-in-a-remote-start",
+        what="A RemoteStartTransaction is sent with another idTag than the operator gave.",
+        found_by="remote-start-with-the-cable-plugged-in",
+        frame=calls_of("RemoteStartTransaction", lambda payload: {**payload, "idTag": "SOMEBODY"}),
+    ),
+    Mutant(
+        name="other-transaction-in-a-remote-stop",
+        what="A RemoteStopTransaction is sent for another transaction.",
+        found_by="remote-stop-of-a-charging-session",
+        frame=calls_of(
+            "RemoteStopTransaction", lambda payload: {"transactionId": payload["transactionId"] + 1}
+        ),
+    ),
+    Mutant(
+        name="soft-reset-for-a-hard-one",
+        what="A hard Reset is sent as a soft one.",
+        found_by="hard-reset",
+        frame=calls_of("Reset", lambda _payload: {"type": "Soft"}),
+    ),
+    Mutant(
+        name="other-limit",
+        what="A charging profile is sent with half its limits.",
+        found_by="default-profile-for-transactions",
+        frame=calls_of("SetChargingProfile", half_of),
+    ),
+    Mutant(
+        name="trigger-for-another-connector",
+        what="A TriggerMessage is sent without its connector.",
+        found_by="trigger-messages",
+        frame=calls_of("TriggerMessage", lambda payload: {"requestedMessage": payload["requestedMessage"]}),
+    ),
+    # --- who is let in ---
+    Mutant(
+        name="any-subprotocol",
+        what="Whatever subprotocol is offered is taken.",
+        found_by="websocket-subprotocol-negotiation",
+        steps=lambda steps: [any_subprotocol if step is subprotocol_step else step for step in steps],
+    ),
+    Mutant(
+        name="no-credentials",
+        what="The key of a charge point is not asked for.",
+        found_by="basic-authentication-with-valid-credentials",
+        steps=lambda steps: [step for step in steps if step is not credentials_step],
+    ),
+    # --- decisions ---
+    Mutant(
+        name="never-accepted",
+        what="A BootNotification is answered with Pending for ever.",
+        found_by="boot-is-accepted",
+        answers={"BootNotification": with_parts(status=m.RegistrationStatus.PENDING)},
+    ),
+    Mutant(
+        name="blocked-card-accepted",
+        what="Every card is Accepted.",
+        found_by="blocked-card-is-turned-away",
+        answers=always(m.AuthorizationStatus.ACCEPTED),
+    ),
+    Mutant(
+        name="expired-card-blocked",
+        what="A card that has expired is Invalid.",
+        found_by="expired-card-is-turned-away",
+        answers=always(m.AuthorizationStatus.INVALID),
+    ),
+    Mutant(
+        name="group-forgotten",
+        what="The parentIdTag of a card is left out.",
+        found_by="reserved-connector-is-used-by-another-card-of-its-group",
+        answers={
+            "Authorize": lambda response: evolve(
+                response, id_tag_info=m.IdTagInfo(status=response.id_tag_info.status)
+            )
+        },
+    ),
+    Mutant(
+        name="one-transaction-id-for-all",
+        what="Every transaction gets the id 1.",
+        found_by="transactions-have-ids-of-their-own",
+        answers={"StartTransaction": with_parts(transaction_id=1)},
+    ),
+    Mutant(
+        name="transaction-id-of-zero",
+        what="Transactions get the id 0.",
+        found_by="plug-in-first-then-present-a-card",
+        answers={"StartTransaction": with_parts(transaction_id=0)},
+    ),
+    Mutant(
+        name="every-vendor-known",
+        what="A DataTransfer of an unknown vendor is Accepted.",
+        found_by="data-transfer-to-central-system",
+        answers={"DataTransfer": with_parts(status=m.DataTransferStatus.ACCEPTED)},
+    ),
+    # --- what is kept ---
+    Mutant(
+        name="stop-lost",
+        what="A StopTransaction is confirmed and not kept.",
+        found_by="plug-in-first-then-present-a-card",
+        asked={port.RecordStop: instead_of(port.Stopped(port.StopMatch.BY_ID, 1, repeated=False))},
+    ),
+    Mutant(
+        name="other-meter-reading",
+        what="The meter reading of a stop is kept with one digit lost.",
+        found_by="offline-transaction",
+        asked={port.RecordStop: lambda request: evolve(request, meter_stop=request.meter_stop // 10)},
+    ),
+    Mutant(
+        name="time-of-receipt",
+        what="A transaction is kept with the time of its receipt instead of its own.",
+        found_by="offline-transaction",
+        asked={port.RecordStart: lambda request: evolve(request, timestamp=request.received_at)},
+    ),
+    Mutant(
+        name="reason-lost",
+        what="The reason of a stop is kept as Local.",
+        found_by="power-fails-and-transactions-are-stopped",
+        asked={port.RecordStop: with_parts(reason="Local")},
+    ),
+    Mutant(
+        name="reservation-not-used",
+        what="A reservation stays when its transaction begins.",
+        found_by="reserved-connector-is-used",
+        asked={port.RecordStart: with_parts(reservation_id=None)},
+    ),
+    Mutant(
+        name="reservation-for-ever",
+        what="Reservations do not expire.",
+        found_by="reservation-expires",
+        asked={port.ExpireReservations: instead_of([])},
+    ),
+    Mutant(
+        name="cancelled-reservation-kept",
+        what="A cancelled reservation is kept as it was.",
+        found_by="reservation-is-cancelled",
+        asked={port.SetReservationState: instead_of(None)},
+    ),
+    Mutant(
+        name="security-event-lost",
+        what="A SecurityEventNotification is confirmed and not kept.",
+        found_by="invalid-central-system-certificate",
+        asked={port.RecordSecurityEvent: instead_of(None)},
+    ),
+    Mutant(
+        name="progress-lost",
+        what="How firmware updates and uploads get on is not kept.",
+        found_by="firmware-is-downloaded-and-installed",
+        handlers={
+            m.FirmwareStatusNotification: lambda _request, _context: m.FirmwareStatusNotificationResponse()
+        },
+    ),
+    Mutant(
+        name="configuration-not-kept",
+        what="Configuration keys are read and not kept.",
+        found_by="retrieve-all-configuration-keys",
+        asked={port.RecordConfiguration: instead_of(None)},
+    ),
+    Mutant(
+        name="local-list-not-kept",
+        what="What was sent in a local list is not kept, so that its next version is the same.",
+        found_by="send-a-differential-local-list",
+        asked={port.RecordLocalList: instead_of(None)},
+    ),
+    Mutant(
+        name="profile-not-kept",
+        what="A charging profile that was accepted is not kept.",
+        found_by="default-profile-for-transactions",
+        asked={port.RecordInstalledProfile: instead_of(None)},
+    ),
+    Mutant(
+        name="key-not-changed",
+        what="A new AuthorizationKey that was accepted does not replace the old one.",
+        found_by="update-the-password",
+        asked={port.SetKey: instead_of(None)},
+    ),
+    Mutant(
+        name="meter-values-lost",
+        what="MeterValues are confirmed and not kept.",
+        found_by="meter-values-at-any-time",
+        asked={port.RecordMeterValues: instead_of(port.MeterValuesKept(repeated=False, linked=True))},
+    ),
+    Mutant(
+        name="repeated-start-counts-twice",
+        what="A StartTransaction that is sent again becomes a transaction of its own.",
+        found_by="start-is-repeated",
+        asked={port.RecordStart: shifted},
+    ),
+    Mutant(
+        name="unknown-is-unsupported",
+        what="NotImplemented and NotSupported are mistaken for each other.",
+        found_by="action-is-unknown",
+        frame=errors(swapped("NotImplemented", "NotSupported")),
+    ),
+    Mutant(
+        name="error-code-spelled-right",
+        what="OccurenceConstraintViolation is written with two r, which is another word.",
+        found_by="required-field-is-missing",
+        frame=errors(swapped("OccurenceConstraintViolation", "OccurrenceConstraintViolation")),
+    ),
+    Mutant(
+        name="one-error-code-for-all",
+        what="Every CALLERROR is a GenericError.",
+        found_by="value-has-the-wrong-type",
+        frame=errors(lambda _code: "GenericError"),
+    ),
+    Mutant(
+        name="answer-twice",
+        what="Heartbeats are answered twice.",
+        found_by="heartbeat-tells-the-time",
+        frame=answers_to("Heartbeat", lambda frame: [frame, frame]),
+    ),
+    Mutant(
+        name="older-connection-stays",
+        what="A newer connection of a charge point does not end the older one.",
+        found_by="newer-connection-wins",
+        steps=lambda steps: [*steps, under_another_name],
+    ),
+)
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "mutants.md"
+
+
+def as_table() -> str:
+    """Return the mutants as a table in Markdown."""
+    rows = [f"| `{each.name}` | {each.what} | `{each.found_by}` |" for each in MUTANTS]
+    return "\n".join(["| mutant | the central system is broken so | found by |", "|---|---|---|", *rows, ""])
+
+
+if __name__ == "__main__":
+    words = PAGE.read_text().partition("| mutant |")[0]
+    PAGE.write_text(words + as_table())
