@@ -19,7 +19,7 @@ from ocpp_actors.testbench.lanes import accepted
 from ocpp_actors.testbench.links.conditions import LinkConditions
 from ocpp_actors.testbench.links.network import LinkEvent, Network, open_network
 from ocpp_actors.testbench.links.schedule import Schedule, run_timeline, timeline
-from ocpp_actors.testbench.measuring.measures import Event, Followed, Measures
+from ocpp_actors.testbench.measuring.measures import DAMAGE, Event, Followed, Measures
 from ocpp_actors.testbench.profiles.profile import Chargers, Profile
 from ocpp_actors.testbench.progress import Progress
 from ocpp_actors.testbench.under_test import UnderTest
@@ -178,7 +178,7 @@ class Yard:
             conditions = self._network.conditions_of(identity)
             change = self.measures.down if conditions.down else self.measures.up
             change(identity, "fault", event.at)
-            each.followed.excuse("fault", _damaging(conditions))
+            each.followed.excuse(DAMAGE, _damaging(conditions))
 
 
 def _damaging(conditions: LinkConditions) -> bool:
