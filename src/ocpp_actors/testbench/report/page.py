@@ -90,7 +90,10 @@ def _tiles(document: Json) -> Markup:
     return element(
         "dl",
         _tile(
-            "Scenarios passed", f"{counts['passed']} of {ran}", f"{counts['skipped']} skipped", bad=bad > 0
+            "Scenarios passed",
+            f"{counts['passed']} of {ran}" if ran else "–",
+            f"{counts['skipped']} skipped" if document["scenarios"] else "none were asked for",
+            bad=bad > 0,
         ),
         _tile("Chargers", count(len(document["chargers"])), f"{count(connected)} connected in the end"),
         _tile("Messages", count(document["frames"]), f"{_rate(document)} a second"),
