@@ -53,7 +53,7 @@ imports:
 docs:
     {{bin}}/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
 
-# make the pictures of the dashboard anew, with Chromium
+# make the pictures of the dashboard and of a report anew, with Chromium
 pictures:
     PYTHONPATH=. {{bin}}/python docs/_pictures.py
 

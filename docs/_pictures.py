@@ -1,4 +1,5 @@
-"""Makes the pictures of the dashboard anew: a server of its own, made-up charge points, and Chromium.
+"""Makes the pictures anew: of the dashboard, with a server of its own, made-up charge points, and Chromium; and of a
+report of the test bench.
 
 From the root of the project, with ``chromium`` in the path:
 
@@ -8,6 +9,8 @@ From the root of the project, with ``chromium`` in the path:
 import itertools
 import math
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,6 +26,7 @@ PICTURES = Path(__file__).parent / "pictures"
 DESK: ViewportSize = {"width": 1280, "height": 720}
 TALL: ViewportSize = {"width": 1280, "height": 860}
 PHONE: ViewportSize = {"width": 390, "height": 780}
+REPORT: ViewportSize = {"width": 1100, "height": 1360}
 MOST_BYTES = 150_000
 
 SITES = ("HARBOUR", "STATION", "MARKET", "DEPOT", "AIRPORT", "CAMPUS")
@@ -305,6 +309,24 @@ def make_pictures(browser: Browser, server: Running) -> None:
         take(light, "transaction")
 
 
+def make_picture_of_report(browser: Browser, directory: Path) -> None:
+    """Run a profile of the test bench and take its report."""
+    command = [
+        sys.executable,
+        "-m",
+        "ocpp_actors",
+        "testbench",
+        "run",
+        "flaky-network",
+        "--directory",
+        str(directory),
+    ]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 — a command of ours
+    page = browser.new_page(viewport=REPORT, color_scheme="light", locale="en-GB")
+    page.goto(next(directory.glob("*/report.html")).as_uri())
+    take(page, "report")
+
+
 def main() -> None:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
@@ -317,6 +339,7 @@ def main() -> None:
     ):
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         make_pictures(browser, server)
+        make_picture_of_report(browser, Path(directory) / "reports")
         browser.close()
 
 

@@ -16,6 +16,7 @@ NEEDS = {
     Need.STATION: "a charge point that lives by itself",
     Need.OPERATOR: "the operator's API of ocpp-actors",
     Need.TESTING: "a server that may be told to misbehave",
+    Need.RESTART: "a server that may be killed and started again",
     Need.SECURITY: "a server with TLS",
 }
 

@@ -1,7 +1,7 @@
 """What a scenario works with: the central system under test, a charge point, the operator, identities, time."""
 
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from ocpp_actors.clock import Clock
 from ocpp_actors.testbench.client import Client, open_client
 from ocpp_actors.testbench.failures import Skipped
 from ocpp_actors.testbench.operators import Operator
+from ocpp_actors.testbench.profiles.profile import RestartKind
 from ocpp_actors.testbench.station import Station
 from ocpp_actors.testbench.target import Target
 from ocpp_actors.testbench.wire import Wire
@@ -41,6 +42,7 @@ class Bench:
     operator_or_none: Operator | None = None
     station_or_none: Station | None = None
     id_tags: Mapping[str, str] = field(factory=dict)
+    restart_or_none: "Callable[[RestartKind, float], Awaitable[None]] | None" = None
     patience: float = PATIENCE
     on_wire: Callable[[Wire], None] = _ignore
     """Told of the wire of each client, before it connects."""
@@ -61,6 +63,15 @@ class Bench:
         if self.station_or_none is None:
             raise Skipped("it needs a charge point that lives by itself")
         return self.station_or_none
+
+    async def restart(self, how: RestartKind, down: float = 0.0) -> None:
+        """End the server, and start it on the same address after some seconds; returns when it listens.
+
+        Raises Skipped: it is not the session's own.
+        """
+        if self.restart_or_none is None:
+            raise Skipped("it needs a server that may be killed and started again")
+        await self.restart_or_none(how, down)
 
     def patient(self) -> AbstractContextManager[trio.CancelScope]:
         """Give what is waited for in the block ``patience`` seconds; the block raises trio.TooSlowError then."""

@@ -91,6 +91,8 @@ class Lanes:
             return "it needs the operator's API of ocpp-actors"
         if Need.TESTING in scenario.needs and not self.under_test.testing:
             return "it needs a server with testing = true"
+        if Need.RESTART in scenario.needs and self.under_test.restart is None:
+            return "it needs a server that may be killed and started again"
         if Need.SECURITY in scenario.needs:
             return "it needs a server with TLS and credentials"
         return None
@@ -111,6 +113,7 @@ class Lanes:
             operator_or_none=self.under_test.operator,
             station_or_none=station if Need.STATION in scenario.needs else None,
             id_tags=self.under_test.id_tags,
+            restart_or_none=self.under_test.restart if Need.RESTART in scenario.needs else None,
             on_wire=on_wire,
         )
 

@@ -122,7 +122,7 @@ class Run:
         if self.profile.central_system.url is not None:
             return foreign_server(self.profile.central_system)
         settings = dict(self.profile.server)
-        if any(Need.TESTING in each.needs for each in self.scenarios):
+        if self.profile.misbehaviour or any(Need.TESTING in each.needs for each in self.scenarios):
             settings.setdefault("testing", True)
         return own_server(directory.work, settings)
 

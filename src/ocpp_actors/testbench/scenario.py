@@ -30,6 +30,8 @@ class Need(StrEnum):
     """The operator's API of ocpp-actors."""
     TESTING = "testing"
     """A server that may be told to misbehave."""
+    RESTART = "restart"
+    """A server that may be killed and started again; such scenarios run one by one, when all others have ended."""
     SECURITY = "security"
     """A server with TLS and credentials, made for the session."""
 

@@ -172,7 +172,7 @@ class ServerProcess:
 
     def _last_words(self) -> str:
         lines = self.log.read_text("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else "it said nothing"
+        return f"{lines[-1] if lines else 'it said nothing'} (all of it is in {self.log})"
 
     def _environment(self) -> dict[str, str]:
         own: dict[str, Any] = {

@@ -225,11 +225,23 @@ async def test_a_charger_that_is_connected_already_counts_as_connected(
     assert measures.stability == 1
 
 
-async def test_a_charger_that_was_connected_already_and_leaves_is_counted_once(
-    autojump_clock: MockClock, measures: Measures
-) -> None:
+async def test_one_that_is_connected_already_counts(autojump_clock: MockClock, measures: Measures) -> None:
     wire = Wire("CP1")
     wire.opened()
     measures.add_charger(wire, "microocpp", 5)
+    assert (measures.connected, measures.connected_over_time) == (1, [(measures.began_at, 1)])
     wire.closed(1006)
     assert measures.connected == 0
+
+
+async def test_books_are_kept_unless_bytes_were_damaged(
+    autojump_clock: MockClock, measures: Measures
+) -> None:
+    wire = Wire("CP1")
+    followed = measures.follow(wire)
+    start = {"connectorId": 1, "idTag": "T", "timestamp": "2026-03-01T12:00:00Z", "meterStart": 0}
+    followed.excuse("misbehaviour", True)
+    say(wire, "StartTransaction", start, {"transactionId": 1})
+    followed.excuse(module.DAMAGE, True)
+    say(wire, "StartTransaction", start | {"meterStart": 5}, {"transactionId": 2})
+    assert measures.books.started == 1

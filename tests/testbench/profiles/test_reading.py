@@ -30,7 +30,8 @@ def mistake(tmp_path: Path, text: str, environ: dict[str, str] | None = None) ->
 
 def test_these_are_shipped() -> None:
     assert set(NAMES) >= {
-        "basic", "certification", "firmware", "flaky-network", "load", "offline", "reconnect-storm", "security",
+        "basic", "broken-server", "certification", "everything",
+        "firmware", "flaky-network", "load", "offline", "reconnect-storm", "security",
         "smart-charging", "validation",
     }  # fmt: skip
 
@@ -144,6 +145,8 @@ def test_all_of_a_profile(tmp_path: Path) -> None:
         ("[central_system]\nurl = 'http://x'", "central_system.url: 'http://x' is not allowed, it takes a URL: ws://"),
         ("[central_system]\nforeign = 'yes'", "central_system.foreign: 'yes' is not allowed, it takes true or false"),
         ("[[restarts]]\nat = 1\nhow = 'softly'", "it takes kill or gracefully"),
+        ("[[misbehaviour]]\naction = 'Heartbeat'", "FILE: misbehaviour.1.kind is missing: it takes"),
+        ("[[misbehaviour]]\nkind = 'drop'\nchargers = ['X']", "FILE: misbehaviour.1.chargers: 'X' is not allowed"),
         ("[limits]\nconnection_stability = 2", "FILE: limits.connection_stability: 2 is not allowed"),
         ("[limits.actions.Authorise]", "limits.actions.Authorise: there is no such action; did you mean Authorize?"),
         ("[limits.actions.Authorize]\np99 = 1", "FILE: limits.actions.Authorize.p99: there is no such key"),

@@ -154,10 +154,10 @@ def test_all_over_time_have_the_same_horizontal_axis() -> None:
 
 
 def test_kinds_of_faults_beyond_the_rows_share_one() -> None:
-    events = [{"at": n, "until": n + 1, "kind": f"kind {n}", "text": "x", "who": "CP1"} for n in range(9)]
+    events = [{"at": n, "until": n + 1, "kind": f"kind {n}", "text": "x", "who": "CP1"} for n in range(14)]
     texts = [each.text for each in parse(plots.faults(events, 10)).iter(f"{SVG}text")]
     assert "others" in texts
-    assert "kind 8" not in texts
+    assert "kind 13" not in texts
 
 
 def test_what_lies_outside_stays_inside() -> None:

@@ -102,6 +102,12 @@ async def server_misbehaves(bench: Bench) -> None:
         await client.call("Heartbeat", {})
 
 
+@scenario(needs={Need.RESTART})
+async def restarts(bench: Bench) -> None:
+    """The server is restarted."""
+    await bench.restart("kill", 1)
+
+
 @scenario(needs={Need.SECURITY})
 async def secure(bench: Bench) -> None:
     """It needs TLS."""

@@ -383,3 +383,45 @@ async def test_two_sessions_at_one_central_system_do_not_meet(autojump_clock: Mo
             nursery.start_soon(run, one)
             nursery.start_soon(run, other)
     assert [each.passed for each in results] == [True, True]
+
+
+async def test_a_server_that_is_told_to_misbehave_does(autojump_clock: MockClock) -> None:
+    rules = "[[misbehaviour]]\nchargers = ['C1']\naction = 'Heartbeat'\nkind = 'callError'\nerrorCode = 'GenericError'"
+    async with open_session(BUSY + rules, settings={"testing": True}) as session:
+        result = await session.run()
+    assert result.troubles == ()
+    assert result.measures.call_errors["central system", "GenericError"] >= 2
+    assert result.measures.chargers["lab-C1"].call_errors >= 2
+    assert result.measures.chargers["lab-C2"].call_errors == 0
+    assert result.measures.chargers["lab-C1"].response_times.count == 1, (
+        "its boot: what came later is not judged"
+    )
+
+
+async def test_rules_that_the_server_does_not_know_are_a_trouble(autojump_clock: MockClock) -> None:
+    async with open_session(BUSY + "[[misbehaviour]]\nkind = 'sulk'", settings={"testing": True}) as session:
+        result = await session.run()
+    assert len(result.troubles) == 1
+    assert "/charge-points/lab-C1/misbehaviour was answered with 422" in result.troubles[0]
+
+
+async def test_scenarios_that_restart_the_server_come_last_and_alone(autojump_clock: MockClock) -> None:
+    restarts: list[float] = []
+
+    async def restart(how: RestartKind, down: float) -> None:
+        restarts.append(trio.current_time())
+        await trio.sleep(5)
+
+    async with open_in_process() as central:
+        under_test = under_test_of(central, restart=restart)
+        session = session_of(under_test, STATIONS, [s.restarts, s.restarts, s.meanwhile, s.station_beats])
+        result = await session.run()
+    assert verdicts(result)["restarts"] == ["passed", "passed"]
+    assert restarts[0] >= 10
+    assert restarts[1] - restarts[0] >= 5
+
+
+async def test_without_a_server_of_its_own_none_is_restarted(autojump_clock: MockClock) -> None:
+    async with open_session("", [s.restarts, s.passes]) as session:
+        result = await session.run()
+    assert verdicts(result)["restarts"] == ["skipped"]

@@ -49,6 +49,7 @@ class Unit:
 class Surroundings:
     """What a group of chargers is put into.
 
+    ``faulty``: there will be faults on the network; without any, simulated chargers need not connect through it.
     ``identities`` are theirs, where the session gives them. ``id_tag`` is one that the central system accepts.
     ``anywhere``: what they connect to or listen on may be beyond this machine. ``trouble`` is told of a charger that
     broke. ``directory`` is for what they keep.
@@ -56,6 +57,7 @@ class Surroundings:
 
     target: Target
     network: Network
+    faulty: bool
     clock: Clock
     identities: tuple[str, ...]
     new_wire: NewWire

@@ -24,6 +24,9 @@ REBOOT: Final = 60.0
 
 SERVER: Final = "server"
 
+DAMAGE: Final = "damage"
+"""The excuse of a wire whose bytes may be others when they arrive."""
+
 _REBOOTING: Final = {"Installing", "Installed", "InstallRebooting"}
 
 
@@ -53,7 +56,9 @@ class Charger:
 
 @define(eq=False)
 class Followed:
-    """A wire that is measured. While it is excused, for any reason, what passes counts as throughput only."""
+    """A wire that is measured. While it is excused, for any reason, what passes counts as throughput only, and for the
+    books unless the reason is DAMAGE.
+    """
 
     excuses: set[str] = field(factory=set)
 
@@ -201,13 +206,14 @@ class Measures:
             return
         if charger is not None and _installs(exchange):
             self._rebooting(charger, exchange.answered.at)
+        if DAMAGE not in followed.excuses:
+            self.books.note(identity, exchange)
         if followed.excuses:
             return
         self.response_times.setdefault(exchange.action, Distribution()).add(exchange.seconds)
         self.series.at(exchange.answered.at - self.began_at).response_times.add(exchange.seconds)
         if charger is not None:
             charger.response_times.add(exchange.seconds)
-        self.books.note(identity, exchange)
         right = accuracy.judged_right(exchange)
         if right is False:
             self.judged_wrong += 1

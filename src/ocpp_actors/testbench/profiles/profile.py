@@ -89,6 +89,14 @@ class Restart:
 
 
 @frozen(kw_only=True)
+class Misbehaviour:
+    """The server breaks answers to these chargers, to all where none is named; ``rule`` is in the words of its API."""
+
+    chargers: tuple[str, ...]
+    rule: Mapping[str, Any]
+
+
+@frozen(kw_only=True)
 class ActionLimits:
     """Seconds in which the central system has to answer one action; None: no limit."""
 
@@ -118,7 +126,8 @@ class Profile:
     """One session, as it is to be. Durations are in seconds.
 
     Activities, faults and restarts go on for ``duration``, at least until all scenarios have ended; ``deadline`` ends
-    the session whatever happens. In ``faults`` chargers are named ``C1``, ``C2``, … in the order of their groups.
+    the session whatever happens. In ``faults`` and ``misbehaviour`` chargers are named ``C1``, ``C2``, … in the order
+    of their groups.
     """
 
     name: str
@@ -134,4 +143,5 @@ class Profile:
     server: Mapping[str, Any]
     central_system: CentralSystem
     restarts: tuple[Restart, ...]
+    misbehaviour: tuple[Misbehaviour, ...]
     limits: Limits

@@ -3,7 +3,7 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from importlib.resources import files
 from pathlib import Path
@@ -22,6 +22,7 @@ from ocpp_actors.testbench.profiles.profile import (
     CentralSystem,
     Chargers,
     Limits,
+    Misbehaviour,
     Profile,
     ProfileError,
     Restart,
@@ -126,6 +127,7 @@ def read(table: Table, name: str) -> Profile:
         server=_server(table.table("server")),
         central_system=_central_system(table.table("central_system")),
         restarts=tuple(_restart(each) for each in table.tables("restarts")),
+        misbehaviour=tuple(_misbehaviour(each) for each in table.tables("misbehaviour")),
         limits=_limits(table.table("limits")),
     )
     table.done()
@@ -173,11 +175,7 @@ def _faults(table: Table) -> Schedule:
     except BadFault as error:
         raise ProfileError(f"{table.file}: faults.{error}") from None
     for place, step in enumerate(schedule.steps, 1):
-        for station in step.stations:
-            if not re.fullmatch(r"C[1-9][0-9]*", station):
-                raise ProfileError(
-                    f"{table.file}: faults.steps.{place}.stations: {station!r} is not allowed, chargers are C1, C2, …"
-                )
+        _check_names(step.stations, f"{table.file}: faults.steps.{place}.stations")
     return schedule
 
 
@@ -219,6 +217,21 @@ def _restart(table: Table) -> Restart:
     )
     table.done()
     return restart
+
+
+def _misbehaviour(table: Table) -> Misbehaviour:
+    chargers = table.take("chargers", texts("names of chargers: C1, C2, …"), ())
+    _check_names(chargers, table.where("chargers"))
+    table.take("kind", one_text("a kind of misbehaviour, such as drop, delay or callError"))
+    return Misbehaviour(
+        chargers=chargers, rule={key: value for key, value in table.values.items() if key != "chargers"}
+    )
+
+
+def _check_names(chargers: Iterable[str], where: str) -> None:
+    for name in chargers:
+        if not re.fullmatch(r"C[1-9][0-9]*", name):
+            raise ProfileError(f"{where}: {name!r} is not allowed, chargers are C1, C2, …")
 
 
 def _limits(table: Table) -> Limits:

@@ -90,7 +90,10 @@ def _tiles(document: Json) -> Markup:
     return element(
         "dl",
         _tile(
-            "Scenarios passed", f"{counts['passed']} of {ran}", f"{counts['skipped']} skipped", bad=bad > 0
+            "Scenarios passed",
+            f"{counts['passed']} of {ran}" if ran else "–",
+            f"{counts['skipped']} skipped" if document["scenarios"] else "none were asked for",
+            bad=bad > 0,
         ),
         _tile("Chargers", count(len(document["chargers"])), f"{count(connected)} connected in the end"),
         _tile("Messages", count(document["frames"]), f"{_rate(document)} a second"),
@@ -123,17 +126,11 @@ def _tile(name: str, value: str, detail: str, *, bad: bool = False) -> Markup:
 
 
 def _limits(limits: Sequence[Json]) -> Markup:
+    words = {True: "held", False: "broken", None: "not measured"}
     return _table(
-        ("Limit", "Asked", "Measured", "Verdict"),
+        ("Verdict", "Limit", "Asked", "Measured"),
         (
-            (
-                each["name"],
-                each["asked"],
-                each["measured"],
-                _badge(
-                    _HELD[each["held"]], {True: "held", False: "broken", None: "not measured"}[each["held"]]
-                ),
-            )
+            (_badge(_HELD[each["held"]], words[each["held"]]), each["name"], each["asked"], each["measured"])
             for each in limits
         ),
     )

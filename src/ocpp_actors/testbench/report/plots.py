@@ -21,10 +21,10 @@ WIDTH: Final = 960
 LEFT: Final = 116
 RIGHT: Final = 30
 TOP: Final = 12
-HEIGHT: Final = 200
+HEIGHT: Final = 150
 AXIS: Final = 26
 ROW: Final = 18
-EVENT_ROWS: Final = 6
+EVENT_ROWS: Final = 10
 
 LINES: Final = (("max", "maximum"), ("p95", "95 %"), ("p50", "median"))
 

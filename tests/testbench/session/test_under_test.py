@@ -1,0 +1,107 @@
+"""The server under test as a process: restarted on the same ports, watched, and gone in the end."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import trio
+from tests.testbench.session.test_process import processes_of
+
+from ocpp_actors.testbench.bench import BOOT
+from ocpp_actors.testbench.client import Unreachable, open_client
+from ocpp_actors.testbench.groups import ungrouped
+from ocpp_actors.testbench.profiles.reading import read
+from ocpp_actors.testbench.profiles.tables import Table
+from ocpp_actors.testbench.target import target_of
+from ocpp_actors.testbench.under_test import ServerTrouble, UnderTest, foreign_server, own_server
+
+PATIENCE = 120.0
+
+
+async def boots(under_test: UnderTest, identity: str) -> bool:
+    with trio.fail_after(PATIENCE):
+        async with open_client(under_test.target, identity) as client:
+            boot = await client.call("BootNotification", BOOT)
+    return bool(boot.result["status"] == "Accepted")
+
+
+async def server_of(directory: Path) -> int:
+    """The process id of the server that keeps its ledger in a directory."""
+    found = []
+    for entry in await trio.to_thread.run_sync(lambda: list(Path("/proc").glob("[0-9]*"))):
+        try:
+            environment = (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        if f"OCPP_ACTORS_DATABASE=sqlite:///{directory}".encode() in environment:
+            found.append(int(entry.name))
+    (only,) = found
+    return only
+
+
+async def test_it_comes_back_on_the_same_port_whoever_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "OCPP_ACTORS_HEARTBEAT_INTERVAL", "7"
+    )  # a setting of the environment is not the session's
+    changes: list[bool] = []
+    back = trio.Event()
+
+    def changed(up: bool) -> None:
+        changes.append(up)
+        if changes.count(True) == 2:
+            back.set()
+
+    async with own_server(tmp_path, {"log_level": "warning"}) as under_test:
+        under_test.on_change.append(changed)
+        url = under_test.target.url
+        assert under_test.restart is not None
+        assert under_test.operator is not None
+        assert await boots(under_test, "CP1")
+        assert await under_test.operator.get("/overview")
+        await under_test.restart("kill", 0)
+        assert changes == [False, True]
+        assert await boots(under_test, "CP1")
+        assert [each["identity"] for each in await under_test.operator.items("/charge-points")] == ["CP1"]
+        assert under_test.unexpected_ends() == 0
+
+        os.kill(await server_of(tmp_path), signal.SIGKILL)
+        with trio.fail_after(PATIENCE):
+            await back.wait()
+        assert changes == [False, True, False, True]
+        assert await boots(under_test, "CP1")
+        assert (under_test.unexpected_ends(), under_test.target.url) == (1, url)
+    assert processes_of(tmp_path) == []
+    with pytest.raises(Unreachable):
+        await boots(under_test, "CP1")
+
+
+async def test_one_that_cannot_start_says_why_and_where_its_log_is(tmp_path: Path) -> None:
+    settings = {"database": f"sqlite:///{tmp_path}/none/ledger.db"}
+    with (
+        pytest.raises(ServerTrouble, match=r"the server did not start: .*does not exist.*server\.log"),
+        ungrouped(),
+    ):
+        async with own_server(tmp_path, settings):
+            pass
+    assert processes_of(tmp_path) == []
+
+
+async def test_a_foreign_one_is_used_as_it_is_told(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("a token\n", "utf-8")
+    told = {
+        "url": "ws://127.0.0.1:1/ocpp",
+        "api_url": "http://127.0.0.1:1",
+        "api_token_file": str(tmp_path / "token"),
+        "id_tags": {"Blocked": "BAD"},
+    }
+    chosen = read(Table({"central_system": told}, "x"), "x").central_system
+    async with foreign_server(chosen) as under_test:
+        assert under_test.target.url == target_of("ws://127.0.0.1:1/ocpp").url
+        assert under_test.id_tags == {"Blocked": "BAD"}
+        assert under_test.restart is None
+        assert under_test.operator is not None
+        assert under_test.metrics is not None
+        assert await under_test.metrics() is None, "nobody listens there"
