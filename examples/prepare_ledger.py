@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import trio
 
-from ocpp_actors.central_system.credentials import hash_key
+from ocpp_actors.central_system.credentials import hash_generated
 from ocpp_actors.ledger.bridge import open_ledger
 from ocpp_actors.ledger.port import (
     AdmitChargePoint,
@@ -32,7 +32,7 @@ async def main(database: str) -> None:
         )
 
         key = secrets.token_bytes(20)
-        await ledger.ask(SetKey("CP1", hash_key(key, secrets.token_bytes(16))))
+        await ledger.ask(SetKey("CP1", hash_generated(key, secrets.token_bytes(16))))
         print(f"AuthorizationKey of CP1: {key.hex()}")
 
         await ledger.ask(PutIdTag(IdTag("TAG1", AuthorizationStatus.ACCEPTED, max_active_transactions=1)))

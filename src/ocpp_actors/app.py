@@ -30,6 +30,7 @@ from ocpp_actors.recorder import recorder
 from ocpp_actors.server.admission import Step
 from ocpp_actors.server.fleet import Fleet
 from ocpp_actors.server.server import Server
+from ocpp_actors.server.tls import ServerTls, UnusableCertificate
 from ocpp_actors.settings import Settings, without_password
 
 log = structlog.get_logger(__name__)
@@ -121,10 +122,18 @@ async def serve(
     """
     _raise_open_files(settings.max_connections)
     clock = SystemClock()
-    listeners = await _listen("HOST, PORT", settings.host, settings.port)
+    tls = _tls(settings)
+    listeners: list[trio.SocketListener] = []
+    secure_listeners: list[trio.SocketListener] = []
     api_listeners: list[trio.SocketListener] = []
     try:
-        api_listeners = await _listen_for_api(settings)
+        listeners += await _listen("PORT", settings.host, settings.port)
+        secure_listeners += await _listen("TLS_PORT", settings.host, settings.tls_port)
+        if not listeners and not secure_listeners:
+            raise CannotStart(
+                "PORT and TLS_PORT are empty, so there is nothing to listen on: give one of them"
+            )
+        api_listeners += await _listen("API_PORT", settings.api_host, settings.api_port)
         metrics = Metrics(__version__)
         async with (
             open_ledger(settings.database, on_batch=metrics.on_batch) as ledger,
@@ -141,14 +150,20 @@ async def serve(
             metrics.set_active_transactions((await ledger.ask(CountAll())).active_transactions)
             await fleet.restore_commands()
             server = Server(
-                system, router, fleet, settings, lambda: str(uuid.uuid4()), change_steps=change_steps
+                system,
+                router,
+                fleet,
+                settings,
+                lambda: str(uuid.uuid4()),
+                change_steps=change_steps,
+                tls=tls,
             )
             running = Running(
                 settings=settings,
                 server=server,
                 fleet=fleet,
                 central_system=system,
-                urls=_urls("ws", listeners, settings.path),
+                urls=_urls("wss", secure_listeners, settings.path) + _urls("ws", listeners, settings.path),
                 api_urls=_urls("http", api_listeners, "/"),
             )
             async with trio.open_nursery() as nursery:
@@ -165,7 +180,7 @@ async def serve(
                     api_listeners,
                 ):
                     await nursery.start(attend, running)
-                    await server.run(listeners)
+                    await server.run(listeners, secure_listeners)
                 nursery.cancel_scope.cancel()
     except* (LedgerUnavailable, LedgerUrlError, UnusableWebhook) as group:
         raise CannotStart(str(_only(group))) from None
@@ -176,24 +191,29 @@ async def serve(
         log.info("ended")
         status = 0
     finally:
-        for listener in (*listeners, *api_listeners):
+        for listener in (*listeners, *secure_listeners, *api_listeners):
             listener.socket.close()
     return status
 
 
-async def _listen(names: str, host: str, port: int | None) -> list[trio.SocketListener]:
+async def _listen(name: str, host: str, port: int | None) -> list[trio.SocketListener]:
+    """Listen on the port of the setting of this name, if it has one."""
     if port is None:
-        raise CannotStart("PORT is empty, so there is nothing to listen on: give it a number")
+        return []
     try:
         return await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
     except OSError as error:
+        names = "API_HOST, API_PORT" if name == "API_PORT" else f"HOST, {name}"
         raise CannotStart(f"cannot listen on {host}:{port} ({names}): {error.strerror or error}") from None
 
 
-async def _listen_for_api(settings: Settings) -> list[trio.SocketListener]:
-    if settings.api_port is None:
-        return []
-    return await _listen("API_HOST, API_PORT", settings.api_host, settings.api_port)
+def _tls(settings: Settings) -> ServerTls | None:
+    if settings.tls_port is None:
+        return None
+    try:
+        return ServerTls(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+    except UnusableCertificate as error:
+        raise CannotStart(f"TLS_CERTIFICATE, TLS_KEY, TLS_CLIENT_CA: {error}") from None
 
 
 def _raise_open_files(max_connections: int) -> None:

@@ -21,6 +21,10 @@ class TokenBucket:
         self._at = now
         return max(0.0, -self._tokens / self._rate)
 
+    def would_allow(self, now: float) -> bool:
+        """Tell whether an event may happen now, without counting one."""
+        return self._rate <= 0 or min(self._burst, self._tokens + (now - self._at) * self._rate) >= 1
+
     def allows(self, now: float) -> bool:
         """Tell whether an event may happen now, and count it only if it may."""
         tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)

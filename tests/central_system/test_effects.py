@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from tests.support.central import START
 
-from ocpp_actors.central_system.credentials import key_matches
 from ocpp_actors.central_system.effects import Exchange, effects
 from ocpp_actors.ledger.port import (
     AddReservation,
     CommandState,
     ConfigurationKey,
     InstalledProfile,
+    KeyHash,
     RecordClearedProfiles,
     RecordConfiguration,
     RecordInstalledProfile,
@@ -19,23 +19,24 @@ from ocpp_actors.ledger.port import (
     RecordLocalListVersion,
     ReservationState,
     SetKey,
+    SetNextKey,
     SetReservationState,
 )
 from ocpp_actors.protocol.catalogue import ACTIONS
 from ocpp_actors.protocol.validation import decode
 
-SALT = b"salt"
+KEY = KeyHash("$sha256$salt$digest")
 RESERVE = {"connectorId": 1, "expiryDate": "2026-03-01T12:00:00Z", "idTag": "TAG", "reservationId": 7}
 PROFILE = {"chargingProfileId": 3, "stackLevel": 0}
 
 
 def after(action: str, payload: dict[str, Any], answer: dict[str, Any]) -> list[Any]:
     response = decode(ACTIONS[action].response, answer)
-    return effects(Exchange("CP1", action, payload, CommandState.ANSWERED, response, START, SALT))
+    return effects(Exchange("CP1", action, payload, CommandState.ANSWERED, response, START, KEY))
 
 
 def unanswered(action: str, payload: dict[str, Any], state: CommandState) -> list[Any]:
-    return effects(Exchange("CP1", action, payload, state, None, START, SALT))
+    return effects(Exchange("CP1", action, payload, state, None, START, KEY))
 
 
 def key(name: str, value: str | None, *, readonly: bool | None = False, reboot: bool = False) -> Any:
@@ -52,7 +53,8 @@ def test_a_value_that_was_set_is_kept(status: str, reboot: bool) -> None:
 @pytest.mark.parametrize("status", ["Rejected", "NotSupported"])
 @pytest.mark.parametrize("name", ["HeartbeatInterval", "AuthorizationKey"])
 def test_a_value_that_was_not_set_changes_nothing(name: str, status: str) -> None:
-    assert after("ChangeConfiguration", {"key": name, "value": "x" * 20}, {"status": status}) == []
+    kept = [SetNextKey("CP1", None)] if name == "AuthorizationKey" else []
+    assert after("ChangeConfiguration", {"key": name, "value": "x" * 20}, {"status": status}) == kept
 
 
 def test_a_new_authorization_key_is_kept_as_a_hash_only() -> None:
@@ -61,11 +63,17 @@ def test_a_new_authorization_key_is_kept_as_a_hash_only() -> None:
         "ChangeConfiguration", {"key": "authorizationKey", "value": value}, {"status": "Accepted"}
     )
     assert configuration == RecordConfiguration("CP1", (key("authorizationKey", None, readonly=None),))
-    assert isinstance(credentials, SetKey)
-    assert credentials.key is not None
-    assert credentials.key.salt == SALT
-    assert key_matches(bytes.fromhex(value), credentials.key)
-    assert value not in repr((configuration, credentials))
+    assert credentials == SetKey("CP1", KEY)
+    assert value not in repr(configuration)
+
+
+def test_while_a_new_authorization_key_waits_for_a_reboot_both_are_right() -> None:
+    (configuration,) = after(
+        "ChangeConfiguration", {"key": "AuthorizationKey", "value": "x" * 20}, {"status": "RebootRequired"}
+    )
+    assert configuration == RecordConfiguration(
+        "CP1", (key("AuthorizationKey", None, readonly=None, reboot=True),)
+    )
 
 
 def test_all_keys_that_were_told_replace_what_was_known() -> None:
@@ -109,7 +117,7 @@ def test_a_status_that_a_lenient_charge_point_made_up_leaves_a_reservation_unkno
     class Response:
         status = "Perhaps"
 
-    (fact,) = effects(Exchange("CP1", "ReserveNow", RESERVE, CommandState.ANSWERED, Response(), START, SALT))
+    (fact,) = effects(Exchange("CP1", "ReserveNow", RESERVE, CommandState.ANSWERED, Response(), START, KEY))
     assert isinstance(fact, AddReservation)
     assert fact.state is ReservationState.UNKNOWN
 

@@ -198,7 +198,7 @@ def charge_point_steps() -> st.SearchStrategy[Step]:
         st.builds(
             port.SetChargePointSettings, IDENTITIES, st.builds(port.ChargePointSettings, st.booleans())
         ),
-        st.builds(port.SetKey, IDENTITIES, st.none() | st.just(port.KeyHash(b"salt", b"digest"))),
+        st.builds(port.SetKey, IDENTITIES, st.none() | st.just(port.KeyHash("$sha256$salt$digest"))),
         st.builds(
             port.PutChargePoint,
             IDENTITIES,

@@ -87,12 +87,12 @@ async def test_registration_settings_and_key_are_changed(ledger: Ledger) -> None
     await ledger.ask(AdmitChargePoint("CP-1", NOON))
     await ledger.ask(SetRegistration("cp-1", RegistrationStatus.REJECTED))
     await ledger.ask(SetChargePointSettings("cp-1", ChargePointSettings(abort_on_shutdown=True)))
-    await ledger.ask(SetKey("cp-1", KeyHash(b"\0salt", b"\xffdigest")))
+    await ledger.ask(SetKey("cp-1", KeyHash("$sha256$salt$digest")))
     record = await ledger.ask(FindChargePoint("CP-1"))
     assert record is not None
     assert record.registration is RegistrationStatus.REJECTED
     assert record.settings == ChargePointSettings(abort_on_shutdown=True)
-    assert record.key == KeyHash(b"\0salt", b"\xffdigest")
+    assert record.key == KeyHash("$sha256$salt$digest")
     await ledger.ask(SetKey("CP-1", None))
     assert await ledger.ask(FindChargePoint("CP-1")) == evolve(record, key=None)
 

@@ -106,7 +106,7 @@ async def test_what_is_kept_names_whom_it_is_about_and_the_fields(
 
 async def test_of_a_key_is_kept_only_that_it_was_set_or_removed(ledger: Ledger) -> None:
     await ledger.ask(AdmitChargePoint("CP-1", NOON))
-    key = await written(ledger, SetKey("CP-1", KeyHash(b"salt", b"digest")))
+    key = await written(ledger, SetKey("CP-1", KeyHash("$sha256$salt$digest")))
     assert (key.subject, key.detail) == ("CP-1", {"identity": "CP-1", "key": "set"})
     removed = await written(ledger, SetKey("CP-1", None))
     assert removed.detail == {"identity": "CP-1", "key": "removed"}

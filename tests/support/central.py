@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from ocpp_actors.observer import Event, Observer
 from ocpp_actors.protocol.messages import RegistrationStatus
 from ocpp_actors.server.fleet import Fleet
 from ocpp_actors.server.server import Server
+from ocpp_actors.server.tls import ServerTls
 from ocpp_actors.settings import Settings
 
 START = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
@@ -60,10 +62,18 @@ class Central:
         path: str | None = None,
         subprotocols: tuple[str, ...] = ("ocpp1.6",),
         headers: list[tuple[bytes, bytes]] | None = None,
+        tls: tuple[ServerTls, ssl.SSLContext] | None = None,
+        remote: str = "test:1",
     ) -> AsyncIterator["Charger"]:
-        """Connect a charger for the length of the block; it drops its connection after it."""
+        """Connect a charger for the length of the block; it drops its connection after it.
+
+        ``tls``: what the server and what the charger speaks TLS with.
+        """
         ours, theirs = self.pipe()
-        self.accept(theirs)
+        if tls is not None:
+            theirs = trio.SSLStream(theirs, tls[0].context(), server_side=True, https_compatible=True)
+            ours = trio.SSLStream(ours, tls[1], server_hostname="central.test", https_compatible=True)
+        self.accept(theirs, remote)
         async with trio.open_nursery() as nursery:
             connection = await wrap_client_stream(
                 nursery,

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from ocpp_actors.central_system.credentials import hash_key
+from ocpp_actors.central_system.credentials import hash_generated
 from ocpp_actors.ledger.port import (
     AdmitChargePoint,
     ChargePointRecord,
@@ -26,13 +26,13 @@ async def introduce(
     *,
     key: bytes | None = None,
     registration: RegistrationStatus | None = None,
-    **settings: bool,
+    **settings: Any,
 ) -> None:
     """Make a charge point known, with its settings, its key and its registration."""
     await ledger.ask(AdmitChargePoint(identity, START))
     await ledger.ask(SetChargePointSettings(identity, ChargePointSettings(**settings)))
     if key is not None:
-        await ledger.ask(SetKey(identity, hash_key(key, b"salt")))
+        await ledger.ask(SetKey(identity, hash_generated(key, b"salt")))
     if registration is not None:
         await ledger.ask(SetRegistration(identity, registration))
 

@@ -25,7 +25,7 @@ from ocpp_actors.ledger.memory import MemoryLedger
 from ocpp_actors.protocol import messages as m
 from ocpp_actors.protocol.catalogue import ACTIONS
 from ocpp_actors.protocol.frames import Call
-from ocpp_actors.server.admission import Handshake, Step, credentials_step, subprotocol_step
+from ocpp_actors.server.admission import Credentials, Handshake, Step, subprotocol_step
 from ocpp_actors.testing.in_process import InProcess, open_in_process
 
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
@@ -332,7 +332,9 @@ MUTANTS: Final = (
         name="no-credentials",
         what="The key of a charge point is not asked for.",
         found_by="basic-authentication-with-valid-credentials",
-        steps=lambda steps: [step for step in steps if step is not credentials_step],
+        steps=lambda steps: [
+            step for step in steps if getattr(step, "__func__", None) is not Credentials.step
+        ],
     ),
     # --- decisions ---
     Mutant(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ocpp_actors.central_system.charge_point import ChargePoint
+from ocpp_actors.central_system.rules import AUTHORIZATION_KEY
 from ocpp_actors.protocol.catalogue import ACTIONS, Role
 from ocpp_actors.protocol.messages import RegistrationStatus
 
@@ -37,6 +38,11 @@ def refusal(charge_point: ChargePoint, action: str, payload: Mapping[str, Any]) 
     ):
         return "a BootNotification is not triggered after one was Accepted (errata 3.40)"
     return None
+
+
+def changes_key(action: str, payload: Mapping[str, Any]) -> bool:
+    """Whether a CALL brings a new AuthorizationKey."""
+    return action == "ChangeConfiguration" and payload["key"].casefold() == AUTHORIZATION_KEY
 
 
 def sent(charge_point: ChargePoint, action: str, payload: Mapping[str, Any]) -> None:

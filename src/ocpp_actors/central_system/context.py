@@ -10,7 +10,8 @@ import trio
 from attrs import define, field
 
 from ocpp_actors.central_system.charge_point import ChargePoint
-from ocpp_actors.central_system.credentials import new_salt
+from ocpp_actors.central_system.keys import Keys
+from ocpp_actors.central_system.security_log import SecurityLog
 from ocpp_actors.clock import Clock
 from ocpp_actors.ledger.port import Ledger, LedgerUnavailable, Note, R, Request
 from ocpp_actors.observer import Event, Flagged, Observer
@@ -49,8 +50,11 @@ class CentralSystem:
     observer: Observer = field(factory=Observer)
     policy: Policy = field(factory=Policy)
     chance: random.Random = field(factory=random.Random)
-    new_salt: Callable[[], bytes] = new_salt
-    """Gives the salt of a hash that is to be kept."""
+    keys: Keys = field(factory=Keys)
+    security_log: SecurityLog = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.security_log = SecurityLog(self.ledger, self.clock, self.observer)
 
 
 @define

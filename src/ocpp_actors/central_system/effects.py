@@ -6,13 +6,13 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from ocpp_actors.central_system.credentials import hash_key
 from ocpp_actors.central_system.rules import AUTHORIZATION_KEY
 from ocpp_actors.ledger.port import (
     AddReservation,
     CommandState,
     ConfigurationKey,
     InstalledProfile,
+    KeyHash,
     RecordClearedProfiles,
     RecordConfiguration,
     RecordInstalledProfile,
@@ -21,6 +21,7 @@ from ocpp_actors.ledger.port import (
     Request,
     ReservationState,
     SetKey,
+    SetNextKey,
     SetReservationState,
 )
 from ocpp_actors.protocol import timestamps
@@ -39,7 +40,7 @@ from ocpp_actors.protocol.messages import (
 class Exchange:
     """A request that was sent, with its payload, and how it ended: ``response`` is its valid answer, if one came.
 
-    ``salt`` is for the hash of a key, should one have been changed.
+    ``key`` is the hash of the AuthorizationKey that was sent, if one was.
     """
 
     identity: str
@@ -48,7 +49,7 @@ class Exchange:
     state: CommandState
     response: Any
     at: datetime
-    salt: bytes
+    key: KeyHash | None = None
 
 
 def effects(exchange: Exchange) -> list[Request[Any]]:
@@ -60,12 +61,14 @@ def effects(exchange: Exchange) -> list[Request[Any]]:
 
 
 def _change_configuration(exchange: Exchange) -> list[Request[Any]]:
-    """Keep the value that was set; after a change of the AuthorizationKey the old key stops working (A01.FR.03)."""
+    """Keep the value that was set. A new AuthorizationKey takes the place of the old one (A01.FR.03), or does not
+    (A01.FR.04); after RebootRequired both are right until the charge point uses the new one.
+    """
     status = exchange.response.status
-    if status not in (ConfigurationStatus.ACCEPTED, ConfigurationStatus.REBOOT_REQUIRED):
-        return []
     key, value = exchange.payload["key"], exchange.payload["value"]
     secret = key.casefold() == AUTHORIZATION_KEY
+    if status not in (ConfigurationStatus.ACCEPTED, ConfigurationStatus.REBOOT_REQUIRED):
+        return [SetNextKey(exchange.identity, None)] if secret else []
     seen = ConfigurationKey(
         key=key,
         value=None if secret else value,
@@ -74,8 +77,8 @@ def _change_configuration(exchange: Exchange) -> list[Request[Any]]:
         seen_at=exchange.at,
     )
     facts: list[Request[Any]] = [RecordConfiguration(exchange.identity, (seen,))]
-    if secret:
-        facts.append(SetKey(exchange.identity, hash_key(value.encode(), exchange.salt)))
+    if secret and status == ConfigurationStatus.ACCEPTED and exchange.key is not None:
+        facts.append(SetKey(exchange.identity, exchange.key))
     return facts
 
 

@@ -8,16 +8,19 @@ import trio
 from ocpp_actors.central_system import commands
 from ocpp_actors.central_system.effects import Exchange, effects
 from ocpp_actors.central_system.judging import judge
+from ocpp_actors.central_system.keys import TooManyKeys
 from ocpp_actors.charge_point.mailbox import Command, Outcome
 from ocpp_actors.charge_point.session import InFlight, Session
 from ocpp_actors.ledger.port import (
     CommandState,
     EndCommand,
+    KeyHash,
     LedgerUnavailable,
     MarkCommandSent,
     RequestFailed,
     Reservation,
     SetKey,
+    SetNextKey,
 )
 from ocpp_actors.observer import CommandEnded, ReservationChanged
 from ocpp_actors.protocol.catalogue import ACTIONS
@@ -85,6 +88,12 @@ async def _never_sent(session: Session, command: Command, state: CommandState, r
 
 async def _send(session: Session, command: Command) -> None:
     message_id = session.conversation.new_message_id()
+    try:
+        key = await _keep_new_key(session, command)
+    except (LedgerUnavailable, RequestFailed, TooManyKeys, trio.TooSlowError) as error:
+        reason = f"the new key could not be kept, so it was not sent: {error}"
+        await _never_sent(session, command, CommandState.LOST, reason)
+        return
     if command.record_id is not None and not await _mark_sent(
         session, command, command.record_id, message_id
     ):
@@ -98,9 +107,28 @@ async def _send(session: Session, command: Command) -> None:
         return
     session.mailbox.remove(command)
     now = trio.current_time()
-    session.in_flight = InFlight(command, message_id, now, now + session.settings.call_timeout)
+    session.in_flight = InFlight(command, message_id, now, now + session.settings.call_timeout, key)
     commands.sent(session.charge_point, command.action, command.payload)
     await session.writer.write(text)
+
+
+async def _keep_new_key(session: Session, command: Command) -> KeyHash | None:
+    """Keep the hash of an AuthorizationKey before it is sent: from then on the charge point may use either.
+
+    Raises LedgerUnavailable, RequestFailed, TooManyKeys, TooSlowError: it cannot be kept.
+    """
+    if not commands.changes_key(command.action, command.payload):
+        return None
+    central_system = session.central_system
+    command.claimed = True
+    try:
+        with trio.fail_after(session.settings.ledger_patience):
+            key = await central_system.keys.hash(command.payload["value"].encode())
+            await central_system.ledger.ask(SetNextKey(session.identity, key))
+    finally:
+        command.claimed = False
+    session.charge_point.record.next_key = key
+    return key
 
 
 async def _mark_sent(session: Session, command: Command, record_id: int, message_id: str) -> bool:
@@ -229,7 +257,7 @@ async def _record_effects(session: Session, command: Command, outcome: Outcome) 
         state=outcome.state,
         response=outcome.response,
         at=session.now(),
-        salt=central_system.new_salt(),
+        key=session.in_flight.key if session.in_flight else None,
     )
     try:
         with trio.fail_after(session.settings.ledger_patience):
@@ -237,6 +265,8 @@ async def _record_effects(session: Session, command: Command, outcome: Outcome) 
                 changed = await central_system.ledger.ask(fact)
                 if isinstance(fact, SetKey):
                     session.charge_point.record.key = fact.key
+                if isinstance(fact, SetKey | SetNextKey):
+                    session.charge_point.record.next_key = None
                 elif isinstance(changed, Reservation):
                     central_system.observer.tell(
                         ReservationChanged(

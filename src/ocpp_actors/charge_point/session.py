@@ -14,6 +14,7 @@ from ocpp_actors.charge_point.frame_writer import FrameWriter
 from ocpp_actors.charge_point.mailbox import Command, Mailbox
 from ocpp_actors.charge_point.misbehaviour import Misbehaviour
 from ocpp_actors.charge_point.stalling import Stall, StallingWriter
+from ocpp_actors.ledger.port import KeyHash
 from ocpp_actors.observer import Flagged, FrameSent
 from ocpp_actors.pace import TokenBucket
 from ocpp_actors.protocol.conversation import Conversation
@@ -71,6 +72,8 @@ class InFlight:
     message_id: str
     sent_at: float
     deadline: float
+    key: KeyHash | None = None
+    """The hash of the AuthorizationKey in it, if there is one."""
     reply: Reply | None = None
 
 

@@ -77,8 +77,9 @@ charge_points = Table(
     Column("lenient", Boolean, nullable=False),
     Column("pings", Boolean, nullable=False),
     Column("abort_on_shutdown", Boolean, nullable=False),
-    Column("key_salt", LargeBinary),
-    Column("key_digest", LargeBinary),
+    Column("security_profile", BigInteger, nullable=False, server_default="0"),
+    Column("key", Text),
+    Column("next_key", Text),
     Column("boot", Document),
     Column("booted_at", UtcDateTime),
     Column("first_seen_at", UtcDateTime),
@@ -263,6 +264,27 @@ signing_requests = Table(
     sqlite_autoincrement=True,
 )
 Index("ix_signing_requests_charge_point", signing_requests.c.charge_point, signing_requests.c.id)
+
+certificates = Table(
+    "certificates",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("charge_point", Key, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("fingerprint", Key, nullable=False),
+    Column("serial_number", Text, nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("chain", Text, nullable=False),
+    Column("not_before", UtcDateTime, nullable=False),
+    Column("not_after", UtcDateTime, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    UniqueConstraint("fingerprint", name="uq_certificates_fingerprint"),
+    sqlite_autoincrement=True,
+)
+Index("ix_certificates_charge_point", certificates.c.charge_point, certificates.c.id)
+Index("ix_certificates_not_after", certificates.c.not_after)
 
 commands = Table(
     "commands",

@@ -61,6 +61,7 @@ async def operators_side(
         health=Health(central_system.ledger, lag, clock, listening=listening, testing=settings.testing),
         started_at=clock.now(),
         charge_point_urls=charge_point_urls,
+        keys=central_system.keys,
         api_token=settings.api_token,
         allowed_hosts=settings.allowed_hosts,
         trusted_proxies=settings.trusted_proxies,

@@ -11,15 +11,23 @@ from urllib.parse import unquote_to_bytes
 import structlog
 from attrs import define, field, frozen
 
-from ocpp_actors.central_system.credentials import key_matches
+from ocpp_actors.central_system.keys import Keys, TooManyKeys
 from ocpp_actors.ledger.port import (
     AdmitChargePoint,
+    CertificateState,
     ChargePointRecord,
+    FindCertificate,
     FindChargePoint,
+    KeyHash,
     Ledger,
     LedgerUnavailable,
+    R,
+    Request,
     RequestFailed,
+    SetKey,
 )
+from ocpp_actors.server.attempts import Attempts
+from ocpp_actors.server.tls import ClientCertificate
 
 log = structlog.get_logger(__name__)
 
@@ -31,15 +39,33 @@ MAX_IDENTITY: Final = 255
 RETRY_AFTER: Final = "30"
 """Seconds after which a charge point that was turned away for load may try again."""
 
+TLS: Final = 2
+CERTIFICATES: Final = 3
+"""Security profiles: from 2 on TLS, 3 with certificates of charge points."""
+
+FAILED_TO_AUTHENTICATE: Final = "FailedToAuthenticateAtCentralSystem"
+INVALID_CERTIFICATE: Final = "InvalidChargePointCertificate"
+PROFILE_TOO_LOW: Final = "SecurityProfileTooLow"
+"""Types of security events: those of the whitepaper (§8) that fit, and one of our own."""
+
+SERIAL_NUMBERS: Final = ("chargePointSerialNumber", "chargeBoxSerialNumber")
+"""Where a BootNotification.req has the charge point's serial number (OCPP 1.6 §6.3)."""
+
 
 class Refused(Exception):
-    """The handshake is answered with this HTTP status instead of an upgrade. ``reason`` may be shown to the peer."""
+    """The handshake is answered with this HTTP status instead of an upgrade. ``reason`` may be shown to the peer.
 
-    def __init__(self, status: int, reason: str, headers: Sequence[tuple[str, str]] = ()) -> None:
+    ``event`` is the type of the security event that it is, if it is one.
+    """
+
+    def __init__(
+        self, status: int, reason: str, headers: Sequence[tuple[str, str]] = (), *, event: str | None = None
+    ) -> None:
         super().__init__(f"{status} {reason}")
         self.status = status
         self.reason = reason
         self.headers = tuple(headers)
+        self.event = event
 
 
 @define
@@ -51,7 +77,14 @@ class Handshake:
     headers: Sequence[tuple[bytes, bytes]]
     subprotocols: Sequence[str]
     remote: str
+    """Address and port of the connection."""
     at: datetime
+    address: str = ""
+    """Where the peer is, without a port; what a trusted proxy says of it."""
+    secure: bool = False
+    """Whether it speaks TLS, to this server or to a trusted proxy."""
+    certificate: ClientCertificate | None = None
+    """The certificate that it showed, and that is valid."""
     identity: str | None = field(default=None)
     record: ChargePointRecord | None = field(default=None)
     subprotocol: str | None = field(default=None)
@@ -64,6 +97,10 @@ class Handshake:
     def header(self, name: bytes) -> bytes | None:
         """Return the first header of that lower-case name."""
         return next((value for key, value in self.headers if key == name), None)
+
+    def joined(self, name: bytes) -> str:
+        """Return all headers of that lower-case name as one, as RFC 9110 §5.3 joins them."""
+        return ", ".join(value.decode("latin-1") for key, value in self.headers if key == name)
 
     @property
     def known(self) -> ChargePointRecord:
@@ -155,15 +192,10 @@ def identity_step(ledger: Ledger, *, unknown_admitted: bool) -> Step:
 
     async def step(handshake: Handshake) -> None:
         assert handshake.identity is not None
-        try:
-            if unknown_admitted:
-                handshake.record = await ledger.ask(AdmitChargePoint(handshake.identity, handshake.at))
-            else:
-                handshake.record = await ledger.ask(FindChargePoint(handshake.identity))
-        except (LedgerUnavailable, RequestFailed):
-            raise Refused(
-                503, "charge points cannot be looked up now", [("Retry-After", RETRY_AFTER)]
-            ) from None
+        if unknown_admitted:
+            handshake.record = await _ask(ledger, AdmitChargePoint(handshake.identity, handshake.at))
+        else:
+            handshake.record = await _ask(ledger, FindChargePoint(handshake.identity))
         if handshake.record is None:
             raise Refused(404, "unknown charge point")
 
@@ -196,18 +228,101 @@ def basic_credentials(header: bytes | None) -> BasicCredentials | None:
     return BasicCredentials(user, password) if colon else None
 
 
-async def credentials_step(handshake: Handshake) -> None:
-    """Ask for HTTP Basic credentials where the charge point has a key: 401 unless they are right.
+@frozen(kw_only=True)
+class Credentials:
+    """How charge points prove who they are: the step of admission, and what it needs (security whitepaper A00).
 
-    The user name should be the identity (§6.2.2); charge points that send another one are known by their key all the
-    same.
+    ``lowest`` is the lowest security profile of any charge point, ``organization`` what the O of their certificates
+    has to be, None: anything.
     """
-    key = handshake.known.key
-    if key is None:
-        return
-    credentials = basic_credentials(handshake.header(b"authorization"))
-    if credentials is None or not key_matches(credentials.password, key):
-        raise Refused(401, "wrong or missing credentials", [("WWW-Authenticate", 'Basic realm="OCPP"')])
+
+    lowest: int
+    organization: str | None
+    ledger: Ledger
+    keys: Keys
+    attempts: Attempts
+
+    async def step(self, handshake: Handshake) -> None:
+        """Ask for what the charge point's security profile asks for, or for more.
+
+        Raises Refused: 403, where the profile is too low; 401, where key or certificate are wrong or missing; 503,
+            where too many wrong keys were given.
+        """
+        required = max(self.lowest, handshake.known.settings.security_profile)
+        if required >= TLS and not handshake.secure:
+            raise _too_low(required, "connect over TLS")
+        if handshake.certificate is not None and await self._is_owner(handshake, handshake.certificate):
+            return
+        if required == CERTIFICATES and handshake.certificate is None:
+            raise _too_low(required, "show a client certificate")
+        if required == CERTIFICATES:
+            raise _wrong("the certificate is not one of this charge point", INVALID_CERTIFICATE)
+        await self._ask_for_key(handshake, required)
+
+    async def _is_owner(self, handshake: Handshake, certificate: ClientCertificate) -> bool:
+        """Whether the certificate is the operator's (A00.FR.404), for this charge point (A00.FR.405), and not revoked.
+
+        Its CN is the serial number of the charge point, or its identity.
+        """
+        if self.organization is not None and certificate.organization != self.organization:
+            return False
+        boot = handshake.known.boot or {}
+        names = {handshake.known.identity, *(boot.get(name) for name in SERIAL_NUMBERS)}
+        if certificate.common_name not in names or not certificate.common_name:
+            return False
+        kept = await _ask(self.ledger, FindCertificate(certificate.fingerprint))
+        return kept is None or kept.state is not CertificateState.REVOKED
+
+    async def _ask_for_key(self, handshake: Handshake, required: int) -> None:
+        """Ask for HTTP Basic credentials where the charge point has a key, or has to have one.
+
+        The user name should be the identity (A00.FR.204); charge points that send another one are known by their key
+        all the same.
+        """
+        record = handshake.known
+        if record.key is None and record.next_key is None:
+            if required:
+                raise _wrong("this charge point has no key yet: set one", FAILED_TO_AUTHENTICATE)
+            return
+        credentials = basic_credentials(handshake.header(b"authorization"))
+        if credentials is None:
+            raise _wrong("wrong or missing credentials", FAILED_TO_AUTHENTICATE)
+        if record.key is not None and await self._matches(handshake, credentials.password, record.key):
+            return
+        if record.next_key is not None and await self._matches(
+            handshake, credentials.password, record.next_key
+        ):
+            await _ask(self.ledger, SetKey(record.identity, record.next_key))
+            record.key, record.next_key = record.next_key, None
+            return
+        self.attempts.failed(handshake.address, record.identity)
+        raise _wrong("wrong or missing credentials", FAILED_TO_AUTHENTICATE)
+
+    async def _matches(self, handshake: Handshake, password: bytes, key: KeyHash) -> bool:
+        known = self.keys.known(password, key)
+        if known is not None:
+            return known
+        if not self.attempts.allowed(handshake.address, handshake.known.identity):
+            raise Refused(503, "too many wrong keys", [("Retry-After", RETRY_AFTER)])
+        try:
+            return await self.keys.matches(password, key)
+        except TooManyKeys as error:
+            raise Refused(503, str(error), [("Retry-After", RETRY_AFTER)]) from None
+
+
+def _too_low(required: int, what_to_do: str) -> Refused:
+    return Refused(403, f"security profile {required} is required: {what_to_do}", event=PROFILE_TOO_LOW)
+
+
+def _wrong(reason: str, event: str) -> Refused:
+    return Refused(401, reason, [("WWW-Authenticate", 'Basic realm="OCPP"')], event=event)
+
+
+async def _ask(ledger: Ledger, request: Request[R]) -> R:
+    try:
+        return await ledger.ask(request)
+    except (LedgerUnavailable, RequestFailed):
+        raise Refused(503, "charge points cannot be looked up now", [("Retry-After", RETRY_AFTER)]) from None
 
 
 # --- subprotocol -----------------------------------------------------------------------------------------------

@@ -28,13 +28,10 @@ from ocpp_actors.ledger.port import (
     ListCommands,
     NoteCommandEnded,
     NoteSeen,
-    Origin,
     QueueCommand,
-    RecordSecurityEvent,
     RequestFailed,
-    SecurityEvent,
 )
-from ocpp_actors.observer import CommandEnded, Connected, Disconnected, SecurityEventRaised
+from ocpp_actors.observer import CommandEnded, Connected, Disconnected
 from ocpp_actors.protocol.codec import encode
 
 log = structlog.get_logger(__name__)
@@ -143,7 +140,7 @@ class Fleet:
             self._entries[record.identity.casefold()] = entry
         else:
             present = entry.charge_point.record
-            present.settings, present.key = record.settings, record.key
+            present.settings, present.key, present.next_key = record.settings, record.key, record.next_key
             present.registration, present.version = record.registration, record.version
             if entry.session is not None:
                 entry.session.boots.ring()
@@ -205,24 +202,10 @@ class Fleet:
         return not turned_away.is_set()
 
     async def _report_fight(self, entry: Entry) -> None:
-        identity, now = entry.charge_point.identity, self._now()
+        identity = entry.charge_point.identity
         detail = f"{len(entry.takeovers)} takeovers within {FIGHT_WINDOW:g} s: two devices use this identity"
         log.warning("identity is fought over", identity=identity, detail=detail)
-        self._central_system.observer.tell(
-            SecurityEventRaised(identity, now, IDENTITY_CONFLICT, detail, Origin.CENTRAL_SYSTEM)
-        )
-        event = SecurityEvent(
-            identity=identity,
-            type=IDENTITY_CONFLICT,
-            timestamp=now,
-            tech_info=detail,
-            origin=Origin.CENTRAL_SYSTEM,
-            received_at=now,
-        )
-        try:
-            await self._central_system.ledger.ask(RecordSecurityEvent(event))
-        except (LedgerUnavailable, RequestFailed) as error:
-            log.warning("a security event is not recorded", reason=str(error))
+        await self._central_system.security_log.record(identity, IDENTITY_CONFLICT, detail)
 
     def next_generation(self, entry: Entry) -> int:
         """Return the number of the session that is about to begin."""

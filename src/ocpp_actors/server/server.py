@@ -1,10 +1,11 @@
 """Accepts connections and runs each behind a barrier, until it is told to shut down."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 
 import structlog
 import trio
+from attrs import frozen
 from trio_websocket import ConnectionClosed, WebSocketRequest
 
 from ocpp_actors.central_system.context import CentralSystem
@@ -14,20 +15,23 @@ from ocpp_actors.charge_point.stalling import Stall, StallingStream
 from ocpp_actors.charge_point.supervisor import supervise
 from ocpp_actors.pace import TokenBucket
 from ocpp_actors.protocol.conversation import Conversation
+from ocpp_actors.proxies import TrustedProxies
 from ocpp_actors.server.admission import (
     RETRY_AFTER,
+    Credentials,
     Handshake,
     Refused,
     Step,
     admit,
     browsers_step,
-    credentials_step,
     identity_step,
     limits_step,
     path_step,
     subprotocol_step,
 )
+from ocpp_actors.server.attempts import Attempts
 from ocpp_actors.server.fleet import FIGHT_PAUSE, Entry, Fleet
+from ocpp_actors.server.tls import ClientCertificate, ServerTls, client_certificate, fault_of, say_why
 from ocpp_actors.server.transport import HandshakeFailed, Transport, open_transport
 from ocpp_actors.settings import Settings
 
@@ -49,7 +53,7 @@ class Server:
 
     ``new_message_id`` gives the ids of CALLs. The steps of admission decide who is let in: path, browsers, limits,
     identity, credentials, subprotocol. ``change_steps`` is given them in this order and returns those that are used,
-    so that a user's own can be put between them.
+    so that a user's own can be put between them. ``tls`` is what run() needs for secure listeners.
     """
 
     def __init__(
@@ -61,12 +65,15 @@ class Server:
         new_message_id: Callable[[], str],
         *,
         change_steps: Callable[[list[Step]], list[Step]] = list,
+        tls: ServerTls | None = None,
     ) -> None:
         self._central_system = central_system
         self._router = router
         self._fleet = fleet
         self._settings = settings
         self._new_message_id = new_message_id
+        self._tls = tls
+        self._proxies = TrustedProxies(settings.trusted_proxies)
         self._steps = change_steps(self._own_steps())
         self._handshakes = trio.Semaphore(settings.max_handshakes)
         self._accepting = trio.CancelScope()
@@ -82,7 +89,13 @@ class Server:
             browsers_step,
             limits_step(self._why_no_room),
             identity_step(self._central_system.ledger, unknown_admitted=self._settings.admission == "open"),
-            credentials_step,
+            Credentials(
+                lowest=self._settings.security_profile,
+                organization=self._settings.tls_client_organization,
+                ledger=self._central_system.ledger,
+                keys=self._central_system.keys,
+                attempts=Attempts(),
+            ).step,
             subprotocol_step,
         ]
 
@@ -91,8 +104,15 @@ class Server:
         self.shutting_down = True
         self._accepting.cancel()
 
-    async def run(self, listeners: Sequence[trio.abc.Listener[trio.SocketStream]]) -> None:
-        """Serve until shut_down(); after it connections have ``SHUTDOWN_TIMEOUT`` seconds to end by themselves."""
+    async def run(
+        self,
+        listeners: Sequence[trio.abc.Listener[trio.SocketStream]],
+        secure_listeners: Sequence[trio.abc.Listener[trio.SocketStream]] = (),
+    ) -> None:
+        """Serve until shut_down(); after it connections have ``SHUTDOWN_TIMEOUT`` seconds to end by themselves.
+
+        Over ``secure_listeners`` TLS is spoken.
+        """
         rate = self._settings.max_connection_rate
         pace = TokenBucket(rate, max(1.0, rate), trio.current_time())
         async with trio.open_nursery() as connections:
@@ -100,9 +120,15 @@ class Server:
                 with self._accepting:
                     async with trio.open_nursery() as acceptors:
                         for listener in listeners:
-                            acceptors.start_soon(self._accept, listener, pace, connections)
+                            acceptors.start_soon(
+                                self._accept, listener, self._serve_accepted, pace, connections
+                            )
+                        for listener in secure_listeners:
+                            acceptors.start_soon(
+                                self._accept, listener, self._serve_secure, pace, connections
+                            )
             finally:
-                for listener in listeners:
+                for listener in (*listeners, *secure_listeners):
                     await trio.aclose_forcefully(listener)
             for session in self._fleet.sessions():
                 session.drain()
@@ -120,7 +146,11 @@ class Server:
             session.drop()
 
     async def _accept(
-        self, listener: trio.abc.Listener[trio.SocketStream], pace: TokenBucket, connections: trio.Nursery
+        self,
+        listener: trio.abc.Listener[trio.SocketStream],
+        serve: Callable[[trio.SocketStream], Awaitable[None]],
+        pace: TokenBucket,
+        connections: trio.Nursery,
     ) -> None:
         while True:
             try:
@@ -135,11 +165,16 @@ class Server:
             except BaseException:
                 await trio.aclose_forcefully(stream)
                 raise
-            connections.start_soon(self._serve_accepted, stream)
+            connections.start_soon(serve, stream)
             await trio.sleep(pace.take(trio.current_time()))
 
     async def _serve_accepted(self, stream: trio.SocketStream) -> None:
         await self.serve(stream, _remote(stream), self._handshakes.release)
+
+    async def _serve_secure(self, stream: trio.SocketStream) -> None:
+        assert self._tls is not None, "secure listeners need it"
+        secured = trio.SSLStream(stream, self._tls.context(), server_side=True, https_compatible=True)
+        await self.serve(secured, _remote(stream), self._handshakes.release)
 
     async def serve(
         self, stream: trio.abc.Stream, remote: str, after_handshake: Callable[[], None] = lambda: None
@@ -153,12 +188,15 @@ class Server:
             try:
                 with ExitStack() as stay, ExitStack() as handshaking:
                     handshaking.callback(after_handshake)
+                    origin = await self._origin(stream, remote)
+                    if origin is None:
+                        return
                     stall = None
                     if self._settings.testing:
                         stall = Stall()
                         stream = StallingStream(stream, stall)
                     async with open_transport(stream, self._settings.max_message_size) as transport:
-                        entry = await self._let_in(transport, remote, stay, handshaking)
+                        entry = await self._let_in(transport, origin, stay, handshaking)
                         handshaking.close()
                         if entry is not None:
                             await self._run_session(transport, entry, remote, stall)
@@ -168,8 +206,27 @@ class Server:
                 self._serving -= 1
                 self._one_ended.ring()
 
+    async def _origin(self, stream: trio.abc.Stream, remote: str) -> "_Origin | None":
+        """Find out who comes, with the TLS handshake if there is one; None: it failed, and the stream is closed."""
+        if not isinstance(stream, trio.SSLStream):
+            return _Origin(remote, secure=False, certificate=None)
+        try:
+            with trio.fail_after(self._settings.handshake_timeout):
+                await stream.do_handshake()
+            return _Origin(remote, secure=True, certificate=client_certificate(stream))
+        except (trio.BrokenResourceError, trio.TooSlowError) as error:
+            fault = fault_of(error)
+            await say_why(stream)
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+        self._refusals.warning("no TLS connection", reason=fault.reason)
+        if fault.event is not None:
+            await self._central_system.security_log.record("", fault.event, f"{fault.reason}, from {remote}")
+        return None
+
     async def _let_in(
-        self, transport: Transport, remote: str, stay: ExitStack, handshaking: ExitStack
+        self, transport: Transport, origin: "_Origin", stay: ExitStack, handshaking: ExitStack
     ) -> Entry | None:
         """Take a peer through its handshake; None: it was turned away.
 
@@ -187,9 +244,16 @@ class Server:
                     target=request.path,
                     headers=request.headers,
                     subprotocols=request.proposed_subprotocols,
-                    remote=remote,
+                    remote=origin.remote,
                     at=self._central_system.clock.now(),
+                    certificate=origin.certificate,
                     stay=stay,
+                )
+                handshake.address, handshake.secure = self._proxies.origin(
+                    origin.address,
+                    origin.secure,
+                    handshake.joined(b"x-forwarded-for"),
+                    handshake.joined(b"x-forwarded-proto"),
                 )
                 return await self._answer_handshake(transport, request, handshake, before_pause)
             except HandshakeFailed as error:
@@ -238,6 +302,10 @@ class Server:
         headers = [(name.encode(), value.encode()) for name, value in refused.headers]
         headers.append((b"Content-Type", b"text/plain; charset=utf-8"))
         await request.reject(refused.status, extra_headers=headers, body=f"{refused.reason}\n".encode())
+        if refused.event is not None:
+            await self._central_system.security_log.record(
+                handshake.identity or "", refused.event, f"{refused.reason}, from {handshake.address}"
+            )
 
     async def _run_session(
         self, transport: Transport, entry: Entry, remote: str, stall: Stall | None
@@ -275,6 +343,19 @@ class Server:
             return f"{limit} charge points are connected or about to be, which is the limit (MAX_CONNECTIONS)"
         handshake.stay.enter_context(self._fleet.place(handshake.identity))
         return None
+
+
+@frozen
+class _Origin:
+    """Who is at the other end of a connection. ``remote`` is the address with its port."""
+
+    remote: str
+    secure: bool
+    certificate: ClientCertificate | None
+
+    @property
+    def address(self) -> str:
+        return self.remote.rpartition(":")[0].strip("[]")
 
 
 class _RareLog:

@@ -10,6 +10,7 @@ from attrs import Attribute, Factory, field, fields, frozen
 from ocpp_actors.settings.kinds import (
     Kind,
     choice,
+    files,
     hosts,
     networks,
     number,
@@ -111,11 +112,13 @@ def _sqlite_file(database: str) -> Path | None:
 _SECONDS: Final = "seconds"
 _STORE: Final = text("a file, a database URL, a directory or off", r"[^\x00-\x1f\x7f]+")
 
+_FILE: Final = or_empty(text("a file", r"[^\x00-\x1f\x7f]+"))
 _ADDRESS: Final = text("an address or a host name", r"[0-9A-Za-z.:_%-]+")
 _SECRET: Final = or_empty(text("printable characters without spaces, 16 at least", r"[\x21-\x7e]{16,}"))
 _WEBHOOK: Final = or_empty(text("a URL that begins with http:// or https://", r"https?://[^\x00-\x20\x7f]+"))
 
 LISTENER: Final = "Listener"
+SECURITY: Final = "Security"
 OPERATOR: Final = "Operator"
 CENTRAL_SYSTEM: Final = "Central system"
 STORAGE: Final = "Storage"
@@ -157,6 +160,53 @@ class Settings:
         url_path(),
         LISTENER,
         "Prefix of the URL: a charge point connects to `PATH/IDENTITY`. `/` is the root.",
+    )
+
+    tls_port: int | None = setting(
+        None,
+        or_empty(whole(0, 65_535)),
+        SECURITY,
+        "Port of the TLS listener, beside the plain one and at the same address. 0 picks a free one and prints it; "
+        "empty: none.",
+        default_text="none",
+    )
+    tls_certificate: tuple[str, ...] = setting(
+        (),
+        files(),
+        SECURITY,
+        "The server's certificate with its chain (PEM); two of them, separated by a comma, where charge points want "
+        "RSA and others ECDSA. Read again when a file changes.",
+        default_text="none; required with `TLS_PORT`",
+    )
+    tls_key: tuple[str, ...] = setting(
+        (),
+        files(),
+        SECURITY,
+        "The private keys of `TLS_CERTIFICATE` (PEM), as many, in the same order.",
+        default_text="in the files of `TLS_CERTIFICATE`",
+    )
+    tls_client_ca: str | None = setting(
+        None,
+        _FILE,
+        SECURITY,
+        "Certificates (PEM) of the authorities that sign those of charge points. Given, charge points are asked for "
+        "one, and one that is not valid is not let in.",
+        default_text="none",
+    )
+    tls_client_organization: str | None = setting(
+        None,
+        or_empty(text("printable text", r"[^\x00-\x1f\x7f]{1,64}")),
+        SECURITY,
+        "The operator's name, which the O of a charge point's certificate has to be (A00.FR.404). Empty: any, for an "
+        "authority that signs for this operator only.",
+        default_text="none",
+    )
+    security_profile: int = setting(
+        0,
+        whole(0, 3),
+        SECURITY,
+        "The lowest security profile that any charge point may use: 1 with a key, 2 over TLS with a key, 3 over TLS "
+        "with a certificate. For each it can be raised.",
     )
 
     admission: Literal["open", "known"] = setting(
@@ -356,7 +406,8 @@ class Settings:
         (),
         networks(),
         OPERATOR,
-        "Addresses or networks of reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.",
+        "Addresses or networks of reverse proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed, at the "
+        "API and where charge points connect.",
         default_text="none",
     )
     webhook_url: str | None = setting(
@@ -398,6 +449,7 @@ class Settings:
             except ValueError:
                 raise not_allowed(each, each.variable, getattr(self, each.name)) from None
             object.__setattr__(self, each.name, value)
+        self._check_security()
         if self.api_port is not None and self.api_token is None and not is_loopback(self.api_host):
             raise SettingsError(
                 f"API_TOKEN must be set because API_HOST is {self.api_host}, which others can reach: a secret of at "
@@ -409,6 +461,26 @@ class Settings:
         if ledger and ledger in (Path(self.message_log), _sqlite_file(self.message_log)):
             raise SettingsError(
                 f"MESSAGE_LOG and DATABASE are both {ledger}: give the message log its own file"
+            )
+
+    def _check_security(self) -> None:
+        if self.tls_port is not None and not self.tls_certificate:
+            raise SettingsError(
+                "TLS_CERTIFICATE must be set where TLS_PORT is: a file with the server's certificate"
+            )
+        if self.tls_key and len(self.tls_key) != len(self.tls_certificate):
+            raise SettingsError(
+                f"TLS_KEY names {len(self.tls_key)} files and TLS_CERTIFICATE {len(self.tls_certificate)}: "
+                "each certificate has one key"
+            )
+        if self.security_profile >= 2 and self.tls_port is None and not self.trusted_proxies:
+            raise SettingsError(
+                f"SECURITY_PROFILE is {self.security_profile}, which needs TLS: set TLS_PORT and TLS_CERTIFICATE, or "
+                "TRUSTED_PROXIES where a proxy sees to it"
+            )
+        if self.security_profile == 3 and (self.tls_port is None or self.tls_client_ca is None):
+            raise SettingsError(
+                "SECURITY_PROFILE is 3, which needs certificates of charge points: set TLS_PORT and TLS_CLIENT_CA"
             )
 
 

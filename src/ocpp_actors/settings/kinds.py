@@ -104,6 +104,12 @@ def _several(allowed: str, read_one: Callable[[str], str]) -> Kind:
     return Kind(allowed, read)
 
 
+def files() -> Kind:
+    """Several files."""
+    file = text("", r"[^\x00-\x1f\x7f]+")
+    return _several("files, separated by commas", lambda part: str(file.read(part)))
+
+
 def hosts() -> Kind:
     """Several host names or addresses."""
     host = text("", r"[0-9A-Za-z.:_-]+")

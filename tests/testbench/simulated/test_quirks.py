@@ -16,6 +16,7 @@ from tests.support.simulated import Street, open_street
 from trio.testing import MockClock, memory_stream_pair
 from trio_websocket import WebSocketConnection
 
+from ocpp_actors.central_system import credentials
 from ocpp_actors.central_system.context import Context
 from ocpp_actors.central_system.handlers import default_router
 from ocpp_actors.central_system.router import Router
@@ -191,16 +192,16 @@ async def garbage_instead_of_http(street: Street) -> None:
     assert "no charge point" in [line["event"] for line in lines]
 
 
-async def only_as_itself(handshake: admission.Handshake) -> None:
-    credentials = admission.basic_credentials(handshake.header(b"authorization"))
-    if credentials is None or credentials.user.decode() != handshake.identity:
+async def only_as_itself(_self: admission.Credentials, handshake: admission.Handshake) -> None:
+    shown = admission.basic_credentials(handshake.header(b"authorization"))
+    if shown is None or shown.user.decode() != handshake.identity:
         raise admission.Refused(401, "wrong user name")
 
 
 WITH_KEY: dict[str, Any] = {"key": KEY, "how": {"configuration": {"AuthorizationKey": KEY.decode()}}}
 
 
-@case("other-user", in_place(server, "credentials_step", only_as_itself), **WITH_KEY)
+@case("other-user", in_place(admission.Credentials, "step", only_as_itself), **WITH_KEY)
 async def other_user(street: Street) -> None:
     await street.boot()
     assert b"Basic Y2hhcmdlcjow" in street.head
@@ -208,22 +209,12 @@ async def other_user(street: Street) -> None:
 
 @case(
     "hex-key",
-    in_place(
-        admission,
-        "key_matches",
-        lambda password, key: admission_key(password, key.salt) == key,
-    ),
+    in_place(credentials, "_meant", lambda key: key),
     **WITH_KEY,
 )
 async def hex_key(street: Street) -> None:
     await street.boot()
     assert b"Basic Q1AxOjMwMzEzMj" in street.head
-
-
-def admission_key(password: bytes, salt: bytes) -> Any:
-    from ocpp_actors.central_system.credentials import hash_key
-
-    return hash_key(password, salt)
 
 
 @case(

@@ -85,7 +85,13 @@ def _set_settings(request: port.SetChargePointSettings, facts: Facts) -> None:
 
 @carry_out.register
 def _set_key(request: port.SetKey, facts: Facts) -> None:
-    _known(request.identity, facts).key = request.key
+    record = _known(request.identity, facts)
+    record.key, record.next_key = request.key, None
+
+
+@carry_out.register
+def _set_next_key(request: port.SetNextKey, facts: Facts) -> None:
+    _known(request.identity, facts).next_key = request.key
 
 
 @carry_out.register

@@ -35,6 +35,7 @@ class Facts:
     """When the register was read that the energy of a transaction comes from."""
     security_events: list[port.SecurityEvent] = field(factory=list, init=False)
     signing_requests: list[port.SigningRequest] = field(factory=list, init=False)
+    certificates: list[port.Certificate] = field(factory=list, init=False)
     commands: dict[int, port.CommandRecord] = field(factory=dict, init=False)
     idempotency_keys: dict[tuple[str, str], int] = field(factory=dict, init=False)
     """The ids of the commands that have one."""

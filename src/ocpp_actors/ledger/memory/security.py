@@ -41,3 +41,45 @@ def _list_signing_requests(request: port.ListSigningRequests, facts: Facts) -> l
     return some(
         reversed(facts.signing_requests), request.limit, lambda kept: of(request.identity, kept.identity)
     )
+
+
+@carry_out.register
+def _record_certificate(request: port.RecordCertificate, facts: Facts) -> int:
+    certificate = request.certificate
+    known = _find_certificate(port.FindCertificate(certificate.fingerprint), facts)
+    if known is not None:
+        return known.certificate_id
+    number = len(facts.certificates) + 1
+    facts.certificates.append(evolve(certificate, certificate_id=number))
+    return number
+
+
+@carry_out.register
+def _set_certificate_state(request: port.SetCertificateState, facts: Facts) -> bool:
+    if not 0 < request.certificate_id <= len(facts.certificates):
+        return False
+    known = facts.certificates[request.certificate_id - 1]
+    if known.state is not port.CertificateState.REVOKED:
+        facts.certificates[request.certificate_id - 1] = evolve(
+            known, state=request.state, changed_at=request.at
+        )
+    return True
+
+
+@carry_out.register
+def _find_certificate(request: port.FindCertificate, facts: Facts) -> port.Certificate | None:
+    return next((each for each in facts.certificates if each.fingerprint == request.fingerprint), None)
+
+
+@carry_out.register
+def _list_certificates(request: port.ListCertificates, facts: Facts) -> list[port.Certificate]:
+    return some(
+        reversed(facts.certificates),
+        request.limit,
+        lambda kept: (
+            of(request.identity, kept.identity)
+            and (request.expire_before is None or kept.not_after < request.expire_before)
+            and request.state in (None, kept.state)
+            and (request.before is None or kept.certificate_id < request.before)
+        ),
+    )

@@ -19,14 +19,16 @@ class ChargePointSettings:
     """Send WebSocket pings to it."""
     abort_on_shutdown: bool = False
     """At shutdown drop its connection instead of closing it: some never reconnect after a close."""
+    security_profile: int = 0
+    """The lowest security profile that it may connect with, where it is above the server's own (A00.FR.001)."""
 
 
 @frozen
 class KeyHash:
     """A salted hash of an AuthorizationKey; the key itself is never kept (A01.FR.08)."""
 
-    salt: bytes
-    digest: bytes
+    encoded: str
+    """``$algorithm$parameters$salt$digest``, see central_system.credentials."""
 
 
 @frozen
@@ -57,6 +59,8 @@ class ChargePointRecord:
     """None until it was registered by a BootNotification, or by its first message."""
     settings: ChargePointSettings = field(factory=ChargePointSettings)
     key: KeyHash | None = None
+    next_key: KeyHash | None = None
+    """A key that it was sent, of which is not known whether it uses it. Until it is, both are right."""
     boot: dict[str, Any] | None = None
     """The payload of its last BootNotification.req."""
     booted_at: datetime | None = None
@@ -117,7 +121,15 @@ class SetChargePointSettings(Request[None]):
 
 @frozen
 class SetKey(Request[None]):
-    """Set the credentials of a charge point that exists; None removes them."""
+    """Set the key of a charge point that exists; None removes it. There is no next one any more."""
+
+    identity: str
+    key: KeyHash | None
+
+
+@frozen
+class SetNextKey(Request[None]):
+    """Set the key that a charge point that exists is about to be sent; None: it does not use it."""
 
     identity: str
     key: KeyHash | None

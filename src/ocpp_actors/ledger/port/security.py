@@ -70,3 +70,73 @@ class ListSigningRequests(Request["list[SigningRequest]"]):
 
     identity: str
     limit: int = 100
+
+
+class CertificateState(StrEnum):
+    """What became of a certificate that was signed for a charge point."""
+
+    SIGNED = "Signed"
+    """It is on its way to the charge point."""
+    ACCEPTED = "Accepted"
+    REJECTED = "Rejected"
+    """The charge point did not take it."""
+    REVOKED = "Revoked"
+    """An operator wants nobody to be let in with it."""
+
+
+@frozen(kw_only=True)
+class Certificate:
+    """A certificate that was signed for a charge point. ``chain`` is PEM, its own certificate first."""
+
+    identity: str
+    fingerprint: str
+    """SHA-256 of the certificate in DER, in hexadecimal digits."""
+    serial_number: str
+    """In hexadecimal digits, without leading zeros."""
+    issuer: str
+    subject: str
+    chain: str
+    not_before: datetime
+    not_after: datetime
+    state: CertificateState
+    changed_at: datetime
+    certificate_id: int = 0
+    """Its number, once it is kept."""
+
+
+@frozen
+class RecordCertificate(Request[int]):
+    """Keep a certificate; answers its number. One that is kept already stays as it is."""
+
+    certificate: Certificate
+
+
+@frozen
+class SetCertificateState(Request[bool]):
+    """Say what became of a certificate; answers whether it is kept. A revoked one stays revoked."""
+
+    certificate_id: int
+    state: CertificateState
+    at: datetime
+
+
+@frozen
+class FindCertificate(Request["Certificate | None"]):
+    """The certificate of this fingerprint, if it is kept."""
+
+    fingerprint: str
+
+
+@frozen
+class ListCertificates(Request["list[Certificate]"]):
+    """Certificates, newest first; ``before`` is the number of the last one seen.
+
+    ``identity`` limits to those of a charge point, ``expire_before`` to those that end before then, ``state`` to those
+    that are in it.
+    """
+
+    identity: str | None = None
+    expire_before: datetime | None = None
+    state: CertificateState | None = None
+    limit: int = 100
+    before: int | None = None

@@ -26,6 +26,7 @@ from ocpp_actors.ledger.port import (
     RequestFailed,
     SetChargePointSettings,
     SetKey,
+    SetNextKey,
     SetRegistration,
     Totals,
     VersionConflict,
@@ -148,9 +149,16 @@ def _set_settings(request: SetChargePointSettings, connection: Connection) -> No
 
 @carry_out.register
 def _set_key(request: SetKey, connection: Connection) -> None:
-    key = request.key
-    columns = {"key_salt": key.salt if key else None, "key_digest": key.digest if key else None}
-    _change(request.identity, columns, connection)
+    _change(request.identity, {"key": _encoded(request.key), "next_key": None}, connection)
+
+
+@carry_out.register
+def _set_next_key(request: SetNextKey, connection: Connection) -> None:
+    _change(request.identity, {"next_key": _encoded(request.key)}, connection)
+
+
+def _encoded(key: KeyHash | None) -> str | None:
+    return None if key is None else key.encoded
 
 
 @carry_out.register
@@ -289,6 +297,7 @@ def _settings_columns(settings: ChargePointSettings) -> dict[str, Any]:
         "lenient": settings.lenient,
         "pings": settings.pings,
         "abort_on_shutdown": settings.abort_on_shutdown,
+        "security_profile": settings.security_profile,
     }
 
 
@@ -316,8 +325,9 @@ def _record(row: Row[Any]) -> ChargePointRecord:
     return ChargePointRecord(
         identity=row.identity,
         registration=None if row.registration is None else RegistrationStatus(row.registration),
-        settings=ChargePointSettings(row.lenient, row.pings, row.abort_on_shutdown),
-        key=None if row.key_digest is None else KeyHash(row.key_salt, row.key_digest),
+        settings=ChargePointSettings(row.lenient, row.pings, row.abort_on_shutdown, row.security_profile),
+        key=None if row.key is None else KeyHash(row.key),
+        next_key=None if row.next_key is None else KeyHash(row.next_key),
         boot=row.boot,
         booted_at=row.booted_at,
         first_seen_at=row.first_seen_at,

@@ -1,18 +1,26 @@
 """What the security extension tells (OCPP 1.6 security whitepaper)."""
 
-from sqlalchemy import Connection, insert, select
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
 
 from ocpp_actors.ledger.port import (
+    Certificate,
+    CertificateState,
+    FindCertificate,
+    ListCertificates,
     ListSecurityEvents,
     ListSigningRequests,
     Origin,
+    RecordCertificate,
     RecordSecurityEvent,
     RecordSigningRequest,
     SecurityEvent,
+    SetCertificateState,
     SigningRequest,
 )
-from ocpp_actors.ledger.sql.dispatch import carry_out
-from ocpp_actors.ledger.tables import security_events, signing_requests
+from ocpp_actors.ledger.sql.dispatch import carry_out, insert_into
+from ocpp_actors.ledger.tables import certificates, security_events, signing_requests
 
 
 @carry_out.register
@@ -78,3 +86,76 @@ def _list_signing_requests(request: ListSigningRequests, connection: Connection)
     return [
         SigningRequest(row.id, row.identity, row.csr, row.received_at) for row in connection.execute(query)
     ]
+
+
+@carry_out.register
+def _record_certificate(request: RecordCertificate, connection: Connection) -> int:
+    certificate = request.certificate
+    connection.execute(
+        insert_into(certificates, connection.dialect.name)
+        .values(
+            charge_point=certificate.identity.casefold(),
+            identity=certificate.identity,
+            fingerprint=certificate.fingerprint,
+            serial_number=certificate.serial_number,
+            issuer=certificate.issuer,
+            subject=certificate.subject,
+            chain=certificate.chain,
+            not_before=certificate.not_before,
+            not_after=certificate.not_after,
+            state=certificate.state.value,
+            changed_at=certificate.changed_at,
+        )
+        .on_conflict_do_nothing(index_elements=[certificates.c.fingerprint])
+    )
+    kept = _find_certificate(FindCertificate(certificate.fingerprint), connection)
+    assert kept is not None
+    return kept.certificate_id
+
+
+@carry_out.register
+def _set_certificate_state(request: SetCertificateState, connection: Connection) -> bool:
+    known = certificates.c.id == request.certificate_id
+    connection.execute(
+        update(certificates)
+        .where(known, certificates.c.state != CertificateState.REVOKED.value)
+        .values(state=request.state.value, changed_at=request.at)
+    )
+    return connection.execute(select(certificates.c.id).where(known)).first() is not None
+
+
+@carry_out.register
+def _find_certificate(request: FindCertificate, connection: Connection) -> Certificate | None:
+    query = select(certificates).where(certificates.c.fingerprint == request.fingerprint)
+    row = connection.execute(query).first()
+    return None if row is None else _certificate(row)
+
+
+@carry_out.register
+def _list_certificates(request: ListCertificates, connection: Connection) -> list[Certificate]:
+    query = select(certificates).order_by(certificates.c.id.desc()).limit(request.limit)
+    if request.identity is not None:
+        query = query.where(certificates.c.charge_point == request.identity.casefold())
+    if request.expire_before is not None:
+        query = query.where(certificates.c.not_after < request.expire_before)
+    if request.state is not None:
+        query = query.where(certificates.c.state == request.state.value)
+    if request.before is not None:
+        query = query.where(certificates.c.id < request.before)
+    return [_certificate(row) for row in connection.execute(query)]
+
+
+def _certificate(row: Row[Any]) -> Certificate:
+    return Certificate(
+        identity=row.identity,
+        fingerprint=row.fingerprint,
+        serial_number=row.serial_number,
+        issuer=row.issuer,
+        subject=row.subject,
+        chain=row.chain,
+        not_before=row.not_before,
+        not_after=row.not_after,
+        state=CertificateState(row.state),
+        changed_at=row.changed_at,
+        certificate_id=row.id,
+    )

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 import trio
 from attrs import define, field
 
+from ocpp_actors.central_system.keys import Keys
 from ocpp_actors.clock import Clock
 from ocpp_actors.ledger.message_entries import MessagePage, MessageQuery
 from ocpp_actors.ledger.message_log import MessageLog
@@ -125,6 +126,8 @@ class Desk:
     health: Health
     started_at: datetime
     charge_point_urls: tuple[str, ...]
+    keys: Keys = field(factory=Keys)
+    """Where keys of charge points are made and hashed."""
     api_token: str | None = field(default=None, repr=False)
     allowed_hosts: tuple[str, ...] = ("localhost", "127.0.0.1", "::1")
     trusted_proxies: tuple[str, ...] = ()

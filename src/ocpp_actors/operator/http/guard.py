@@ -5,7 +5,6 @@ import math
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_address, ip_network
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
@@ -17,6 +16,7 @@ from ocpp_actors.clock import Clock
 from ocpp_actors.operator.http import problems as p
 from ocpp_actors.operator.http import session
 from ocpp_actors.pace import TokenBucket
+from ocpp_actors.proxies import TrustedProxies
 
 log = structlog.get_logger(__name__)
 
@@ -83,7 +83,7 @@ class Guard:
         self._clock = clock
         self._token = token
         self._hosts = frozenset(host.strip("[]").lower() for host in allowed_hosts)
-        self._proxies = tuple(ip_network(each) for each in trusted_proxies)
+        self._proxies = TrustedProxies(trusted_proxies)
         self._failures = Failures()
 
     @property
@@ -96,25 +96,12 @@ class Guard:
     def origin_of(self, scope: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[str, bool]:
         """Return the client's address, and whether it speaks HTTPS; proxies that are trusted are believed."""
         client = scope.get("client")
-        remote, secure = (client[0] if client else ""), scope.get("scheme") == "https"
-        if not self._is_proxy(remote):
-            return remote, secure
-        secure = headers.get("x-forwarded-proto", "").strip().lower() == "https"
-        for hop in reversed(headers.get("x-forwarded-for", "").split(",")):
-            address = _address(hop.strip())
-            if address is None:
-                break
-            remote = address
-            if not self._is_proxy(remote):
-                break
-        return remote, secure
-
-    def _is_proxy(self, remote: str) -> bool:
-        try:
-            address = ip_address(remote)
-        except ValueError:
-            return False
-        return any(address in network for network in self._proxies)
+        return self._proxies.origin(
+            client[0] if client else "",
+            scope.get("scheme") == "https",
+            headers.get("x-forwarded-for", ""),
+            headers.get("x-forwarded-proto", ""),
+        )
 
     def check_host(self, headers: Mapping[str, str]) -> None:
         """Raise Problem where the request is for a host that this server is not (against DNS rebinding)."""
@@ -215,12 +202,3 @@ def _same(origin: str, host: str) -> bool:
     if match is None or default is None or parts.hostname is None:
         return False
     return parts.hostname == match[1].strip("[]").lower() and (port or default) == int(match[2] or default)
-
-
-def _address(text: str) -> str | None:
-    """Return the address in one entry of X-Forwarded-For, without its port."""
-    bare = re.sub(r"^\[(.*)\](:\d+)?$|^(\d+\.\d+\.\d+\.\d+):\d+$", lambda m: m[1] or m[3], text)
-    try:
-        return str(ip_address(bare))
-    except ValueError:
-        return None

@@ -1,9 +1,8 @@
 """Keys and certificates of charge points."""
 
-import secrets
 from typing import Any, Final
 
-from ocpp_actors.central_system.credentials import hash_key, new_salt
+from ocpp_actors.central_system.credentials import MIN_KEY
 from ocpp_actors.ledger.port import KeyHash, ListSigningRequests, SetKey
 from ocpp_actors.operator.http import examples
 from ocpp_actors.operator.http import problems as p
@@ -24,12 +23,6 @@ from ocpp_actors.operator.http.routes.common import CHARGE_POINT, NO_CONTENT, kn
 
 TAG: Final = "Credentials"
 
-KEY_BYTES: Final = 20
-"""Bytes of a key that is made here: 40 characters in hexadecimal, as long as a key may be."""
-
-MIN_KEY: Final = 16
-"""Characters of a key (security whitepaper, AuthorizationKey)."""
-
 
 @operation(
     "PUT",
@@ -48,10 +41,10 @@ async def put_key(desk: Desk, asked: Asked[Nothing, KeyPut]) -> Answer:
     """
     key = asked.body.key
     if key is None:
-        key = secrets.token_hex(KEY_BYTES)
+        key = desk.keys.generate()
     elif len(key) < MIN_KEY or not (key.isascii() and key.isprintable()):
         raise p.broken_rule("/key", f"it has {MIN_KEY} to 40 printable ASCII characters")
-    await _set_key(desk, asked, hash_key(key.encode(), new_salt()))
+    await _set_key(desk, asked, await desk.keys.hash(key.encode()))
     return json_answer(KeyModel(key=key))
 
 

@@ -1,0 +1,92 @@
+"""Hashes and compares keys without holding up anybody: slow hashes run in a thread, and are paid once."""
+
+import hmac
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from typing import Final, TypeVar
+
+import trio
+from attrs import define, field
+
+from ocpp_actors.central_system import credentials
+from ocpp_actors.ledger.port import KeyHash
+
+T = TypeVar("T")
+
+GENERATED: Final = 1000
+"""Keys that were generated here, and may be about to be sent; the others count as chosen."""
+
+WAITING: Final = 200
+"""Slow hashes that may wait; at some 20 ms each, the last one waits four seconds."""
+
+REMEMBERED: Final = 50_000
+"""Passwords that were right, of which a fast hash is remembered in memory, under a secret of this process."""
+
+
+class TooManyKeys(Exception):
+    """So many keys wait to be compared that this one is not."""
+
+
+@define(eq=False)
+class Keys:
+    """All keys of a central system are hashed and compared here. ``new_salt`` gives salts."""
+
+    new_salt: Callable[[], bytes] = credentials.new_salt
+    _secret: bytes = field(init=False, factory=partial(secrets.token_bytes, 32))
+    _right: OrderedDict[bytes, None] = field(init=False, factory=OrderedDict)
+    _generated: OrderedDict[bytes, None] = field(init=False, factory=OrderedDict)
+    _one: trio.CapacityLimiter = field(init=False, factory=partial(trio.CapacityLimiter, 1))
+
+    def generate(self) -> str:
+        """Return a new key, in hexadecimal digits."""
+        key = credentials.new_key()
+        _remember(self._generated, self._trace(key.encode()), GENERATED)
+        return key
+
+    async def hash(self, key: bytes) -> KeyHash:
+        """Return the hash of a key to be kept: a fast one if it was generated here, otherwise a slow one.
+
+        Raises TooManyKeys: too many wait.
+        """
+        if self._trace(key) in self._generated:
+            return credentials.hash_generated(key, self.new_salt())
+        hashed = await self._slowly(partial(credentials.hash_chosen, key, self.new_salt()))
+        _remember(self._right, self._trace(key, hashed), REMEMBERED)
+        return hashed
+
+    def known(self, password: bytes, key: KeyHash) -> bool | None:
+        """Whether a password is the key; None: that cannot be said at once."""
+        if not credentials.is_slow(key):
+            return credentials.key_matches(password, key)
+        return True if self._trace(password, key) in self._right else None
+
+    async def matches(self, password: bytes, key: KeyHash) -> bool:
+        """Whether a password is the key.
+
+        Raises TooManyKeys: too many wait.
+        """
+        known = self.known(password, key)
+        if known is not None:
+            return known
+        matches = await self._slowly(partial(credentials.key_matches, password, key))
+        if matches:
+            _remember(self._right, self._trace(password, key), REMEMBERED)
+        return matches
+
+    async def _slowly(self, work: Callable[[], T]) -> T:
+        if self._one.statistics().tasks_waiting >= WAITING:
+            raise TooManyKeys(f"{WAITING} keys wait to be compared")
+        return await trio.to_thread.run_sync(work, limiter=self._one)
+
+    def _trace(self, password: bytes, key: KeyHash | None = None) -> bytes:
+        encoded = b"" if key is None else key.encoded.encode()
+        return hmac.digest(self._secret, encoded + b"\0" + password, "sha256")
+
+
+def _remember(traces: OrderedDict[bytes, None], trace: bytes, limit: int) -> None:
+    traces[trace] = None
+    traces.move_to_end(trace)
+    if len(traces) > limit:
+        traces.popitem(last=False)

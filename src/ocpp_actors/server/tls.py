@@ -1,0 +1,180 @@
+"""TLS towards charge points: what is offered, whose certificates are taken (security whitepaper §2.4, §2.5)."""
+
+import hashlib
+import ssl
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+import trio
+from attrs import define, field, frozen
+
+log = structlog.get_logger(__name__)
+
+CIPHERS: Final = (
+    "ECDHE-ECDSA-AES128-GCM-SHA256",
+    "ECDHE-ECDSA-AES256-GCM-SHA384",
+    "ECDHE-RSA-AES128-GCM-SHA256",
+    "ECDHE-RSA-AES256-GCM-SHA384",
+    "AES128-GCM-SHA256",
+    "AES256-GCM-SHA384",
+)
+"""Of TLS 1.2: the four that a central system has to support (A00.FR.317), and their kind with forward secrecy and RSA.
+Those of TLS 1.3 are all good."""
+
+ALERT_TIME: Final = 1.0
+"""Seconds for a peer to take the alert of a handshake that failed."""
+
+Stamp = tuple[tuple[int, int, int], ...]
+
+
+class UnusableCertificate(Exception):
+    """TLS cannot be offered; the message says which file is to blame, and why."""
+
+
+@frozen
+class ClientCertificate:
+    """The certificate that a charge point showed, and that is valid."""
+
+    common_name: str
+    organization: str
+    fingerprint: str
+    """SHA-256 of it in DER, in hexadecimal digits."""
+
+
+@define(eq=False)
+class ServerTls:
+    """The server's side of TLS, from files that may be replaced while it runs.
+
+    ``certificates`` and ``keys`` are PEM files in the same order, ``keys`` empty where the certificates' files have
+    them; ``client_ca`` has the authorities of charge points' certificates, None: none is asked for.
+
+    Raises UnusableCertificate: a file cannot be read, is not PEM, or a key is not that of its certificate.
+    """
+
+    certificates: Sequence[str]
+    keys: Sequence[str]
+    client_ca: str | None
+    _context: ssl.SSLContext = field(init=False)
+    _stamp: Stamp = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._stamp = self._present_stamp()
+        self._context = self._new_context()
+
+    def context(self) -> ssl.SSLContext:
+        """Return what the next connection uses. Where new files cannot be used, it is that of the last ones."""
+        try:
+            stamp = self._present_stamp()
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self._context = self._new_context()
+                log.info("certificates were read again")
+        except UnusableCertificate as error:
+            log.error("new certificates cannot be used, the last ones stay", reason=str(error))  # noqa: TRY400
+        return self._context
+
+    def _present_stamp(self) -> Stamp:
+        stamps = []
+        for file in (*self.certificates, *self.keys, *([self.client_ca] if self.client_ca else ())):
+            try:
+                status = Path(file).stat()
+            except OSError as error:
+                raise UnusableCertificate(f"{file} cannot be read: {error.strerror}") from None
+            stamps.append((status.st_mtime_ns, status.st_size, status.st_ino))
+        return tuple(stamps)
+
+    def _new_context(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(":".join(CIPHERS))
+        context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+        for number, certificate in enumerate(self.certificates):
+            key = self.keys[number] if self.keys else None
+            try:
+                context.load_cert_chain(certificate, key, password=_no_password)
+            except (OSError, ValueError) as error:  # SSLError is an OSError
+                raise UnusableCertificate(
+                    f"{certificate}{f' with {key}' if key else ''} cannot be used: {_reason(error)}"
+                ) from None
+        if self.client_ca is not None:
+            try:
+                context.load_verify_locations(self.client_ca)
+            except OSError as error:
+                raise UnusableCertificate(f"{self.client_ca} cannot be used: {_reason(error)}") from None
+            context.verify_mode = ssl.CERT_OPTIONAL
+            context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        return context
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted: give one that is not")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError):
+        reasons = {
+            "KEY_VALUES_MISMATCH": "the key is not that of the certificate",
+            "PEM_LIB": "there is no certificate or no key in PEM in it",
+            "NO_START_LINE": "there is no certificate or no key in PEM in it",
+            "NO_CERTIFICATE_OR_CRL_FOUND": "there is no certificate in PEM in it",
+        }
+        return reasons.get(error.reason or "", error.reason or str(error))
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+
+
+def client_certificate(stream: "trio.SSLStream[trio.SocketStream]") -> ClientCertificate | None:
+    """Return the certificate that the peer showed in the handshake, if it showed one."""
+    shown: Any = stream.getpeercert(True)
+    if not shown:
+        return None
+    subject = {
+        name: value for part in (stream.getpeercert() or {}).get("subject", ()) for name, value in part
+    }
+    return ClientCertificate(
+        common_name=subject.get("commonName", ""),
+        organization=subject.get("organizationName", ""),
+        fingerprint=hashlib.sha256(shown).hexdigest(),
+    )
+
+
+async def say_why(stream: "trio.SSLStream[trio.SocketStream]") -> None:
+    """Send the alert of a handshake that failed, and close the stream.
+
+    trio leaves the alert where OpenSSL wrote it, so the peer would only see its connection closed.
+    """
+    with trio.move_on_after(ALERT_TIME), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+        await stream.transport_stream.send_all(stream._outgoing.read())  # noqa: SLF001
+    await trio.aclose_forcefully(stream)
+
+
+@frozen
+class HandshakeFault:
+    """Why a TLS handshake failed, and which security event it is, if it is one (security whitepaper §8)."""
+
+    reason: str
+    event: str | None
+
+
+def fault_of(error: BaseException) -> HandshakeFault:
+    """Tell what went wrong, from what trio raised."""
+    cause = error.__cause__
+    if not isinstance(cause, ssl.SSLError):
+        return HandshakeFault("the peer left during the TLS handshake", None)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return HandshakeFault(
+            f"the charge point's certificate is not valid: {cause.verify_message}",
+            "InvalidChargePointCertificate",
+        )
+    reason = cause.reason or str(cause)
+    return HandshakeFault(f"no TLS connection: {reason.lower().replace('_', ' ')}", _EVENTS.get(reason))
+
+
+_EVENTS: Final = {
+    "UNSUPPORTED_PROTOCOL": "InvalidTLSVersion",
+    "VERSION_TOO_LOW": "InvalidTLSVersion",
+    "WRONG_VERSION_NUMBER": None,  # no TLS at all
+    "NO_SHARED_CIPHER": "InvalidTLSCipherSuite",
+}

@@ -1,0 +1,281 @@
+"""Who is let in under which security profile, over real TLS (security whitepaper §2)."""
+
+import base64
+import ssl
+import warnings
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trustme
+from attrs import frozen
+from tests.support.central import START, Central, open_central
+from tests.support.known import introduce
+from trio_websocket import ConnectionRejected
+
+from ocpp_actors.ledger.port import (
+    Certificate,
+    CertificateState,
+    ListSecurityEvents,
+    RecordBoot,
+    RecordCertificate,
+)
+from ocpp_actors.protocol.messages import RegistrationStatus
+from ocpp_actors.server.tls import ServerTls
+
+KEY = b"0123456789abcdef0123456789abcdef01234567"
+SERIAL = "SN-001"
+OPERATOR = "Operator"
+
+
+@frozen
+class Variant:
+    """How a charge point connects. ``certificate``: what is in the one that it shows."""
+
+    tls: bool = False
+    key: bytes | None = None
+    certificate: dict[str, Any] | None = None
+    revoked: bool = False
+
+
+OWN: dict[str, Any] = {"common_name": SERIAL, "organization_name": OPERATOR}
+VARIANTS = {
+    "nothing": Variant(),
+    "key": Variant(key=KEY),
+    "key in binary": Variant(key=bytes.fromhex(KEY.decode())),
+    "wrong key": Variant(key=b"0123456789abcdef0123456789abcdef01234568"),
+    "tls": Variant(tls=True),
+    "tls, key": Variant(tls=True, key=KEY),
+    "tls, wrong key": Variant(tls=True, key=b"wrong"),
+    "certificate": Variant(tls=True, certificate=OWN),
+    "certificate of the identity": Variant(tls=True, certificate=OWN | {"common_name": "CP1"}),
+    "certificate, wrong CN": Variant(tls=True, certificate=OWN | {"common_name": "SN-002"}),
+    "certificate, wrong CN, key": Variant(tls=True, key=KEY, certificate=OWN | {"common_name": "SN-002"}),
+    "certificate, wrong O": Variant(tls=True, certificate=OWN | {"organization_name": "Another"}),
+    "revoked certificate": Variant(tls=True, certificate=OWN, revoked=True),
+}
+
+FAILED = "FailedToAuthenticateAtCentralSystem"
+INVALID = "InvalidChargePointCertificate"
+LOW = "SecurityProfileTooLow"
+LET_IN: tuple[Any, Any] = (101, None)
+
+# What a charge point with a key gets: status and recorded event, by the profile that is required.
+TABLE: dict[str, dict[int, tuple[Any, Any]]] = {
+    "nothing": {0: (401, FAILED), 1: (401, FAILED), 2: (403, LOW), 3: (403, LOW)},
+    "key": {0: LET_IN, 1: LET_IN, 2: (403, LOW), 3: (403, LOW)},
+    "key in binary": {0: LET_IN, 1: LET_IN, 2: (403, LOW), 3: (403, LOW)},
+    "wrong key": {0: (401, FAILED), 1: (401, FAILED), 2: (403, LOW), 3: (403, LOW)},
+    "tls": {0: (401, FAILED), 1: (401, FAILED), 2: (401, FAILED), 3: (403, LOW)},
+    "tls, key": {0: LET_IN, 1: LET_IN, 2: LET_IN, 3: (403, LOW)},
+    "tls, wrong key": {0: (401, FAILED), 1: (401, FAILED), 2: (401, FAILED), 3: (403, LOW)},
+    "certificate": {0: LET_IN, 1: LET_IN, 2: LET_IN, 3: LET_IN},
+    "certificate of the identity": {0: LET_IN, 1: LET_IN, 2: LET_IN, 3: LET_IN},
+    "certificate, wrong CN": {0: (401, FAILED), 1: (401, FAILED), 2: (401, FAILED), 3: (401, INVALID)},
+    "certificate, wrong CN, key": {0: LET_IN, 1: LET_IN, 2: LET_IN, 3: (401, INVALID)},
+    "certificate, wrong O": {0: (401, FAILED), 1: (401, FAILED), 2: (401, FAILED), 3: (401, INVALID)},
+    "revoked certificate": {0: (401, FAILED), 1: (401, FAILED), 2: (401, FAILED), 3: (401, INVALID)},
+}
+
+
+@frozen
+class Authorities:
+    """Who signs what in these tests."""
+
+    operators: trustme.CA
+    foreign: trustme.CA
+    server: ServerTls
+
+
+@pytest.fixture(scope="module")
+def authorities(tmp_path_factory: pytest.TempPathFactory) -> Authorities:
+    directory = tmp_path_factory.mktemp("certificates")
+    operators, foreign = trustme.CA(), trustme.CA()
+    operators.cert_pem.write_to_path(str(directory / "ca.pem"))
+    own = operators.issue_cert("central.test")
+    own.private_key_and_cert_chain_pem.write_to_path(str(directory / "server.pem"))
+    server = ServerTls([str(directory / "server.pem")], [], str(directory / "ca.pem"))
+    return Authorities(operators, foreign, server)
+
+
+def client_context(authorities: Authorities, variant: Variant) -> tuple[ssl.SSLContext, bytes | None]:
+    """What the charge point speaks TLS with, and the certificate that it shows, in PEM."""
+    context = ssl.create_default_context()
+    authorities.operators.configure_trust(context)
+    if variant.certificate is None:
+        return context, None
+    certificate = authorities.operators.issue_cert("charger.test", **variant.certificate)
+    certificate.configure_cert(context)
+    return context, certificate.cert_chain_pems[0].bytes()
+
+
+def basic(key: bytes) -> list[tuple[bytes, bytes]]:
+    return [(b"Authorization", b"Basic " + base64.b64encode(b"CP1:" + key))]
+
+
+async def outcome(central: Central, authorities: Authorities, variant: Variant) -> int:
+    """Connect, and return the status of the answer."""
+    how: dict[str, Any] = {"headers": basic(variant.key) if variant.key else []}
+    if variant.tls:
+        context, shown = client_context(authorities, variant)
+        how["tls"] = (authorities.server, context)
+        if variant.revoked and shown is not None:
+            await revoke(central, shown)
+    status = 0
+    try:
+        async with central.charger(**how) as charger:
+            await charger.boot(chargePointSerialNumber=SERIAL)
+            status = 101
+    except* ConnectionRejected as group:
+        status = leaves(group)[0].status_code
+    return status
+
+
+def leaves(group: BaseExceptionGroup[Any]) -> list[Any]:
+    return [
+        leaf
+        for each in group.exceptions
+        for leaf in (leaves(each) if isinstance(each, BaseExceptionGroup) else [each])
+    ]
+
+
+async def revoke(central: Central, pem: bytes) -> None:
+    import hashlib
+
+    der = ssl.PEM_cert_to_DER_cert(pem.decode())
+    await central.ledger.ask(
+        RecordCertificate(
+            Certificate(
+                identity="CP1",
+                fingerprint=hashlib.sha256(der).hexdigest(),
+                serial_number="1",
+                issuer="CN=ca",
+                subject="CN=cp",
+                chain=pem.decode(),
+                not_before=START,
+                not_after=START,
+                state=CertificateState.REVOKED,
+                changed_at=START,
+            )
+        )
+    )
+
+
+CASES = [(name, required, *expected) for name, row in TABLE.items() for required, expected in row.items()]
+
+
+@pytest.mark.parametrize("raised", [False, True], ids=["of the server", "of the charge point"])
+@pytest.mark.parametrize(
+    ("name", "required", "status", "event"), CASES, ids=[f"{case[0]}, profile {case[1]}" for case in CASES]
+)
+async def test_each_profile_takes_what_it_asks_for(
+    autojump_clock: trio.abc.Clock,
+    authorities: Authorities,
+    tmp_path: Path,
+    name: str,
+    required: int,
+    status: Any,
+    event: str | None,
+    raised: bool,
+) -> None:
+    settings: dict[str, Any] = {
+        "security_profile": 0 if raised else required,
+        "tls_port": 0,
+        "tls_certificate": "server.pem",
+        "tls_client_ca": "ca.pem",
+        "tls_client_organization": OPERATOR,
+    }
+    async with open_central(**settings) as central:
+        await introduce(central.ledger, key=KEY, security_profile=required if raised else 0)
+        boot = {"chargePointVendor": "V", "chargePointModel": "M", "chargePointSerialNumber": SERIAL}
+        await central.ledger.ask(RecordBoot("CP1", RegistrationStatus.ACCEPTED, boot, START))
+        assert await outcome(central, authorities, VARIANTS[name]) == status
+        recorded = await central.ledger.ask(ListSecurityEvents())
+        assert [each.type for each in recorded] == ([] if event is None else [event])
+        assert [each.identity for each in recorded] == ([] if event is None else ["CP1"])
+
+
+NOT_AFTER: dict[str, Any] = {"not_before": datetime(2019, 1, 1, tzinfo=UTC), "not_after": datetime(2020, 1, 1, tzinfo=UTC)}
+OLD = ssl.TLSVersion.TLSv1_2
+
+
+def without(authorities: Authorities) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    authorities.operators.configure_trust(context)
+    return context
+
+
+def with_expired(authorities: Authorities) -> ssl.SSLContext:
+    context = without(authorities)
+    authorities.operators.issue_cert("charger.test", **OWN, **NOT_AFTER).configure_cert(context)
+    return context
+
+
+def with_foreign(authorities: Authorities) -> ssl.SSLContext:
+    context = without(authorities)
+    authorities.foreign.issue_cert("charger.test", **OWN).configure_cert(context)
+    return context
+
+
+def with_old_version(authorities: Authorities) -> ssl.SSLContext:
+    context = without(authorities)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    return context
+
+
+def with_weak_cipher(authorities: Authorities) -> ssl.SSLContext:
+    context = without(authorities)
+    context.maximum_version = OLD
+    context.set_ciphers("ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES128-SHA")
+    return context
+
+
+def distrusting(_authorities: Authorities) -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+async def said(client: Any) -> bytes:
+    """What the server says first; with TLS 1.3 it looks at the charge point's certificate after its own handshake."""
+    await client.do_handshake()
+    return bytes(await client.receive_some())
+
+
+@pytest.mark.parametrize("latest", [OLD, ssl.TLSVersion.TLSv1_3], ids=["TLS 1.2", "TLS 1.3"])
+@pytest.mark.parametrize(
+    ("context_of", "event"),
+    [
+        (with_expired, INVALID),
+        (with_foreign, INVALID),
+        (with_old_version, "InvalidTLSVersion"),
+        (with_weak_cipher, "InvalidTLSCipherSuite"),
+        (distrusting, None),
+    ],
+)
+async def test_what_is_no_good_ends_the_tls_handshake(
+    autojump_clock: trio.abc.Clock,
+    authorities: Authorities,
+    context_of: Any,
+    event: str | None,
+    latest: ssl.TLSVersion,
+) -> None:
+    context = context_of(authorities)
+    if context.maximum_version is ssl.TLSVersion.MAXIMUM_SUPPORTED:
+        context.maximum_version = latest
+    async with open_central() as central:
+        ours, theirs = central.pipe()
+        server = trio.SSLStream(theirs, authorities.server.context(), server_side=True, https_compatible=True)
+        central.accept(server)
+        client = trio.SSLStream(ours, context, server_hostname="central.test", https_compatible=True)
+        with pytest.raises(trio.BrokenResourceError) as broken:
+            await said(client)
+        assert isinstance(broken.value.__cause__, ssl.SSLError)
+        await trio.testing.wait_all_tasks_blocked()
+        recorded = await central.ledger.ask(ListSecurityEvents())
+        assert [(each.type, each.identity) for each in recorded] == ([] if event is None else [(event, "")])
+        async with central.charger("CP2", tls=(authorities.server, without(authorities))) as charger:
+            await charger.boot()
