@@ -77,15 +77,15 @@ charge_points = Table(
     Column("lenient", Boolean, nullable=False),
     Column("pings", Boolean, nullable=False),
     Column("abort_on_shutdown", Boolean, nullable=False),
-    Column("security_profile", BigInteger, nullable=False, server_default="0"),
-    Column("key", Text),
-    Column("next_key", Text),
     Column("boot", Document),
     Column("booted_at", UtcDateTime),
     Column("first_seen_at", UtcDateTime),
     Column("last_seen_at", UtcDateTime),
     Column("version", BigInteger, nullable=False, server_default="1"),
     Column("search_text", Text, nullable=False, server_default=""),
+    Column("security_profile", BigInteger, nullable=False, server_default="0"),
+    Column("key_hash", Text),
+    Column("next_key_hash", Text),
 )
 
 connectors = Table(

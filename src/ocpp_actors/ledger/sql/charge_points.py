@@ -149,12 +149,12 @@ def _set_settings(request: SetChargePointSettings, connection: Connection) -> No
 
 @carry_out.register
 def _set_key(request: SetKey, connection: Connection) -> None:
-    _change(request.identity, {"key": _encoded(request.key), "next_key": None}, connection)
+    _change(request.identity, {"key_hash": _encoded(request.key), "next_key_hash": None}, connection)
 
 
 @carry_out.register
 def _set_next_key(request: SetNextKey, connection: Connection) -> None:
-    _change(request.identity, {"next_key": _encoded(request.key)}, connection)
+    _change(request.identity, {"next_key_hash": _encoded(request.key)}, connection)
 
 
 def _encoded(key: KeyHash | None) -> str | None:
@@ -326,8 +326,8 @@ def _record(row: Row[Any]) -> ChargePointRecord:
         identity=row.identity,
         registration=None if row.registration is None else RegistrationStatus(row.registration),
         settings=ChargePointSettings(row.lenient, row.pings, row.abort_on_shutdown, row.security_profile),
-        key=None if row.key is None else KeyHash(row.key),
-        next_key=None if row.next_key is None else KeyHash(row.next_key),
+        key=None if row.key_hash is None else KeyHash(row.key_hash),
+        next_key=None if row.next_key_hash is None else KeyHash(row.next_key_hash),
         boot=row.boot,
         booted_at=row.booted_at,
         first_seen_at=row.first_seen_at,

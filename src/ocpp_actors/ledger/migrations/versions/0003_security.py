@@ -18,7 +18,7 @@ CHARGE_POINTS: Final = sa.table(
     sa.column("charge_point"),
     sa.column("key_salt", sa.LargeBinary()),
     sa.column("key_digest", sa.LargeBinary()),
-    sa.column("key"),
+    sa.column("key_hash"),
 )
 
 
@@ -26,8 +26,8 @@ def upgrade() -> None:
     op.add_column(
         "charge_points", sa.Column("security_profile", sa.BigInteger(), nullable=False, server_default="0")
     )
-    op.add_column("charge_points", sa.Column("key", sa.Text()))
-    op.add_column("charge_points", sa.Column("next_key", sa.Text()))
+    op.add_column("charge_points", sa.Column("key_hash", sa.Text()))
+    op.add_column("charge_points", sa.Column("next_key_hash", sa.Text()))
     _write_hashes_as_text()
     op.drop_column("charge_points", "key_salt")
     op.drop_column("charge_points", "key_digest")
@@ -60,7 +60,7 @@ def _write_hashes_as_text() -> None:
         connection.execute(
             sa.update(CHARGE_POINTS)
             .where(CHARGE_POINTS.c.charge_point == row.charge_point)
-            .values(key=f"$sha256${_text(row.key_salt)}${_text(row.key_digest)}")
+            .values(key_hash=f"$sha256${_text(row.key_salt)}${_text(row.key_digest)}")
         )
 
 
