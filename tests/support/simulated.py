@@ -21,6 +21,9 @@ from tests.support.known import introduce
 E = TypeVar("E", bound=Event)
 PATIENCE = 200.0
 
+PING = 0x89
+"""The first byte of a ping (RFC 6455 §5.2)."""
+
 
 @define(eq=False)
 class Tap(trio.abc.Stream):
@@ -41,6 +44,28 @@ class Tap(trio.abc.Stream):
 
     async def aclose(self) -> None:
         await self.below.aclose()
+
+
+@define(eq=False)
+class WithoutPings(Tap):
+    """A stream that loses the pings that are sent on it, so that they get no pong, or breaks at them."""
+
+    breaks: bool = False
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        if data[0] != PING:
+            await super().send_all(data)
+        elif self.breaks:
+            raise trio.BrokenResourceError
+
+
+def without_pings(target: Target, *, breaks: bool = False) -> Target:
+    """The target at which no ping arrives."""
+
+    async def dial() -> trio.abc.Stream:
+        return WithoutPings(await target.dial(), breaks=breaks)
+
+    return Target(target.url, dial)
 
 
 @define

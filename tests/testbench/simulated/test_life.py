@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import trio
-from tests.support.simulated import Street, open_street
+from tests.support.simulated import Street, open_street, without_pings
 from trio.testing import MockClock
 
 from ocpp_actors.central_system.context import Context
@@ -24,10 +24,11 @@ from ocpp_actors.protocol.messages import (
 )
 from ocpp_actors.testbench.client import open_client
 from ocpp_actors.testbench.judging import faults_of
-from ocpp_actors.testbench.simulated.charge_point import open_charge_points
+from ocpp_actors.testbench.simulated.charge_point import open_charge_point, open_charge_points
 from ocpp_actors.testbench.simulated.meter import LoadCurve
 from ocpp_actors.testbench.simulated.personality import MAX_BACK_OFF, back_off
 from ocpp_actors.testbench.station import Feature, Station
+from ocpp_actors.testing.in_process import open_in_process
 
 HOUR = 3600.0
 
@@ -197,6 +198,22 @@ async def test_pings_of_its_own(autojump_clock: MockClock) -> None:
         await trio.sleep(100)
         assert len(street.taps[0].sent) > before
         assert len(street.taps) == 1
+
+
+async def test_a_connection_that_breaks_at_a_ping_is_lost_as_any_other(autojump_clock: MockClock) -> None:
+    how = {"configuration": {"WebSocketPingInterval": "20"}}
+    async with open_in_process() as central:
+        breaking = without_pings(central.target, breaks=True)
+        async with open_charge_point(breaking, "CP1", central.clock, random.Random(1), **how) as station:
+            await station.power_on()
+            await trio.sleep(60)
+            assert [each.kind for each in station.wire.changes][:4] == [
+                "opened",
+                "closed",
+                "opened",
+                "closed",
+            ]
+            assert len(station.wire.answered("BootNotification")) == 1
 
 
 async def test_a_new_key_is_used_at_the_next_connection(autojump_clock: MockClock) -> None:
