@@ -11,6 +11,7 @@ from attrs import define, field
 from ocpp_actors.observer import Event, Flagged
 from ocpp_actors.protocol.frames import CallError
 from ocpp_actors.protocol.messages import RegistrationStatus
+from ocpp_actors.testbench.judging import faults_of
 from ocpp_actors.testbench.simulated.charge_point import SimulatedChargePoint, open_charge_point
 from ocpp_actors.testbench.simulated.quirks import personality_of
 from ocpp_actors.testbench.target import Target
@@ -180,3 +181,9 @@ async def open_street(
             **(how or {}),
         ) as station:
             yield Street(central, station, events, taps)
+
+
+def valid(street: Street) -> bool:
+    """Whether it said nothing that breaks a schema."""
+    assert list(faults_of(street.station.wire.frames)) == []
+    return True
