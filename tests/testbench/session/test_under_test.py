@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from tests.testbench.session.test_process import processes_of
+from tests.testbench.session.test_process import processes_of, server_of
 
 from ocpp_actors.testbench import under_test as module
 from ocpp_actors.testbench.bench import BOOT
@@ -35,20 +35,6 @@ async def boots(under_test: UnderTest, identity: str) -> bool:
         async with open_client(under_test.target, identity) as client:
             boot = await client.call("BootNotification", BOOT)
     return bool(boot.result["status"] == "Accepted")
-
-
-async def server_of(directory: Path) -> int:
-    """The process id of the server that keeps its ledger in a directory."""
-    found = []
-    for entry in await trio.to_thread.run_sync(lambda: list(Path("/proc").glob("[0-9]*"))):
-        try:
-            environment = (entry / "environ").read_bytes()
-        except OSError:
-            continue
-        if f"OCPP_ACTORS_DATABASE=sqlite:///{directory}".encode() in environment:
-            found.append(int(entry.name))
-    (only,) = found
-    return only
 
 
 async def test_it_comes_back_on_the_same_port_whoever_ends_it_but_not_for_ever(
@@ -79,14 +65,14 @@ async def test_it_comes_back_on_the_same_port_whoever_ends_it_but_not_for_ever(
         assert [each["identity"] for each in await under_test.operator.items("/charge-points")] == ["CP1"]
         assert under_test.unexpected_ends() == 0
 
-        os.kill(await server_of(tmp_path), signal.SIGKILL)
+        os.kill(server_of(tmp_path), signal.SIGKILL)
         with trio.fail_after(PATIENCE):
             await back.wait()
         assert changes == [False, True, False, True]
         assert await boots(under_test, "CP1")
         assert (under_test.unexpected_ends(), under_test.target.url) == (1, url)
 
-        os.kill(await server_of(tmp_path), signal.SIGKILL)
+        os.kill(server_of(tmp_path), signal.SIGKILL)
         with trio.fail_after(PATIENCE), pytest.raises(ServerTrouble, match="-9, more than 1 times within 60"):
             await under_test.gone()
         assert under_test.unexpected_ends() == 2
@@ -110,7 +96,7 @@ async def test_one_without_an_api_that_does_not_come_back_is_told_of_and_leaves_
             under_test.on_change.append(changes.append)
             (tmp_path / "ledger.db").unlink()
             (tmp_path / "ledger.db").mkdir()
-            os.kill(await server_of(tmp_path), signal.SIGKILL)
+            os.kill(server_of(tmp_path), signal.SIGKILL)
             with trio.fail_after(PATIENCE), pytest.raises(ServerTrouble) as told:
                 await under_test.gone()
             assert changes == [False]
