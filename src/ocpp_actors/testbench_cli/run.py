@@ -193,7 +193,7 @@ def _summary(finished: "Finished") -> Iterator[str]:
     for each in told["troubles"]:
         yield f"{'trouble':<10}{each}"
     yield (
-        f"{told['verdict']:<10}{counts['passed']} scenarios passed, {len(bad)} failed, {counts['skipped']} skipped, "
+        f"{told['verdict']:<9} {counts['passed']} scenarios passed, {len(bad)} failed, {counts['skipped']} skipped, "
         f"in {told['seconds']:.1f} s"
     )
     yield f"{'report':<10}{finished.page}"
