@@ -11,9 +11,9 @@ import trio
 from ocpp_actors import logs
 from ocpp_actors.clock import SystemClock
 from ocpp_actors.operator_cli.output import tell
-from ocpp_actors.testbench.simulated.activity import ID_TAGS, Charging
 from ocpp_actors.testbench.simulated.crowd import Crowd
 from ocpp_actors.testbench.simulated.personality import Personality
+from ocpp_actors.testbench.simulated.traffic import ID_TAGS, Traffic
 from ocpp_actors.testbench.target import Target
 from ocpp_actors.testbench_cli import crowd_view
 from ocpp_actors.testbench_cli.open_files import FILES_BESIDE, allow_files
@@ -56,7 +56,7 @@ def crowd_of(
     starts: float,
 ) -> Crowd:
     """Return the charge points that the options describe."""
-    charging = Charging(arrival, stay, speed, tuple(id_tags) or ID_TAGS) if activity == "charging" else None
+    charging = Traffic(arrival, stay, speed, tuple(id_tags) or ID_TAGS) if activity == "charging" else None
     width = len(str(count))
     return Crowd(
         target=target,

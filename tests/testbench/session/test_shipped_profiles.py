@@ -135,7 +135,7 @@ async def test_in_virtual_time(name: str, tmp_path: Path, autojump_clock: MockCl
             directory=tmp_path,
             on_wire=frames.follow,
         )
-        told = document(await session.run(), "this process")
+        told = document(await session.run(), "this process", command="ocpp-actors testbench run")
     frames.flush()
     expect_passed(told, name)
     assert all(frames.path_of(each["identity"]).stat().st_size for each in told["chargers"])
