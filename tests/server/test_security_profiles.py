@@ -197,7 +197,10 @@ async def test_each_profile_takes_what_it_asks_for(
         assert [each.identity for each in recorded] == ([] if event is None else ["CP1"])
 
 
-NOT_AFTER: dict[str, Any] = {"not_before": datetime(2019, 1, 1, tzinfo=UTC), "not_after": datetime(2020, 1, 1, tzinfo=UTC)}
+NOT_AFTER: dict[str, Any] = {
+    "not_before": datetime(2019, 1, 1, tzinfo=UTC),
+    "not_after": datetime(2020, 1, 1, tzinfo=UTC),
+}
 OLD = ssl.TLSVersion.TLSv1_2
 
 

@@ -9,13 +9,15 @@ import trio
 import trio.testing
 from attrs import define, field
 
+from ocpp_actors.ledger.port import ListTransactions
+from ocpp_actors.observer import Disconnected
 from ocpp_actors.testbench.client import Client, open_client
-from ocpp_actors.testbench.links.conditions import LinkConditions
+from ocpp_actors.testbench.links.conditions import LinkConditions, conditions_from
 from ocpp_actors.testbench.links.link import Link
 from ocpp_actors.testbench.links.network import LinkEvent, Network, open_network
 from ocpp_actors.testbench.target import Target
 from ocpp_actors.testbench.wire import Direction, Wire
-from tests.support.central import Central, open_central
+from tests.support.central import BOOT, Central, open_central
 
 
 @define
@@ -142,3 +144,35 @@ async def open_linked(
         ) as network,
     ):
         yield LinkedCentral(central, network, events, wires, bounded)
+
+
+@asynccontextmanager
+async def others_undisturbed(linked: LinkedCentral) -> AsyncIterator[None]:
+    """Another charge point is connected meanwhile, stays so, and is answered at once."""
+    async with linked.client("CP2") as other:
+        await other.call("BootNotification", BOOT)
+        yield
+        assert (await other.call("Heartbeat", {})).seconds == 0
+        assert [event for event in linked.central.told(Disconnected) if event.identity == "CP2"] == []
+
+
+def fault(linked: LinkedCentral, name: str, **parameters: Any) -> Any:
+    """Put a named fault on the link of CP1 for the length of a block."""
+    return linked.network.fault(name, conditions_from({"fault": name, **parameters}), "CP1")
+
+
+async def ended(linked: LinkedCentral, within: float = 0.0) -> Disconnected:
+    """How the first session of CP1 ended."""
+    await trio.sleep(within)
+    await trio.testing.wait_all_tasks_blocked()
+    first, *_ = [event for event in linked.central.told(Disconnected) if event.identity == "CP1"]
+    assert isinstance(first, Disconnected)
+    return first
+
+
+def sessions_ended(linked: LinkedCentral) -> int:
+    return sum(event.identity == "CP1" for event in linked.central.told(Disconnected))
+
+
+async def transactions(linked: LinkedCentral) -> list[Any]:
+    return list(await linked.central.ledger.ask(ListTransactions()))

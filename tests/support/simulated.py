@@ -11,6 +11,7 @@ from attrs import define, field
 from ocpp_actors.observer import Event, Flagged
 from ocpp_actors.protocol.frames import CallError
 from ocpp_actors.protocol.messages import RegistrationStatus
+from ocpp_actors.testbench.judging import faults_of
 from ocpp_actors.testbench.simulated.charge_point import SimulatedChargePoint, open_charge_point
 from ocpp_actors.testbench.simulated.quirks import personality_of
 from ocpp_actors.testbench.target import Target
@@ -20,6 +21,9 @@ from tests.support.known import introduce
 
 E = TypeVar("E", bound=Event)
 PATIENCE = 200.0
+
+PING = 0x89
+"""The first byte of a ping (RFC 6455 §5.2)."""
 
 
 @define(eq=False)
@@ -41,6 +45,28 @@ class Tap(trio.abc.Stream):
 
     async def aclose(self) -> None:
         await self.below.aclose()
+
+
+@define(eq=False)
+class WithoutPings(Tap):
+    """A stream that loses the pings that are sent on it, so that they get no pong, or breaks at them."""
+
+    breaks: bool = False
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        if data[0] != PING:
+            await super().send_all(data)
+        elif self.breaks:
+            raise trio.BrokenResourceError
+
+
+def without_pings(target: Target, *, breaks: bool = False) -> Target:
+    """The target at which no ping arrives."""
+
+    async def dial() -> trio.abc.Stream:
+        return WithoutPings(await target.dial(), breaks=breaks)
+
+    return Target(target.url, dial)
 
 
 @define
@@ -155,3 +181,9 @@ async def open_street(
             **(how or {}),
         ) as station:
             yield Street(central, station, events, taps)
+
+
+def valid(street: Street) -> bool:
+    """Whether it said nothing that breaks a schema."""
+    assert list(faults_of(street.station.wire.frames)) == []
+    return True

@@ -2,6 +2,7 @@
 
 import pytest
 import trio
+from tests.support.simulated import without_pings
 from trio.testing import MockClock
 
 from ocpp_actors.protocol.catalogue import Role
@@ -89,3 +90,28 @@ async def test_subscribers_are_told_all_in_order(autojump_clock: MockClock) -> N
         await client.call("Heartbeat", {})
         await client.drop()
     assert heard == [ConnectionChange, WireFrame, WireFrame, Exchange, ConnectionChange]
+
+
+async def test_a_ping_has_its_pong(autojump_clock: MockClock) -> None:
+    async with open_in_process() as central, open_client(central.target, "CP1") as client:
+        with trio.fail_after(1):
+            await client.ping()
+        await client.drop()
+        with pytest.raises(Closed):
+            await client.ping()
+
+
+async def test_a_ping_ends_with_the_connection(autojump_clock: MockClock) -> None:
+    async with open_in_process() as central, open_client(without_pings(central.target), "CP1") as client:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_replace, central.target)
+            with trio.fail_after(60), pytest.raises(Closed) as closed:
+                await client.ping()
+        assert closed.value.code == 1008
+        await client.closed()
+
+
+async def _replace(target: Target) -> None:
+    await trio.sleep(1)
+    async with open_client(target, "CP1"):
+        pass

@@ -1,6 +1,7 @@
 """The view of a running session: a picture on a terminal, lines elsewhere."""
 
 import io
+import os
 
 import pytest
 import trio
@@ -92,6 +93,20 @@ async def test_elsewhere_there_are_lines(monitor: Monitor, autojump_clock: MockC
     assert lines[1].startswith("    10 s  1 of 1 chargers, ")
     assert lines[1].endswith("2 of 9 scenarios, 2 failed, faults: stall")
     assert monitor.progress.listeners == []
+
+
+async def test_a_session_goes_on_when_nobody_reads_its_lines(
+    monitor: Monitor, autojump_clock: MockClock
+) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "wb", buffering=0) as raw, io.TextIOWrapper(raw, write_through=True) as stream:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(monitor.run, stream)
+            monitor.progress.say("a line")
+            await trio.sleep(20)
+            monitor.progress.say("another")
+            nursery.cancel_scope.cancel()
 
 
 async def test_rates_are_of_the_last_second(monitor: Monitor, autojump_clock: MockClock) -> None:

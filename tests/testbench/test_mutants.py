@@ -1,7 +1,8 @@
 """Each mutant is found by the scenario that is said to find it."""
 
 import pytest
-from tests.testbench.mutants import MUTANTS, PAGE, Mutant, as_table
+from tests.testbench.mutant import Mutant
+from tests.testbench.mutants import MUTANTS, PAGE, as_table
 from tests.testbench.test_scenarios import run
 from trio.testing import MockClock
 

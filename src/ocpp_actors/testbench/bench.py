@@ -46,6 +46,8 @@ class Bench:
     patience: float = PATIENCE
     on_wire: Callable[[Wire], None] = _ignore
     """Told of the wire of each client, before it connects."""
+    over: trio.Event = field(factory=trio.Event)
+    """Set when the session is ended early: its chargers go, nothing has to be left as it was found."""
     wires: list[Wire] = field(init=False, factory=list)
     """What was said on the connections of this scenario's own clients, and from its beginning on by its station."""
     _made: int = field(init=False, default=0)
@@ -76,6 +78,20 @@ class Bench:
     def patient(self) -> AbstractContextManager[trio.CancelScope]:
         """Give what is waited for in the block ``patience`` seconds; the block raises trio.TooSlowError then."""
         return trio.fail_after(self.patience)
+
+    @asynccontextmanager
+    async def undoing(self) -> AsyncIterator[None]:
+        """Shield the block, which leaves things as they were found, from all but an early end of the session."""
+
+        async def until_over() -> None:
+            await self.over.wait()
+            nursery.cancel_scope.cancel()
+
+        with trio.CancelScope(shield=True):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(until_over)
+                yield
+                nursery.cancel_scope.cancel()
 
     def new_name(self, kind: str = "") -> str:
         """Return a name of at most 20 characters that nothing else in the session has."""

@@ -158,10 +158,15 @@ class Client:
 
     async def ping(self) -> None:
         """Send a ping and wait for its pong. Raises Closed. The caller brings the deadline."""
-        with suppress(trio_websocket.ConnectionClosed):
-            return await self._connection.ping()
-        await self._ended.wait()
-        raise self._closed()
+        answered = False
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_cancel_after, self._ended, nursery.cancel_scope)
+            with suppress(trio_websocket.ConnectionClosed):
+                await self._connection.ping()
+                answered = True
+                nursery.cancel_scope.cancel()
+        if not answered:
+            raise self._closed()
 
     async def closed(self) -> Closed:
         """Wait until the connection is closed, and return how. The caller brings the deadline."""
@@ -226,7 +231,7 @@ class _Reader:
     async def shake_hands(self) -> None:
         complete = False
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._cancel_at_end, nursery.cancel_scope)
+            nursery.start_soon(_cancel_after, self.ended, nursery.cancel_scope)
             await self.connection._open_handshake.wait()  # noqa: SLF001 — ditto
             complete = True
             nursery.cancel_scope.cancel()
@@ -237,9 +242,10 @@ class _Reader:
         if not complete:
             raise Unreachable("the central system left during the handshake")
 
-    async def _cancel_at_end(self, scope: trio.CancelScope) -> None:
-        await self.ended.wait()
-        scope.cancel()
+
+async def _cancel_after(event: trio.Event, scope: trio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()
 
 
 @asynccontextmanager

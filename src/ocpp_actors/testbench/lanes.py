@@ -41,6 +41,8 @@ class Lanes:
     label: str
     seed: int
     on_wire: Callable[[Wire], None]
+    over: trio.Event
+    """Set when the session is ended early."""
     _benches: Iterator[int] = field(init=False, factory=lambda: itertools.count(1))
 
     async def station_lane(
@@ -115,6 +117,7 @@ class Lanes:
             id_tags=self.under_test.id_tags,
             restart_or_none=self.under_test.restart if Need.RESTART in scenario.needs else None,
             on_wire=on_wire,
+            over=self.over,
         )
 
     async def _recover(self, station: Station, kind: ChargerKind) -> None:
@@ -165,5 +168,4 @@ def _ended(running: Running, began: float, verdict: Verdict, reason: str) -> Out
         reason=reason,
         started_at=began,
         seconds=trio.current_time() - began,
-        frames={},
     )

@@ -60,9 +60,16 @@ class Monitor:
                 live.update(self.picture(), refresh=True)
 
     async def _tell(self, stream: TextIO, task_status: trio.TaskStatus[None]) -> None:
+        somebody_reads = True
+
         def say(line: str) -> None:
-            stream.write(f"{clock(round(self._seconds(), 1)):>8}  {printable(line)}\n")
-            stream.flush()
+            nonlocal somebody_reads
+            if somebody_reads:
+                try:
+                    stream.write(f"{clock(round(self._seconds(), 1)):>8}  {printable(line)}\n")
+                    stream.flush()
+                except BrokenPipeError:
+                    somebody_reads = False
 
         self.progress.listeners.append(say)
         task_status.started()

@@ -1,6 +1,6 @@
 """The operator's API of an ocpp-actors server, as scenarios need it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import quote
@@ -78,7 +78,7 @@ class Operator:
         found: list[dict[str, Any]] = (await self.get(path, **params))["items"]
         return found
 
-    async def all_items(self, path: str, **params: object) -> AsyncIterator[dict[str, Any]]:
+    async def all_items(self, path: str, **params: object) -> AsyncGenerator[dict[str, Any], None]:
         """Return all pages of a list, item by item. Raises Failed."""
         cursor: object = None
         while True:

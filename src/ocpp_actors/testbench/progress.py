@@ -11,6 +11,9 @@ from ocpp_actors.testbench.scenario import Scenario
 
 QUIET: Final = (Verdict.PASSED, Verdict.SKIPPED)
 
+MAX_FRAMES: Final = 20_000
+"""Frames of failed scenarios that are kept for the report, all in all; the files of frames have the others."""
+
 
 @frozen
 class Running:
@@ -32,6 +35,8 @@ class Progress:
     troubles: list[str] = field(factory=list)
     """What went wrong beside the scenarios."""
     listeners: list[Callable[[str], None]] = field(factory=list)
+    frames_left: int = MAX_FRAMES
+    """How many more frames are kept."""
 
     @property
     def counts(self) -> Counter[Verdict]:
@@ -52,7 +57,9 @@ class Progress:
         if running in self.running:
             self.running.remove(running)
         if outcome.verdict in QUIET:
-            outcome = evolve(outcome, frames={})
+            outcome = evolve(outcome, frames={}, left_out=0)
+        outcome = outcome.cut(self.frames_left)
+        self.frames_left -= sum(map(len, outcome.frames.values()))
         self.outcomes.append(outcome)
         where = f" on {outcome.station}" if outcome.station else ""
         reason = f": {outcome.reason.strip().splitlines()[-1]}" if outcome.reason else ""

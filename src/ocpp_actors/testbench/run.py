@@ -45,16 +45,22 @@ class Finished:
 
 @define(eq=False, kw_only=True)
 class Run:
-    """One session to be: ``parent`` gets its directory, ``output`` shows how it goes, ``keep`` leaves all behind."""
+    """One session to be.
+
+    ``command`` is what was typed for it, ``parent`` gets its directory, ``output`` shows how it goes, ``keep`` leaves
+    all behind.
+    """
 
     profile: Profile
     scenarios: Sequence[Scenario]
+    command: str
     parent: Path
     keep: bool
     output: TextIO
     open_chargers: OpenChargers
-    _stop: trio.CancelScope = field(init=False, factory=trio.CancelScope)
+    _stop: trio.Event = field(init=False, factory=trio.Event)
     _under_test: UnderTest | None = field(init=False, default=None)
+    _frames: FrameLog | None = field(init=False, default=None)
 
     def run(self) -> Finished:
         """Run the session.
@@ -79,14 +85,19 @@ class Run:
                 nursery.start_soon(self._attend, signals, directory)
                 result = await self._session(directory)
                 nursery.cancel_scope.cancel()
-            told = document(result, self._where())
+            told = document(
+                result,
+                self._where(),
+                command=self.command,
+                frames_not_written=self._frames.left_out if self._frames else 0,
+            )
             page = write_report(directory.path, told)
             directory.keep = self.keep or not (result.passed or result.interrupted)
             return Finished(result, told, page, directory.keep)
 
     async def _attend(self, signals: AsyncIterator[int], directory: SessionDirectory) -> None:
         await anext(signals)
-        self._stop.cancel()
+        self._stop.set()
         await anext(signals)
         directory.discard = True
         if self._under_test is not None:
@@ -97,7 +108,7 @@ class Run:
         async with self._central_system(directory) as under_test:
             self._under_test = under_test
             measures, progress = Measures(trio.current_time()), Progress()
-            frames = FrameLog(directory.frames, under_test.clock.now)
+            frames = self._frames = FrameLog(directory.frames, under_test.clock.now)
             async with trio.open_nursery() as beside:
                 session = Session(
                     profile=self.profile,

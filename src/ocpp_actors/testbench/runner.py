@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 import trio
-from attrs import frozen
+from attrs import evolve, field, frozen
 
 from ocpp_actors.protocol.catalogue import Role
 from ocpp_actors.testbench.bench import Bench
@@ -16,8 +16,8 @@ from ocpp_actors.testbench.judging import faults_of
 from ocpp_actors.testbench.scenario import Need, Scenario
 from ocpp_actors.testbench.wire import Mark, Wire, WireFrame
 
-MAX_FRAMES: Final = 500
-"""Frames of one wire that an outcome keeps, the newest."""
+MAX_FRAMES: Final = 10_000
+"""Frames of one wire that an outcome keeps, the newest; the wire itself may keep fewer."""
 
 
 class Verdict(StrEnum):
@@ -32,7 +32,10 @@ class Verdict(StrEnum):
 
 @frozen
 class Outcome:
-    """What came of one run of a scenario. ``frames`` are what was said meanwhile, by identity."""
+    """What came of one run of a scenario.
+
+    ``frames`` are what was said meanwhile, by identity, ``left_out`` the number of those before them that are not kept.
+    """
 
     scenario: Scenario
     station: str | None
@@ -40,7 +43,17 @@ class Outcome:
     reason: str
     started_at: float
     seconds: float
-    frames: dict[str, tuple[WireFrame, ...]]
+    frames: dict[str, tuple[WireFrame, ...]] = field(factory=dict)
+    left_out: int = 0
+
+    def cut(self, most: int) -> "Outcome":
+        """Return it with no more frames than this, the newest of each wire, and with what that leaves out counted."""
+        frames, left = {}, most
+        for identity, said in self.frames.items():
+            frames[identity] = said[max(0, len(said) - left) :]
+            left -= len(frames[identity])
+        left_out = self.left_out + sum(map(len, self.frames.values())) - (most - left)
+        return evolve(self, frames=frames, left_out=left_out)
 
 
 async def run_scenario(scenario: Scenario, bench: Bench) -> Outcome:
@@ -51,9 +64,14 @@ async def run_scenario(scenario: Scenario, bench: Bench) -> Outcome:
     """
     started_at = trio.current_time()
     station = bench.station_or_none
-    marks: dict[str, Mark] = {} if station is None else {station.identity: station.wire.mark()}
+    marks: dict[Wire, Mark] = {} if station is None else {station.wire: station.wire.mark()}
+    recorded_before = 0 if station is None else station.wire.recorded
 
     def ended(verdict: Verdict, reason: str = "") -> Outcome:
+        frames: dict[str, tuple[WireFrame, ...]] = {}
+        for wire in bench.own_wires():  # several may be of one identity
+            frames[wire.identity] = frames.get(wire.identity, ()) + _since(wire, marks)[-MAX_FRAMES:]
+        said = sum(wire.recorded for wire in bench.own_wires()) - recorded_before
         return Outcome(
             scenario=scenario,
             station=station.identity if station else None,
@@ -61,7 +79,8 @@ async def run_scenario(scenario: Scenario, bench: Bench) -> Outcome:
             reason=reason,
             started_at=started_at,
             seconds=trio.current_time() - started_at,
-            frames={wire.identity: _since(wire, marks)[-MAX_FRAMES:] for wire in bench.own_wires()},
+            frames=frames,
+            left_out=said - sum(map(len, frames.values())),
         )
 
     if station is not None and (missing := scenario.features - station.features):
@@ -99,15 +118,15 @@ def _place(error: BaseException) -> str:
     return f"line {place.lineno}: {place.line}"
 
 
-def _since(wire: Wire, marks: dict[str, Mark]) -> tuple[WireFrame, ...]:
-    return tuple(frame for frame in wire.frames if frame.number >= marks.get(wire.identity, 0))
+def _since(wire: Wire, marks: dict[Wire, Mark]) -> tuple[WireFrame, ...]:
+    return tuple(frame for frame in wire.frames if frame.number >= marks.get(wire, 0))
 
 
-def _wrong(wire: Wire, marks: dict[str, Mark]) -> list[str]:
+def _wrong(wire: Wire, marks: dict[Wire, Mark]) -> list[str]:
     faulty = list(faults_of(_since(wire, marks)))
     stray = [(frame, "no CALL waits for this answer") for frame in wire.strays]
     return [
         f"the central system sent {frame.text[:200]}: {fault}"
         for frame, fault in faulty + stray
-        if frame.sender is Role.CENTRAL_SYSTEM and frame.number >= marks.get(wire.identity, 0)
+        if frame.sender is Role.CENTRAL_SYSTEM and frame.number >= marks.get(wire, 0)
     ]

@@ -62,7 +62,7 @@ class Result:
 
 @define(eq=False, kw_only=True)
 class Session:
-    """Runs once. ``stop`` ends it early, in order."""
+    """Runs once. To set ``stop`` ends it early, in order."""
 
     profile: Profile
     scenarios: Sequence[Scenario]
@@ -73,7 +73,8 @@ class Session:
     progress: Progress
     directory: Path
     on_wire: Callable[[Wire], None] = field(default=lambda _wire: None)
-    stop: trio.CancelScope = field(factory=trio.CancelScope)
+    stop: trio.Event = field(factory=trio.Event)
+    _ending: trio.CancelScope = field(init=False, factory=trio.CancelScope)
     _yard: Yard = field(init=False)
     _restarts: Restarts | None = field(init=False, default=None)
 
@@ -95,17 +96,21 @@ class Session:
         self.under_test.on_change.append(self._server_changed)
         findings = Findings()
         try:
-            with self.stop, trio.move_on_after(self.profile.deadline) as deadline:
-                async with AsyncExitStack() as stack:
-                    await self._yard.bring_up(stack)
-                    await self._run_all()
-                    findings = await self._find_out()
-                    self._stop_measuring()
+            with self._ending, trio.move_on_after(self.profile.deadline) as deadline:
+                async with trio.open_nursery() as watching:
+                    watching.start_soon(self._end_early)
+                    watching.start_soon(self.under_test.gone)
+                    async with AsyncExitStack() as stack:
+                        await self._yard.bring_up(stack)
+                        await self._run_all()
+                        findings = await self._find_out()
+                        self._stop_measuring()
+                    watching.cancel_scope.cancel()
             if deadline.cancelled_caught:
                 self.progress.trouble(f"it did not end within {self.profile.deadline:g} seconds")
         except* Exception as group:  # noqa: BLE001 — whatever ends it, what was measured is reported
-            for error in leaves(group):
-                self.progress.trouble(_told(error))
+            for trouble in dict.fromkeys(map(_told, leaves(group))):
+                self.progress.trouble(trouble)
         self._stop_measuring()
         self.progress.enter("done")
         return Result(
@@ -119,8 +124,12 @@ class Session:
             findings=findings,
             limits=tuple(verdicts(self.profile.limits, self.measures, findings)),
             troubles=tuple(self.progress.troubles),
-            interrupted=self.stop.cancelled_caught,
+            interrupted=self._ending.cancelled_caught,
         )
+
+    async def _end_early(self) -> None:
+        await self.stop.wait()
+        self._ending.cancel()
 
     # --- what runs ---------------------------------------------------------------------------------------------
 
@@ -172,6 +181,7 @@ class Session:
             label=self.label,
             seed=self.profile.seed,
             on_wire=self.on_wire,
+            over=self.stop,
         )
         queue = iter(alone)
         async with trio.open_nursery() as nursery:
@@ -211,6 +221,8 @@ class Session:
 
 
 def _told(error: BaseException) -> str:
+    if isinstance(error, Failed):
+        return str(error)
     place = traceback.extract_tb(error.__traceback__)
     where = f" ({Path(place[-1].filename).name}:{place[-1].lineno})" if place else ""
     return f"{type(error).__name__}: {error}{where}"

@@ -4,10 +4,11 @@ import os
 import re
 import secrets
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +17,10 @@ import trio
 from attrs import define, field, frozen
 
 from ocpp_actors.clock import Clock, SystemClock
+from ocpp_actors.pace import TokenBucket
 from ocpp_actors.settings import PREFIX
+from ocpp_actors.testbench.failures import Failed
+from ocpp_actors.testbench.microocpp.instance import reserved_port
 from ocpp_actors.testbench.operators import Operator, open_operator
 from ocpp_actors.testbench.profiles.profile import CentralSystem, RestartKind
 from ocpp_actors.testbench.target import Target, target_of
@@ -32,9 +36,20 @@ END_TIMEOUT: Final = 15.0
 GREETING: Final = 64 * 1024
 """Bytes of output in which the addresses have to be."""
 
+RESTARTS: Final = 10
+RESTART_WINDOW: Final = 60.0
+"""So many times within so many seconds it is started again."""
 
-class ServerTrouble(Exception):
-    """The server did not start, or did not listen where it should; the message has what it said last."""
+LOOPBACK: Final = "127.0.0.1"
+
+_CHARGE_POINTS: Final = re.compile(r"^Charge points connect to +(wss?://\S+)/IDENTITY", re.MULTILINE)
+_API: Final = re.compile(r"^API and dashboard are at +(https?://\S+?)/? *$", re.MULTILINE)
+_LISTENS: Final = re.compile(r"^Messages are logged in .*\n", re.MULTILINE)
+"""The last that it says of where it is."""
+
+
+class ServerTrouble(Failed):
+    """The server did not start, or ended and did not come back; the message has why, and where its log is."""
 
 
 @frozen
@@ -53,27 +68,56 @@ class UnderTest:
     restart: "Callable[[RestartKind, float], Awaitable[None]] | None" = None
     metrics: Callable[[], Awaitable[str | None]] | None = None
     unexpected_ends: Callable[[], int] = int
+    gone: Callable[[], Awaitable[None]] = trio.sleep_forever
+    """Waits until the server is gone for good; raises ServerTrouble then."""
     hurry: Callable[[], None] = lambda: None
     """From now on end the server without waiting for it."""
     on_change: list[Callable[[bool], None]] = field(factory=list)
     """Told when the server goes (False) and is back (True)."""
 
 
+@frozen
+class Addresses:
+    """Where a server says that it listens: for charge points, without identity, and for operators."""
+
+    charge_points: tuple[str, ...]
+    api: tuple[str, ...]
+
+    @property
+    def url(self) -> str:
+        """Where to connect: without TLS if that can be."""
+        return min(self.charge_points, key=lambda each: each.startswith("wss"))
+
+
+def addresses_in(said: str) -> Addresses | None:
+    """Read what a server prints when it listens; None: that is not all yet."""
+    if not _LISTENS.search(said):
+        return None
+    return Addresses(tuple(_CHARGE_POINTS.findall(said)), tuple(_API.findall(said)))
+
+
 @define(eq=False)
 class ServerProcess:
-    """``ocpp-actors serve`` as a process, in a session of its own, so that Ctrl-C reaches the test bench alone."""
+    """``ocpp-actors serve`` as a process, in a session of its own, so that Ctrl-C reaches the test bench alone.
+
+    It does not outlive this process, however that ends.
+    """
 
     directory: Path
     settings: Mapping[str, Any]
     token: str
-    url: str = field(init=False, default="")
-    api_url: str = field(init=False, default="")
+    addresses: Addresses = field(init=False, default=Addresses((), ()))
     unexpected_ends: int = field(init=False, default=0)
     listeners: list[Callable[[bool], None]] = field(init=False, factory=list)
     _process: trio.Process | None = field(init=False, default=None)
     _hurried: bool = field(init=False, default=False)
-    _served: trio.Process | None = field(init=False, default=None)
-    """The last one that said where it listens."""
+    _changing: trio.Lock = field(init=False, factory=trio.Lock)
+    """Held by who ends or starts it."""
+    _restarts: TokenBucket = field(
+        init=False, factory=lambda: TokenBucket(RESTARTS / RESTART_WINDOW, RESTARTS, trio.current_time())
+    )
+    _trouble: ServerTrouble | None = field(init=False, default=None)
+    _gone: trio.Event = field(init=False, factory=trio.Event)
     _watchers: trio.Nursery = field(init=False)
 
     @property
@@ -84,57 +128,34 @@ class ServerProcess:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Start it, tell when it listens, start it again if it ends by itself; it is ended on cancellation.
 
-        Raises ServerTrouble: it does not start.
+        Raises ServerTrouble: it does not start the first time.
         """
         try:
             async with trio.open_nursery() as self._watchers:
-                await self.start()
+                try:
+                    await self._start()
+                except ServerTrouble as error:
+                    raise self._lose(f"the server {error}") from None
                 task_status.started()
                 await trio.sleep_forever()
         finally:
             with trio.CancelScope(shield=True):
-                await self.stop("gracefully")
+                await self._stop("gracefully")
 
-    async def _watch(self, process: trio.Process) -> None:
-        status = await process.wait()
-        if process is self._process:
-            self.unexpected_ends += 1
-            self._tell(False)
-            log.warning("the server ended by itself and is started again", status=status)
-            await self.start()
+    async def gone(self) -> None:
+        """Wait until it is not there any more, and does not come back; then raise ServerTrouble, which says why."""
+        await self._gone.wait()
+        assert self._trouble is not None
+        raise self._trouble
 
     async def restart(self, how: RestartKind, down: float) -> None:
         """End it, wait ``down`` seconds and start it on the same ports. Raises ServerTrouble."""
-        self._tell(False)
-        await self.stop(how)
-        await trio.sleep(down)
-        await self.start()
-
-    async def start(self) -> None:
-        """Start it and wait until it listens. Raises ServerTrouble: it does not."""
-        with self.log.open("ab") as stderr:
-            process = await trio.lowlevel.open_process(
-                [sys.executable, "-m", "ocpp_actors", "serve"],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                env=self._environment(),
-                start_new_session=True,
-            )
-        self._process = process
-        try:
-            with trio.move_on_after(START_TIMEOUT):
-                self.url, self.api_url = await self._greeting(process)
-                self._served = process
-                self._watchers.start_soon(self._watch, process)
-                self._tell(True)
-        finally:
-            if process is not self._served:
-                with trio.CancelScope(shield=True):
-                    await self.stop("kill")
-        if process is not self._served:
-            raise ServerTrouble(
-                f"the server did not listen within {START_TIMEOUT:g} seconds: {self._last_words()}"
+        async with self._changing:
+            self._tell(False)
+            await self._stop(how)
+            await trio.sleep(down)
+            await self._start_again(
+                "the server was told to end" if how == "gracefully" else "the server was killed"
             )
 
     def hurry(self) -> None:
@@ -143,42 +164,94 @@ class ServerProcess:
         if self._process is not None:
             self._process.kill()
 
-    async def stop(self, how: RestartKind) -> None:
-        """End it for certain: SIGKILL, or SIGTERM and after a while SIGKILL."""
+    async def _watch(self, process: trio.Process) -> None:
+        status = await process.wait()
+        async with self._changing:
+            if process is not self._process or self._hurried:
+                return
+            self.unexpected_ends += 1
+            self._tell(False)
+            await self._stop("kill")
+            log.warning("the server ended by itself", status=status)
+            ended = f"the server ended with status {status}"
+            if not self._restarts.allows(trio.current_time()):
+                self._lose(f"{ended}, more than {RESTARTS} times within {RESTART_WINDOW:g} seconds")
+                return
+            with suppress(ServerTrouble):  # gone() raises it
+                await self._start_again(ended)
+
+    async def _start_again(self, ended: str) -> None:
+        try:
+            await self._start()
+        except ServerTrouble as error:
+            raise self._lose(f"{ended} and {error}") from None
+
+    def _lose(self, why: str) -> ServerTrouble:
+        self._trouble = ServerTrouble(f"{why}; its log is {self.log}")
+        self._gone.set()
+        return self._trouble
+
+    async def _start(self) -> None:
+        """Start it and wait until it listens. Raises ServerTrouble: what it did instead."""
+        with self.log.open("ab") as stderr:
+            process = await trio.lowlevel.open_process(
+                [sys.executable, "-m", "ocpp_actors.testbench.leash", "ocpp_actors", "serve"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=self._environment(),
+                start_new_session=True,
+            )
+        self._process = process
+        try:
+            with trio.fail_after(START_TIMEOUT):
+                self.addresses = await self._greeting(process)
+        except BaseException as error:
+            with trio.CancelScope(shield=True):
+                await self._stop("kill")
+            if isinstance(error, trio.TooSlowError):
+                raise ServerTrouble(
+                    f"did not listen within {START_TIMEOUT:g} seconds: {self._last_words()}"
+                ) from None
+            raise
+        self._watchers.start_soon(self._watch, process)
+        self._tell(True)
+
+    async def _stop(self, how: RestartKind) -> None:
+        """End it for certain, if it is there: SIGKILL, or SIGTERM and after a while SIGKILL."""
         process, self._process = self._process, None
         if process is None:
             return
-        if how == "gracefully" and not self._hurried:
-            process.send_signal(signal.SIGTERM)
-            with trio.move_on_after(END_TIMEOUT):
+        try:
+            if how == "gracefully" and not self._hurried:
+                process.send_signal(signal.SIGTERM)
+                with trio.move_on_after(END_TIMEOUT):
+                    await process.wait()
+        finally:
+            process.kill()
+            with trio.CancelScope(shield=True):
                 await process.wait()
-        process.kill()
-        with trio.CancelScope(shield=True):
-            await process.wait()
-            if process.stdout is not None:
-                await process.stdout.aclose()
+                for pipe in (process.stdin, process.stdout):
+                    assert pipe is not None
+                    await pipe.aclose()
 
-    async def _greeting(self, process: trio.Process) -> tuple[str, str]:
+    async def _greeting(self, process: trio.Process) -> Addresses:
         assert process.stdout is not None
         said = b""
         async for chunk in process.stdout:
             said += chunk
-            url, api = re.search(rb"(ws://\S+)/IDENTITY", said), re.search(rb"(http://\S+?)/? ", said)
-            if url and api and b"Messages are logged in" in said and said.endswith(b"\n"):
-                return url[1].decode(), api[1].decode()
+            if found := addresses_in(said.decode("utf-8", "replace")):
+                return found
             if len(said) > GREETING:
                 break
-        raise ServerTrouble(f"the server did not start: {self._last_words()}")
+        raise ServerTrouble(f"did not start: {self._last_words()}")
 
     def _last_words(self) -> str:
         lines = self.log.read_text("utf-8", "replace").strip().splitlines()
-        return f"{lines[-1] if lines else 'it said nothing'} (all of it is in {self.log})"
+        return lines[-1] if lines else "it said nothing"
 
     def _environment(self) -> dict[str, str]:
         own: dict[str, Any] = {
-            "host": "127.0.0.1",
-            "port": _port(self.url),
-            "api_port": _port(self.api_url),
             "database": f"sqlite:///{self.directory.absolute() / 'ledger.db'}",
             "message_log": str(self.directory.absolute() / "messages.db"),
             "log_format": "json",
@@ -197,24 +270,44 @@ class ServerProcess:
 async def own_server(directory: Path, settings: Mapping[str, Any]) -> AsyncIterator[UnderTest]:
     """Run a server with free ports and a ledger, a message log and a token of its own for the length of the block.
 
+    Nobody else is given its ports while it is down; who asks for just these, with ``SO_REUSEADDR``, gets them, because
+    that is what the server itself does.
+
     Raises ServerTrouble: it does not start.
     """
-    process = ServerProcess(directory, settings, secrets.token_urlsafe(24))
-    async with trio.open_nursery() as nursery:
-        await nursery.start(process.run)
-        async with open_operator(process.api_url, process.token) as operator:
+    host, api_host = settings.get("host", LOOPBACK), settings.get("api_host", LOOPBACK)
+    with reserved_port(host) as port, reserved_port(api_host) as api_port:
+        process = ServerProcess(
+            directory,
+            {"host": host, "port": port, "api_port": api_port, **settings},
+            secrets.token_urlsafe(24),
+        )
+        async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
+            await nursery.start(process.run)
+            operator: Operator | None = None
+            if process.addresses.api:
+                operator = await stack.enter_async_context(
+                    open_operator(process.addresses.api[0], process.token)
+                )
             yield UnderTest(
-                target_of(process.url),
+                target_of(process.addresses.url, _trust(settings)),
                 SystemClock(),
                 operator,
                 testing=bool(settings.get("testing")),
                 restart=process.restart,
-                metrics=_metrics_of(operator),
+                metrics=_metrics_of(operator) if operator else None,
                 unexpected_ends=lambda: process.unexpected_ends,
+                gone=process.gone,
                 hurry=process.hurry,
                 on_change=process.listeners,
             )
-        nursery.cancel_scope.cancel()
+            nursery.cancel_scope.cancel()
+
+
+def _trust(settings: Mapping[str, Any]) -> ssl.SSLContext | None:
+    """Return a context that trusts the server's own certificate, where it has one."""
+    certificate = settings.get("tls_certificate")
+    return ssl.create_default_context(cafile=certificate) if certificate else None
 
 
 @asynccontextmanager
@@ -238,11 +331,6 @@ def _metrics_of(operator: Operator) -> Callable[[], Awaitable[str | None]]:
         return await operator.text("/metrics")
 
     return metrics
-
-
-def _port(url: str) -> int:
-    """Return the port of a server that was there before, to have it again; 0 for the first."""
-    return int(url.rsplit(":", 1)[1].split("/", maxsplit=1)[0]) if url else 0
 
 
 def _written(value: object) -> str:

@@ -5,7 +5,7 @@ measures and reports subscribe. Times are of trio's clock, in seconds. Direction
 is from the charge point to the central system.
 """
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Literal, TypeVar
 
@@ -138,13 +138,15 @@ class Wire:
     identity: str
     max_kept: int = MAX_KEPT
     connected: bool = field(init=False, default=False)
+    recorded: int = field(init=False, default=0)
+    """How many frames there were, with those that were dropped."""
     frames: deque[WireFrame] = field(init=False)
     exchanges: deque[Exchange] = field(init=False)
     changes: deque[ConnectionChange] = field(init=False)
     _next: Mark = field(init=False, default=0)
     strays: deque[WireFrame] = field(init=False)
     """CALLRESULTs that belong to no CALL of their connection."""
-    _open: OrderedDict[tuple[Direction, str], list[WireFrame]] = field(init=False, factory=OrderedDict)
+    _open: dict[Direction, deque[WireFrame]] = field(init=False)
     _subscribers: list[Subscriber] = field(init=False, factory=list)
     _happened: trio.Event | None = field(init=False, default=None)
 
@@ -153,6 +155,7 @@ class Wire:
         self.exchanges = deque(maxlen=self.max_kept)
         self.changes = deque(maxlen=self.max_kept)
         self.strays = deque(maxlen=self.max_kept)
+        self._open = {direction: deque(maxlen=MAX_OPEN) for direction in _SENDERS}
 
     # --- recording ---------------------------------------------------------------------------------------------
 
@@ -163,14 +166,13 @@ class Wire:
         except FrameFault:
             parsed = None
         frame = WireFrame(self._number(), trio.current_time(), direction, text, parsed)
+        self.recorded += 1
         self.frames.append(frame)
         self._tell(frame)
         if isinstance(parsed, Call):
-            self._open.setdefault((direction, parsed.message_id), []).append(frame)
-            if len(self._open) > 2 * MAX_OPEN:
-                self._open.popitem(last=False)
+            self._open[direction].append(frame)
         elif parsed is not None:
-            asked = self._answered_by((_OTHER[direction], parsed.message_id))
+            asked = self._answered_by(_OTHER[direction], parsed.message_id)
             if asked is not None:
                 exchange = Exchange(asked, frame)
                 self.exchanges.append(exchange)
@@ -179,19 +181,19 @@ class Wire:
                 self.strays.append(frame)
         self._wake()
 
-    def _answered_by(self, key: tuple[Direction, str]) -> WireFrame | None:
+    def _answered_by(self, direction: Direction, message_id: str) -> WireFrame | None:
         """Take out the CALL that an answer belongs to: the oldest of this id."""
-        waiting = self._open.get(key)
-        if waiting is None:
-            return None
-        asked = waiting.pop(0)
-        if not waiting:
-            del self._open[key]
-        return asked
+        waiting = self._open[direction]
+        for place, asked in enumerate(waiting):
+            if isinstance(asked.frame, Call) and asked.frame.message_id == message_id:
+                del waiting[place]
+                return asked
+        return None
 
     def opened(self) -> None:
         """Record that a connection was opened; CALLs of an earlier one are not answered any more."""
-        self._open.clear()
+        for waiting in self._open.values():
+            waiting.clear()
         self.connected = True
         self._change("opened")
 
@@ -238,7 +240,7 @@ class Wire:
     @property
     def unanswered(self) -> Sequence[WireFrame]:
         """The CALLs of the present connection without an answer."""
-        return [frame for frames in self._open.values() for frame in frames]
+        return [frame for waiting in self._open.values() for frame in waiting]
 
     def calls(
         self, action: str | None = None, *, by: Role = Role.CHARGE_POINT, since: Mark = 0

@@ -1,6 +1,5 @@
 """Runs the crowd of ``ocpp-actors simulate``, and tells how it gets on."""
 
-import resource
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,28 +11,31 @@ import trio
 from ocpp_actors import logs
 from ocpp_actors.clock import SystemClock
 from ocpp_actors.operator_cli.output import tell
-from ocpp_actors.testbench.simulated.activity import ID_TAGS, Charging
 from ocpp_actors.testbench.simulated.crowd import Crowd
 from ocpp_actors.testbench.simulated.personality import Personality
+from ocpp_actors.testbench.simulated.traffic import ID_TAGS, Traffic
 from ocpp_actors.testbench.target import Target
 from ocpp_actors.testbench_cli import crowd_view
+from ocpp_actors.testbench_cli.open_files import FILES_BESIDE, allow_files
+from ocpp_actors.testbench_cli.reader import reader_has_left
 
 NOTHING_CONNECTED: Final = 1
 
 PATIENCE: Final = 3.0
 """Seconds before it is told that nothing is connected."""
 
-FILES_BESIDE: Final = 100
-
 
 def run(*, duration: float | None, as_json: bool, **options: Any) -> int:
     """Let the charge points of crowd_of() live; return the exit status."""
     logs.configure("console", "error", sys.stderr)
     crowd = crowd_of(**options)
-    _allow_files(len(crowd.identities))
+    allow_files(len(crowd.identities) + FILES_BESIDE, f"{len(crowd.identities)} charge points")
     view = crowd_view.view_for(crowd, as_json=as_json)
     trio.run(_live, crowd, view, duration)
-    view.summary()
+    try:
+        view.summary()
+    except BrokenPipeError:
+        reader_has_left()
     return 0 if crowd.tally.opened else NOTHING_CONNECTED
 
 
@@ -54,7 +56,7 @@ def crowd_of(
     starts: float,
 ) -> Crowd:
     """Return the charge points that the options describe."""
-    charging = Charging(arrival, stay, speed, tuple(id_tags) or ID_TAGS) if activity == "charging" else None
+    charging = Traffic(arrival, stay, speed, tuple(id_tags) or ID_TAGS) if activity == "charging" else None
     width = len(str(count))
     return Crowd(
         target=target,
@@ -69,25 +71,24 @@ def crowd_of(
     )
 
 
-def _allow_files(count: int) -> None:
-    """Let this process have a socket for each."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = count + FILES_BESIDE
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-
-
 async def _live(crowd: Crowd, view: crowd_view.View, duration: float | None) -> None:
     over = trio.Event()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_until_signal, over)
         nursery.start_soon(_complain, crowd)
-        nursery.start_soon(view.show)
+        nursery.start_soon(_show, view, over)
         if duration is not None:
             nursery.start_soon(_until, duration, over)
         await crowd.run(over)
         nursery.cancel_scope.cancel()
+
+
+async def _show(view: crowd_view.View, over: trio.Event) -> None:
+    try:
+        await view.show()
+    except BrokenPipeError:
+        reader_has_left()
+        over.set()
 
 
 async def _until(duration: float, over: trio.Event) -> None:

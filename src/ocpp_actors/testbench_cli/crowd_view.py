@@ -51,6 +51,7 @@ def numbers(crowd: Crowd) -> dict[str, Any]:
     tally = crowd.tally
     return {
         "chargePoints": len(crowd.identities),
+        "broken": len(crowd.broken),
         "connected": tally.connected,
         "connections": tally.opened,
         "refused": tally.refused,
@@ -85,6 +86,8 @@ def summary_lines(crowd: Crowd) -> list[str]:
         f"transactions: {tally.started} started, {tally.stopped} stopped",
         f"CALLERRORs: {sum(tally.call_errors.values()) or 'none'}",
     ]
+    if crowd.broken:
+        lines.insert(0, f"broken: {len(crowd.broken)} of {len(crowd.identities)}, {', '.join(crowd.broken)}")
     return lines + [f"  {count} {shown(what)}" for what, count in tally.call_errors.most_common()]
 
 

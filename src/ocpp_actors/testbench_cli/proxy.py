@@ -2,10 +2,8 @@
 
 import functools
 import json
-import os
 import random
 import signal
-import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import rich_click as click
 
 from ocpp_actors.logs import printable
+from ocpp_actors.testbench_cli.reader import reader_has_left
 
 if TYPE_CHECKING:
     from ocpp_actors.testbench.links.conditions import LinkConditions
@@ -123,8 +122,8 @@ async def _run(
     def say(identity: str, what: str) -> None:
         try:
             click.echo(printable(f"{trio.current_time() - began:10.3f}  {identity or '*'}  {what}"))
-        except BrokenPipeError:  # whoever read the output has left
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except BrokenPipeError:
+            reader_has_left()
             ending.cancel()
 
     def tell(event: LinkEvent) -> None:

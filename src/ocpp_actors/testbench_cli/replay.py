@@ -9,6 +9,7 @@ import rich_click as click
 from attrs import define
 
 from ocpp_actors import logs
+from ocpp_actors.testbench_cli.reader import reader_has_left
 
 if TYPE_CHECKING:
     from ocpp_actors.testbench.replay.player import Happening
@@ -86,6 +87,7 @@ def replay(
 
     from ocpp_actors.recorded import NotRecorded, recorded_lines
     from ocpp_actors.testbench.client import Refused, Unreachable
+    from ocpp_actors.testbench.groups import ungrouped
     from ocpp_actors.testbench.replay.plan import NotReplayable, plan
     from ocpp_actors.testbench.replay.player import How, play
     from ocpp_actors.testbench.target import NotAUrl, target_of
@@ -108,7 +110,10 @@ def replay(
     )
     teller = Teller(as_json)
     try:
-        trio.run(play, planned, target, name, how, teller)
+        with ungrouped():
+            trio.run(play, planned, target, name, how, teller)
+    except BrokenPipeError:
+        reader_has_left()
     except (Refused, Unreachable) as error:
         raise click.ClickException(str(error)) from None
     return teller.end()

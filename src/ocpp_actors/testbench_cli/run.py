@@ -1,8 +1,9 @@
 """``ocpp-actors testbench run``."""
 
 import os
+import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +12,8 @@ import rich_click as click
 from ocpp_actors.operator_cli.failures import NOT_NOW, ApiFailure
 from ocpp_actors.operator_cli.output import print_json, tell
 from ocpp_actors.testbench_cli.mistakes import telling_mistakes
+from ocpp_actors.testbench_cli.open_files import allow_files_for
+from ocpp_actors.testbench_cli.reader import reader_has_left
 
 if TYPE_CHECKING:
     from ocpp_actors.testbench.run import Finished
@@ -104,9 +107,11 @@ def run(profile: str, microocpp: Path | None, as_json: bool, **options: Any) -> 
     scenarios = chosen(read.scenarios, catalogue())
     open_chargers = opener(read, microocpp, os.environ)
     directory = options["directory"] or Path(os.environ.get(DIRECTORY) or DEFAULT_DIRECTORY)
+    allow_files_for(read)
     session = Run(
         profile=read,
         scenarios=scenarios,
+        command=_command(profile, microocpp, {**options, "seed": read.seed}, os.environ),
         parent=directory,
         keep=options["keep"],
         output=sys.stderr,
@@ -121,11 +126,14 @@ def run(profile: str, microocpp: Path | None, as_json: bool, **options: Any) -> 
     except Cut:
         tell("cut short by a second signal; nothing is left of the session")
         return NOT_NOW
-    if as_json:
-        print_json(finished.document)
-    else:
-        for line in _summary(finished):
-            click.echo(line)
+    try:
+        if as_json:
+            print_json(finished.document)
+        else:
+            for line in _summary(finished):
+                click.echo(line)
+    except BrokenPipeError:
+        reader_has_left()
     return 0 if finished.result.passed else NOT_NOW
 
 
@@ -140,6 +148,31 @@ def _overrides(options: dict[str, Any]) -> Iterator[tuple[str, tuple[str, object
         yield "central_system.anywhere", ("--anywhere", True)
     if options["chargers"] is not None:
         yield "chargers.1.count", ("--chargers", options["chargers"])
+
+
+def _command(
+    profile: str, microocpp: Path | None, options: dict[str, Any], environ: Mapping[str, str]
+) -> str:
+    """Return what to type in the same directory for the same session again."""
+    from ocpp_actors.testbench.microocpp.path import VARIABLE
+    from ocpp_actors.testbench.profiles.reading import VARIABLES
+
+    words = [
+        f"{name}={shlex.quote(value)}"
+        for name, value in sorted(environ.items())
+        if name == VARIABLE or (name.startswith(VARIABLES) and name != DIRECTORY)
+    ]
+    words += ["ocpp-actors", "testbench", "run", shlex.quote(profile)]
+    given = {"microocpp": microocpp, **{name: options[name] for name in (*_KEYS, "chargers", "anywhere")}}
+    for name, value in given.items():
+        option = f"--{_spelt(name)}"
+        if value is True:
+            words.append(option)
+        elif isinstance(value, tuple):
+            words += [f"{option} {shlex.quote(each)}" for each in value]
+        elif value is not None and value is not False:
+            words.append(f"{option} {shlex.quote(str(value))}")
+    return " ".join(words)
 
 
 def _spelt(name: str) -> str:
@@ -160,7 +193,7 @@ def _summary(finished: "Finished") -> Iterator[str]:
     for each in told["troubles"]:
         yield f"{'trouble':<10}{each}"
     yield (
-        f"{told['verdict']:<10}{counts['passed']} scenarios passed, {len(bad)} failed, {counts['skipped']} skipped, "
+        f"{told['verdict']:<9} {counts['passed']} scenarios passed, {len(bad)} failed, {counts['skipped']} skipped, "
         f"in {told['seconds']:.1f} s"
     )
     yield f"{'report':<10}{finished.page}"

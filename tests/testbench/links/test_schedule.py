@@ -1,21 +1,18 @@
 """Faults that come and go: as data, from files, and on a network."""
 
 import itertools
-import math
 import random
 from typing import Any
 
 import pytest
 import trio
 from attrs import evolve
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.support.linked import open_linked
 from trio.testing import MockClock
 
 from ocpp_actors.testbench.links.conditions import BadFault, LinkConditions, both
 from ocpp_actors.testbench.links.schedule import Schedule, run_timeline, schedule_from, timeline
-from ocpp_actors.testbench.links.spans import FaultSpan, outages
+from ocpp_actors.testbench.links.spans import FaultSpan
 
 STALL = both(stall=True)
 
@@ -104,37 +101,6 @@ def test_what_is_wrong_is_told_with_its_place(document: dict[str, Any], message:
         schedule_from(document)
 
 
-# --- outages ---------------------------------------------------------------------------------------------------
-
-
-def test_outages_are_when_the_link_of_a_station_was_down() -> None:
-    found = [
-        FaultSpan(10, 20, "stall", None, STALL),
-        FaultSpan(15, 30, "stall", "a", STALL),
-        FaultSpan(30, 31, "reset", "A", both(reset_after=0)),
-        FaultSpan(40, 40, "reset", "A", both(reset_after=0)),
-        FaultSpan(50, 60, "latency", None, both(latency=1)),
-        FaultSpan(70, 80, "stall", "B", STALL),
-        FaultSpan(90, math.inf, "partition", None, LinkConditions(partition="refused")),
-        FaultSpan(200, 210, "stall", None, STALL),
-    ]
-    assert outages(found, "A", until=100) == [(10, 31), (40, 40), (90, 100)]
-    assert outages(found, "C", until=100) == [(10, 20), (90, 100)]
-
-
-@given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 20), st.booleans()), max_size=10))
-def test_outages_are_disjoint_and_cover_exactly_what_was_down(plan: list[tuple[int, int, bool]]) -> None:
-    found = [
-        FaultSpan(start, start + lasts, "f", None, STALL if down else both(latency=1))
-        for start, lasts, down in plan
-    ]
-    merged = outages(found, "A", until=100)
-    assert all(earlier[1] < later[0] for earlier, later in itertools.pairwise(merged))
-    for moment in range(80):
-        covered = any(start <= moment <= end for start, end in merged)
-        assert covered is any(each.down and each.start <= moment <= each.end for each in found)
-
-
 # --- on a network ----------------------------------------------------------------------------------------------
 
 
@@ -170,4 +136,3 @@ async def test_a_timeline_is_put_on_the_network_and_what_was_is_kept(autojump_cl
         assert [
             evolve(each, start=each.start - began, end=each.end - began) for each in linked.network.spans
         ] == expected
-        assert outages(linked.network.spans, "CP1", math.inf) == [(began + 5, began + 8)]

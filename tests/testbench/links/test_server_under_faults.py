@@ -4,20 +4,25 @@ Each test is named after the fault and what is done about it; it fails where tha
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 import trio
 from tests.support.central import BOOT
-from tests.support.linked import LinkedCentral, open_linked
+from tests.support.linked import (
+    ended,
+    fault,
+    open_linked,
+    others_undisturbed,
+    sessions_ended,
+    transactions,
+)
 from tests.support.raw import RawPeer, upgrade
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ocpp_actors.central_system.context import Context
 from ocpp_actors.central_system.handlers import default_router
-from ocpp_actors.ledger.port import CommandState, ListTransactions
+from ocpp_actors.ledger.port import CommandState
 from ocpp_actors.observer import Disconnected, Flagged, Restarted
 from ocpp_actors.protocol.messages import Reset, ResetType, StartTransaction
 from ocpp_actors.server.transport import LINGER
@@ -26,38 +31,6 @@ from ocpp_actors.testbench.links.conditions import LinkConditions, conditions_fr
 
 START = {"connectorId": 1, "idTag": "TAG", "meterStart": 0, "timestamp": "2026-03-01T11:00:00Z"}
 STOP = {"idTag": "TAG", "meterStop": 500, "timestamp": "2026-03-01T11:30:00Z"}
-
-
-@asynccontextmanager
-async def others_undisturbed(linked: LinkedCentral) -> AsyncIterator[None]:
-    """Another charge point is connected meanwhile, stays so, and is answered at once."""
-    async with linked.client("CP2") as other:
-        await other.call("BootNotification", BOOT)
-        yield
-        assert (await other.call("Heartbeat", {})).seconds == 0
-        assert [event for event in linked.central.told(Disconnected) if event.identity == "CP2"] == []
-
-
-def fault(linked: LinkedCentral, name: str, **parameters: Any) -> Any:
-    """Put a named fault on the link of CP1 for the length of a block."""
-    return linked.network.fault(name, conditions_from({"fault": name, **parameters}), "CP1")
-
-
-async def ended(linked: LinkedCentral, within: float = 0.0) -> Disconnected:
-    """How the first session of CP1 ended."""
-    await trio.sleep(within)
-    await wait_all_tasks_blocked()
-    first, *_ = [event for event in linked.central.told(Disconnected) if event.identity == "CP1"]
-    assert isinstance(first, Disconnected)
-    return first
-
-
-def sessions_ended(linked: LinkedCentral) -> int:
-    return sum(event.identity == "CP1" for event in linked.central.told(Disconnected))
-
-
-async def transactions(linked: LinkedCentral) -> list[Any]:
-    return list(await linked.central.ledger.ask(ListTransactions()))
 
 
 # --- stall -----------------------------------------------------------------------------------------------------

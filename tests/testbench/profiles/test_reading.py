@@ -7,9 +7,9 @@ import pytest
 
 from ocpp_actors.testbench.choosing import chosen
 from ocpp_actors.testbench.isolation import refuse_what_is_not_ours
-from ocpp_actors.testbench.profiles.profile import Profile, ProfileError
+from ocpp_actors.testbench.profiles.profile import NO_ACTIVITY, Profile, ProfileError
 from ocpp_actors.testbench.profiles.reading import load, shipped, template, text_of
-from ocpp_actors.testbench.scenario import catalogue
+from ocpp_actors.testbench.scenario import Need, catalogue
 
 NAMES = [each.name for each in shipped()]
 
@@ -43,6 +43,20 @@ def test_a_shipped_profile_can_be_used(name: str) -> None:
     assert profile.name == name
     assert profile.description
     assert chosen(profile.scenarios, catalogue()) or profile.duration
+
+
+def runs(profile: Profile) -> set[str]:
+    """The names of the scenarios that a profile has what they need for."""
+    hosts = any(each.activity == NO_ACTIVITY for each in profile.chargers)
+    wanted = chosen(profile.scenarios, catalogue())
+    return {each.name for each in wanted if hosts or Need.STATION not in each.needs}
+
+
+def test_every_scenario_is_run_by_a_profile_of_its_subject() -> None:
+    specific = set().union(*(runs(load(name, {})) for name in NAMES if name != "everything"))
+    left_out = {each.group: each.name for each in catalogue().values() if each.name not in specific}
+    assert left_out == {}
+    assert runs(load("everything", {})) == set(catalogue())
 
 
 def test_the_template_is_a_profile_with_every_key(tmp_path: Path) -> None:

@@ -52,4 +52,4 @@ def result() -> Result:
 
 
 def report() -> dict[str, Any]:
-    return document(result(), "ws://127.0.0.1:9000/ocpp")
+    return document(result(), "ws://127.0.0.1:9000/ocpp", command="ocpp-actors testbench run x.toml --seed 7")

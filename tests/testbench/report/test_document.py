@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from attrs import evolve
 from tests.testbench.report.documents import report, result
 
 from ocpp_actors.testbench.report import document as module
@@ -28,11 +29,13 @@ def test_only_failed_scenarios_have_frames_in_their_order() -> None:
         assert [frame["at"] for frame in each["frames"]] == sorted(frame["at"] for frame in each["frames"])
 
 
-def test_frames_are_bounded_and_what_is_left_out_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_FRAMES", 1)
-    failed = next(each for each in document(result(), "x")["scenarios"] if each["name"] == "fails")
+def test_what_is_left_out_of_frames_is_counted() -> None:
+    cut = evolve(result(), outcomes=tuple(each.cut(1) for each in result().outcomes))
+    told = document(cut, "x", command="x", frames_not_written=12)
+    failed = next(each for each in told["scenarios"] if each["name"] == "fails")
     assert (len(failed["frames"]), failed["framesLeftOut"]) == (1, 3)
     assert '"idTagInfo"' in failed["frames"][0]["frame"]
+    assert told["frameFiles"] == {"kept": True, "leftOut": 12}
 
 
 @pytest.mark.parametrize(

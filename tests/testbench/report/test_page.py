@@ -93,10 +93,29 @@ def test_the_filter_works_from_the_keyboard(page: Page) -> None:
     assert page.locator(".scenario:visible").count() == 2
 
 
-def test_it_fits_a_phone(page: Page) -> None:
+def test_it_fits_a_phone(watched: Watched, tmp_path: Path) -> None:
+    page, many = watched.page, {"passed": 2579, "failed": 1, "broken": 0, "skipped": 3}
+    page.goto(write_report(tmp_path, told(counts=many)).as_uri())
     page.set_viewport_size(PHONE)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert page.locator("figcaption").first.is_visible()
+    limits = page.locator(".limits")
+    assert limits.locator("tr").count() > 3
+    assert limits.evaluate("it => it.scrollWidth <= it.clientWidth")
+    assert limits.get_by_text("connection stability").is_visible()
+    for tile in page.locator(".tile b").all():
+        text = tile.inner_text()
+        assert tile.evaluate("it => it.scrollWidth <= it.clientWidth"), text
+        assert tile.evaluate("it => it.clientHeight < 1.5 * parseFloat(getComputedStyle(it).fontSize)"), text
+
+
+def test_it_tells_how_to_repeat_it_and_what_is_not_there(watched: Watched, tmp_path: Path) -> None:
+    changed = told(frameFiles={"kept": True, "leftOut": 12345})
+    next(each for each in changed["scenarios"] if each["name"] == "fails")["framesLeftOut"] = 70
+    watched.page.goto(write_report(tmp_path, changed).as_uri())
+    assert watched.page.locator("footer code").inner_text() == "ocpp-actors testbench run x.toml --seed 7"
+    assert watched.page.get_by_text("12\u202f345 messages did not fit into the files of frames").is_visible()
+    assert watched.page.get_by_text("4 frames, 70 before them are left out here").is_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -26,6 +26,17 @@ async def fails(bench: Bench) -> None:
 
 
 @scenario()
+async def fails_after_much(bench: Bench) -> None:
+    """It says much under one identity, over two connections, and fails."""
+    name = bench.new_name()
+    for _ in range(2):
+        async with bench.client(name, boot=True) as client:
+            for _ in range(300):
+                await client.call("Heartbeat", {})
+    expect(False, "no")
+
+
+@scenario()
 async def skips(bench: Bench) -> None:
     """It does not apply."""
     raise Skipped("not here")
@@ -64,6 +75,16 @@ async def station_beats(bench: Bench) -> None:
     """A station sends a heartbeat."""
     with bench.patient():
         await bench.station.wire.exchange("Heartbeat", since=bench.station.wire.mark())
+
+
+@scenario(needs={Need.STATION})
+async def station_is_kept_waiting(bench: Bench) -> None:
+    """What it has to undo takes long."""
+    try:
+        await trio.sleep(1)
+    finally:
+        async with bench.undoing():
+            await trio.sleep(20)
 
 
 @scenario(needs={Need.STATION})

@@ -1,5 +1,6 @@
 """The commands of the test bench: mistakes are one line and end with 2."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import orjson
 import pytest
 
 from ocpp_actors.cli import main
+from ocpp_actors.testbench.run import Run
+from ocpp_actors.testbench.under_test import ServerTrouble
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -84,6 +87,68 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("run", "list", "new", "proxy"):
         main(["testbench", command, "--help"])
         assert "ocpp-actors testbench" in capsys.readouterr().out
+
+
+def test_the_command_of_the_report_is_what_was_typed(
+    capsys: pytest.CaptureFixture[str], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Typed again, it leads to the same profile, scenarios and command."""
+    sessions: list[Run] = []
+
+    def not_run(session: Run) -> None:
+        sessions.append(session)
+        raise ServerTrouble("not now")
+
+    monkeypatch.setattr(Run, "run", not_run)
+    monkeypatch.setenv("OCPP_ACTORS_TESTBENCH_TITLE", "Tom's night")
+    monkeypatch.setenv("OCPP_ACTORS_TESTBENCH_DIRECTORY", "elsewhere")
+    simulator = here / "my simulator"
+    simulator.touch(mode=0o755)
+    (here / "my night.toml").write_text('[[chargers]]\nkind = "simulated"\n', "utf-8")
+    typed = (
+        *("run", "./my night.toml", "--microocpp", str(simulator), "--chargers", "3", "--scenario", "boot"),
+        *(
+            "--scenario",
+            "TC_0*",
+            "--skip",
+            "TC_001",
+            "--duration",
+            "7.5",
+            "--deadline",
+            "90",
+            "--keep",
+            "--json",
+        ),
+    )
+    assert run(capsys, *typed)[0] == 1
+    monkeypatch.delenv("OCPP_ACTORS_TESTBENCH_TITLE")
+    again = shlex.split(sessions[0].command)
+    assert again[:4] == ["OCPP_ACTORS_TESTBENCH_TITLE=Tom's night", "ocpp-actors", "testbench", "run"]
+    assert "--seed" in again
+    monkeypatch.setenv(*again[0].split("=", 1))
+    assert run(capsys, *again[3:])[0] == 1
+    assert sessions[0].profile == sessions[1].profile
+    assert sessions[0].profile.title == "Tom's night"
+    assert (sessions[0].profile.chargers[0].kind, sessions[0].profile.chargers[0].count) == ("microocpp", 3)
+    assert sessions[0].scenarios == sessions[1].scenarios
+    assert sessions[0].command == sessions[1].command
+
+
+def test_the_command_names_a_foreign_central_system(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands: list[str] = []
+
+    def not_run(session: Run) -> None:
+        commands.append(session.command)
+        raise ServerTrouble("not now")
+
+    monkeypatch.setattr(Run, "run", not_run)
+    run(capsys, "run", "validation", "--url", "ws://csms.example/ocpp", "--anywhere", "--seed", "7")
+    (command,) = commands
+    assert command == (
+        "ocpp-actors testbench run validation --url ws://csms.example/ocpp --seed 7 --anywhere"
+    )
 
 
 def test_a_directory_that_cannot_be_made(capsys: pytest.CaptureFixture[str], here: Path) -> None:

@@ -1,6 +1,7 @@
 """`ocpp-actors testbench run` as a process: what it leaves behind, whatever happens to it."""
 
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -128,6 +129,20 @@ def processes_of(directory: Path) -> list[str]:
     return found
 
 
+def server_of(directory: Path) -> int:
+    """The process id of the server that keeps its ledger below a directory."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (entry / "environ").read_bytes()
+        except OSError:
+            continue
+        if f"OCPP_ACTORS_DATABASE=sqlite:///{directory}".encode() in environment:
+            found.append(int(entry.name))
+    (only,) = found
+    return only
+
+
 def names_in(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
 
@@ -181,7 +196,7 @@ async def test_ctrl_c_ends_it_in_order_and_leaves_the_report(tmp_path: Path, mom
         assert await running.ended() == 1, running.said
     assert processes_of(tmp_path) == []
     assert set(running.left) - {"frames"} == {"junit.xml", "report.html", "report.json"}
-    assert "interrupted" in running.printed
+    assert re.search(r"^interrupted \d+ scenarios passed", running.printed, re.MULTILINE)
     assert "Traceback" not in running.said
 
 
@@ -195,4 +210,33 @@ async def test_a_second_ctrl_c_ends_it_at_once_and_leaves_nothing(tmp_path: Path
     assert processes_of(tmp_path) == []
     assert names_in(tmp_path) == ["profile.toml"]
     assert "cut short" in running.said
+    assert "Traceback" not in running.said
+
+
+async def test_a_killed_session_takes_its_server_along(tmp_path: Path) -> None:
+    async with open_run(tmp_path, LONG) as running:
+        await running.until("bringing up 3 chargers")
+        assert len(processes_of(tmp_path)) == 2
+        running.process.kill()
+        assert await running.ended() == -signal.SIGKILL
+        with trio.fail_after(PATIENCE):
+            while True:
+                if not processes_of(tmp_path):
+                    break
+                await trio.sleep(0.05)
+
+
+async def test_a_server_that_does_not_come_back_leaves_a_report(tmp_path: Path) -> None:
+    async with open_run(tmp_path, LONG.replace("[[restarts]]\nat = 2\ndown = 1\n", "")) as running:
+        await running.until("bringing up 3 chargers")
+        (session,) = (tmp_path / "reports").iterdir()
+        (session / "work" / "ledger.db").rename(session / "work" / "away.db")
+        (session / "work" / "ledger.db").mkdir()
+        os.kill(server_of(tmp_path), signal.SIGKILL)
+        assert await running.ended() == 1
+    assert processes_of(tmp_path) == []
+    assert {"report.html", "report.json", "junit.xml", "work"} <= set(running.left)
+    (trouble,) = orjson.loads((session / "report.json").read_bytes())["troubles"]
+    assert trouble.startswith("the server ended with status -9 and did not start: ")
+    assert trouble.endswith("server.log")
     assert "Traceback" not in running.said

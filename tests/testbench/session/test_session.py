@@ -11,13 +11,14 @@ from tests.testbench.session.running import open_session, said, session_of, unde
 from trio.testing import MockClock
 
 from ocpp_actors.ledger.memory import MemoryLedger
+from ocpp_actors.testbench import runner
 from ocpp_actors.testbench.chargers.simulated import open_simulated
 from ocpp_actors.testbench.chargers.unit import Surroundings, Unit
 from ocpp_actors.testbench.profiles.profile import Chargers, RestartKind
 from ocpp_actors.testbench.runner import Verdict
 from ocpp_actors.testbench.session import Result
 from ocpp_actors.testbench.target import Target
-from ocpp_actors.testbench.under_test import UnderTest
+from ocpp_actors.testbench.under_test import ServerTrouble, UnderTest
 from ocpp_actors.testing.in_process import open_in_process
 
 STATIONS = "[[chargers]]\nkind = 'simulated'\ncount = 3\nreconnect_interval = 2\n"
@@ -76,6 +77,31 @@ async def test_only_what_failed_keeps_its_frames(autojump_clock: MockClock) -> N
         result = await session.run()
     frames = {each.scenario.name: sum(map(len, each.frames.values())) for each in result.outcomes}
     assert frames == {"fails": 4, "passes": 0}
+
+
+async def test_what_failed_keeps_every_frame(autojump_clock: MockClock) -> None:
+    async with open_session("", [s.fails_after_much]) as session:
+        (outcome,) = (await session.run()).outcomes
+    assert [len(frames) for frames in outcome.frames.values()] == [2 * 2 * 301]
+    assert outcome.left_out == 0
+
+
+async def test_what_a_wire_dropped_of_a_failed_scenario_is_counted(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "MAX_FRAMES", 400)
+    async with open_session("", [s.fails_after_much]) as session:
+        (outcome,) = (await session.run()).outcomes
+    assert [len(frames) for frames in outcome.frames.values()] == [800]
+    assert outcome.left_out == 2 * 2 * 301 - 800
+
+
+async def test_frames_of_all_failed_scenarios_are_bounded(autojump_clock: MockClock) -> None:
+    async with open_session("[scenarios]\nlanes = 1", [s.fails, s.fails, s.fails]) as session:
+        session.progress.frames_left = 5
+        outcomes = (await session.run()).outcomes
+    kept = [(sum(map(len, each.frames.values())), each.left_out) for each in outcomes]
+    assert kept == [(4, 0), (1, 3), (0, 4)]
 
 
 async def test_lanes_run_side_by_side_and_no_more_of_them(autojump_clock: MockClock) -> None:
@@ -262,7 +288,7 @@ async def test_it_can_be_stopped_and_tells_what_it_had(autojump_clock: MockClock
 
         async def stop() -> None:
             await trio.sleep(15)
-            session.stop.cancel()
+            session.stop.set()
 
         nursery.start_soon(stop)
         result = await session.run()
@@ -279,13 +305,41 @@ async def test_it_can_be_stopped_at_any_moment(after: float, autojump_clock: Moc
 
         async def stop() -> None:
             await trio.sleep(after)
-            session.stop.cancel()
+            session.stop.set()
 
         nursery.start_soon(stop)
         result = await session.run()
     assert result.interrupted
     assert result.troubles == ()
     assert result.seconds <= after + 1
+
+
+async def test_what_is_to_be_undone_is_not_waited_for_when_it_is_stopped(autojump_clock: MockClock) -> None:
+    async with open_session(STATIONS, [s.station_is_kept_waiting]) as session, trio.open_nursery() as nursery:
+
+        async def stop() -> None:
+            await trio.sleep(5)
+            session.stop.set()
+
+        nursery.start_soon(stop)
+        result = await session.run()
+    assert result.interrupted
+    assert result.seconds <= 6
+
+
+async def test_a_server_that_is_gone_for_good_ends_it_with_a_report(autojump_clock: MockClock) -> None:
+    async def gone() -> None:
+        await trio.sleep(15)
+        raise ServerTrouble("the server ended with status 7")
+
+    async with open_in_process() as central:
+        session = session_of(under_test_of(central, gone=gone), STATIONS, [s.passes, *[s.meanwhile] * 40])
+        result = await session.run()
+    assert result.troubles == ("the server ended with status 7",)
+    assert not result.passed
+    assert not result.interrupted
+    assert 15 <= result.seconds < 16
+    assert verdicts(result)["passes"] == ["passed"]
 
 
 async def test_chargers_that_are_not_accepted_are_a_trouble(autojump_clock: MockClock) -> None:

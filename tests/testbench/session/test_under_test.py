@@ -1,20 +1,31 @@
 """The server under test as a process: restarted on the same ports, watched, and gone in the end."""
 
 import os
+import re
 import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import trio
-from tests.testbench.session.test_process import processes_of
+from tests.testbench.session.test_process import processes_of, server_of
 
+from ocpp_actors.testbench import under_test as module
 from ocpp_actors.testbench.bench import BOOT
 from ocpp_actors.testbench.client import Unreachable, open_client
 from ocpp_actors.testbench.groups import ungrouped
 from ocpp_actors.testbench.profiles.reading import read
 from ocpp_actors.testbench.profiles.tables import Table
 from ocpp_actors.testbench.target import target_of
-from ocpp_actors.testbench.under_test import ServerTrouble, UnderTest, foreign_server, own_server
+from ocpp_actors.testbench.under_test import (
+    ServerTrouble,
+    UnderTest,
+    addresses_in,
+    foreign_server,
+    own_server,
+)
 
 PATIENCE = 120.0
 
@@ -26,26 +37,13 @@ async def boots(under_test: UnderTest, identity: str) -> bool:
     return bool(boot.result["status"] == "Accepted")
 
 
-async def server_of(directory: Path) -> int:
-    """The process id of the server that keeps its ledger in a directory."""
-    found = []
-    for entry in await trio.to_thread.run_sync(lambda: list(Path("/proc").glob("[0-9]*"))):
-        try:
-            environment = (entry / "environ").read_bytes()
-        except OSError:
-            continue
-        if f"OCPP_ACTORS_DATABASE=sqlite:///{directory}".encode() in environment:
-            found.append(int(entry.name))
-    (only,) = found
-    return only
-
-
-async def test_it_comes_back_on_the_same_port_whoever_ends_it(
+async def test_it_comes_back_on_the_same_port_whoever_ends_it_but_not_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(
         "OCPP_ACTORS_HEARTBEAT_INTERVAL", "7"
     )  # a setting of the environment is not the session's
+    monkeypatch.setattr(module, "RESTARTS", 1)
     changes: list[bool] = []
     back = trio.Event()
 
@@ -67,15 +65,85 @@ async def test_it_comes_back_on_the_same_port_whoever_ends_it(
         assert [each["identity"] for each in await under_test.operator.items("/charge-points")] == ["CP1"]
         assert under_test.unexpected_ends() == 0
 
-        os.kill(await server_of(tmp_path), signal.SIGKILL)
+        os.kill(server_of(tmp_path), signal.SIGKILL)
         with trio.fail_after(PATIENCE):
             await back.wait()
         assert changes == [False, True, False, True]
         assert await boots(under_test, "CP1")
         assert (under_test.unexpected_ends(), under_test.target.url) == (1, url)
+
+        os.kill(server_of(tmp_path), signal.SIGKILL)
+        with trio.fail_after(PATIENCE), pytest.raises(ServerTrouble, match="-9, more than 1 times within 60"):
+            await under_test.gone()
+        assert under_test.unexpected_ends() == 2
     assert processes_of(tmp_path) == []
     with pytest.raises(Unreachable):
         await boots(under_test, "CP1")
+
+
+def files_open() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_one_without_an_api_that_does_not_come_back_is_told_of_and_leaves_nothing_open(
+    tmp_path: Path,
+) -> None:
+    before = files_open()
+    with ungrouped():
+        async with own_server(tmp_path, {"log_level": "warning", "api_port": None}) as under_test:
+            assert (under_test.operator, under_test.metrics) == (None, None)
+            changes: list[bool] = []
+            under_test.on_change.append(changes.append)
+            (tmp_path / "ledger.db").unlink()
+            (tmp_path / "ledger.db").mkdir()
+            os.kill(server_of(tmp_path), signal.SIGKILL)
+            with trio.fail_after(PATIENCE), pytest.raises(ServerTrouble) as told:
+                await under_test.gone()
+            assert changes == [False]
+            # Nobody connected, so that nothing but the session can hold the port.
+            with socket.socket() as other, pytest.raises(OSError, match="in use"):
+                other.bind(("127.0.0.1", int(under_test.target.host.rpartition(":")[2])))
+    assert re.fullmatch(
+        r"the server ended with status -9 and did not start: .*ledger\.db.*; its log is .*/server\.log",
+        str(told.value),
+    )
+    assert processes_of(tmp_path) == []
+    assert files_open() == before
+
+
+def test_what_it_says_names_all_its_addresses() -> None:
+    said = (
+        "Charge points connect to   wss://127.0.0.1:9443/ocpp/IDENTITY   (subprotocol ocpp1.6)\n"
+        "Charge points connect to   ws://[::1]:9000/ocpp/IDENTITY   (subprotocol ocpp1.6)\n"
+        "API and dashboard are at   http://127.0.0.1:8080/ \n"
+        "Data is kept in            sqlite:///x.db\n"
+        "Messages are logged in     messages.db\n"
+    )
+    found = addresses_in(said)
+    assert found is not None
+    assert found.charge_points == ("wss://127.0.0.1:9443/ocpp", "ws://[::1]:9000/ocpp")
+    assert (found.url, found.api) == ("ws://[::1]:9000/ocpp", ("http://127.0.0.1:8080",))
+    assert addresses_in(said[:-1]) is None
+    secure = addresses_in(said[:86] + said[-40:])
+    assert secure is not None
+    assert (secure.url, secure.api) == ("wss://127.0.0.1:9443/ocpp", ())
+
+
+async def test_it_does_not_outlive_who_holds_its_standard_input(tmp_path: Path) -> None:
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-m", "ocpp_actors.testbench.leash", "http.server", "0", "--bind", "127.0.0.1"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=tmp_path,
+    )
+    assert process.stdin is not None
+    try:
+        await process.stdin.aclose()
+        with trio.fail_after(PATIENCE):
+            assert await process.wait() == -signal.SIGKILL
+    finally:
+        process.kill()
 
 
 async def test_one_that_cannot_start_says_why_and_where_its_log_is(tmp_path: Path) -> None:

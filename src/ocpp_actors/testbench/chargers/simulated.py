@@ -3,6 +3,7 @@
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import trio
 from attrs import evolve
@@ -11,6 +12,7 @@ from ocpp_actors.testbench.chargers.activity import Charging
 from ocpp_actors.testbench.chargers.unit import Surroundings, Unit
 from ocpp_actors.testbench.profiles.profile import NO_ACTIVITY, Chargers
 from ocpp_actors.testbench.simulated.charge_point import SimulatedChargePoint
+from ocpp_actors.testbench.simulated.hosting import host
 from ocpp_actors.testbench.simulated.personality import Personality
 from ocpp_actors.testbench.simulated.quirks import personality_of
 from ocpp_actors.testbench.target import Target
@@ -25,7 +27,8 @@ async def open_simulated(group: Chargers, around: Surroundings) -> AsyncIterator
         units = []
         for identity in around.identities:
             wire = around.new_wire(identity, tapped=False)
-            station: SimulatedChargePoint = await nursery.start(_host, group, around, personality, wire)
+            make, broke = partial(_make, group, around, personality, wire), partial(_broke, around, identity)
+            station: SimulatedChargePoint = await nursery.start(host, make, broke)
             charging = group.activity != NO_ACTIVITY
             chance = around.chance_of(identity)
             activity = Charging(station, group, around.id_tag, chance) if charging else None
@@ -34,34 +37,26 @@ async def open_simulated(group: Chargers, around: Surroundings) -> AsyncIterator
         nursery.cancel_scope.cancel()
 
 
-async def _host(
-    group: Chargers,
-    around: Surroundings,
-    personality: Personality,
-    wire: Wire,
-    *,
-    task_status: trio.TaskStatus[SimulatedChargePoint],
-) -> None:
+def _make(
+    group: Chargers, around: Surroundings, personality: Personality, wire: Wire, nursery: trio.Nursery
+) -> SimulatedChargePoint:
     target = around.target
     if group.faults and around.faulty:
         target = Target(target.url, around.network.faulty(target.dial, wire.identity))
-    try:
-        async with trio.open_nursery() as nursery:
-            task_status.started(
-                SimulatedChargePoint(
-                    target=target,
-                    wire=wire,
-                    nursery=nursery,
-                    clock=around.clock,
-                    chance=around.chance_of(f"{wire.identity}:inside"),
-                    connector_count=group.connectors,
-                    personality=personality,
-                    configuration={name: _written(value) for name, value in group.configuration.items()},
-                )
-            )
-            await trio.sleep_forever()
-    except* Exception as error:  # noqa: BLE001 — the others go on
-        around.trouble(f"the simulated charger {wire.identity} broke: {error.exceptions[0]!r}")
+    return SimulatedChargePoint(
+        target=target,
+        wire=wire,
+        nursery=nursery,
+        clock=around.clock,
+        chance=around.chance_of(f"{wire.identity}:inside"),
+        connector_count=group.connectors,
+        personality=personality,
+        configuration={name: _written(value) for name, value in group.configuration.items()},
+    )
+
+
+def _broke(around: Surroundings, identity: str, error: Exception) -> None:
+    around.trouble(f"the simulated charger {identity} broke: {error!r}")
 
 
 def _personality(group: Chargers) -> Personality:

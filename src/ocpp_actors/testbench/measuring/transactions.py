@@ -98,13 +98,19 @@ class Books:
         if known is not None and known.meter_stop is None:
             known.meter_stop = asked.get("meterStop")
 
-    def compare(self, recorded: Iterable[Mapping[str, Any]]) -> Audit:
+    @property
+    def owners(self) -> set[str]:
+        """The identities that have transactions, case-folded."""
+        return {start.identity.casefold() for start, _ in self._known}
+
+    def compare(self, recorded: Iterable[Mapping[str, Any]], *, whole: bool = True) -> Audit:
         """Compare with the transactions of the central system, as its API tells them.
 
         Lost: it does not have one that it confirmed, or not the stop that it confirmed. Doubled: it has one start
-        twice, gave one start two ids, or two starts one id.
+        twice, gave one start two ids, or two starts one id. Where ``recorded`` is not the whole of it, what is not
+        there is unchecked.
         """
-        ours = {start.identity.casefold() for start, _ in self._known}
+        ours, not_read = self.owners, 0
         theirs = [each for each in recorded if each["chargePoint"].casefold() in ours]
         by_id = {each["id"]: each for each in theirs}
         lost, doubled = list[str](), [*self._doubled, *self._doubled_in(theirs)]
@@ -114,19 +120,21 @@ class Books:
             if owners.setdefault(known.transaction_id, start) is not start:
                 doubled.append(f"{name} was given to two starts")
             found = by_id.get(known.transaction_id)
-            if found is None or found["chargePoint"].casefold() != start.identity.casefold():
+            if found is None and not whole:
+                not_read += 1
+            elif found is None or found["chargePoint"].casefold() != start.identity.casefold():
                 lost.append(f"{name} was confirmed, and is not there")
             elif known.meter_stop is not None and found["meterStop"] != known.meter_stop:
                 lost.append(
                     f"{name} was stopped at {known.meter_stop} Wh, and is there with {found['meterStop']}"
                 )
         return Audit(
-            compared=len(self._known),
+            compared=len(self._known) - not_read,
             lost_count=len(lost),
             doubled_count=len(doubled),
             lost=tuple(lost[:EXAMPLES]),
             doubled=tuple(doubled[:EXAMPLES]),
-            unchecked=self.unchecked,
+            unchecked=self.unchecked + not_read,
         )
 
     def _doubled_in(self, recorded: Collection[Mapping[str, Any]]) -> Iterator[str]:

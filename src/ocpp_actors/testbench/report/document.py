@@ -12,16 +12,16 @@ from ocpp_actors.testbench.session import Result
 
 Json = dict[str, Any]
 
-MAX_FRAMES: Final = 20_000
-"""Frames of failed scenarios that a report has, all in all; the files of frames have the others."""
-
 BARS: Final = 48
 
 
-def document(result: Result, central_system: str) -> Json:
-    """Return the report of a session as JSON."""
+def document(result: Result, central_system: str, *, command: str, frames_not_written: int = 0) -> Json:
+    """Return the report of a session as JSON.
+
+    ``command`` is what to type for the same session again. ``frames_not_written``: how many did not fit into the files
+    of frames.
+    """
     measures = result.measures
-    frames_left = [MAX_FRAMES]
     return {
         "profile": {
             "name": result.profile.name,
@@ -34,19 +34,19 @@ def document(result: Result, central_system: str) -> Json:
         "started": f"{result.started:%Y-%m-%dT%H:%M:%SZ}",
         "seconds": _rounded(result.seconds),
         "centralSystem": central_system,
+        "command": command,
         "verdict": "passed" if result.passed else "interrupted" if result.interrupted else "failed",
         "troubles": list(result.troubles),
         "limits": [
             {"name": each.name, "asked": each.asked, "measured": each.measured, "held": each.held}
             for each in result.limits
         ],
-        "scenarios": [
-            _scenario(each, result.began_at, frames_left) for each in _worst_first(result.outcomes)
-        ],
+        "scenarios": [_scenario(each, result.began_at) for each in _in_order(result.outcomes)],
         "counts": {
             str(verdict): sum(each.verdict is verdict for each in result.outcomes) for verdict in Verdict
         },
         **_measured(measures, result.began_at),
+        "frameFiles": {"kept": result.profile.frame_logs == "all", "leftOut": frames_not_written},
         "transactions": _transactions(result),
         "returned": [
             {
@@ -62,24 +62,21 @@ def document(result: Result, central_system: str) -> Json:
     }
 
 
-def _worst_first(outcomes: tuple[Outcome, ...]) -> list[Outcome]:
+def _in_order(outcomes: tuple[Outcome, ...]) -> list[Outcome]:
     return sorted(outcomes, key=lambda each: (each.scenario.group, each.scenario.name, each.station or ""))
 
 
-def _scenario(outcome: Outcome, began_at: float, frames_left: list[int]) -> Json:
-    frames = []
-    for identity, wire in outcome.frames.items():
-        kept = wire[-frames_left[0] :] if frames_left[0] else ()
-        frames_left[0] -= len(kept)
-        frames += [
-            {
-                "at": _rounded(each.at - began_at),
-                "chargePoint": identity,
-                "direction": each.direction,
-                "frame": each.text,
-            }
-            for each in kept
-        ]
+def _scenario(outcome: Outcome, began_at: float) -> Json:
+    frames = [
+        {
+            "at": _rounded(each.at - began_at),
+            "chargePoint": identity,
+            "direction": each.direction,
+            "frame": each.text,
+        }
+        for identity, said in outcome.frames.items()
+        for each in said
+    ]
     return {
         "name": outcome.scenario.name,
         "group": outcome.scenario.group,
@@ -92,7 +89,7 @@ def _scenario(outcome: Outcome, began_at: float, frames_left: list[int]) -> Json
         "at": _rounded(outcome.started_at - began_at),
         "seconds": _rounded(outcome.seconds),
         "frames": sorted(frames, key=lambda each: each["at"]),
-        "framesLeftOut": sum(map(len, outcome.frames.values())) - len(frames),
+        "framesLeftOut": outcome.left_out,
     }
 
 

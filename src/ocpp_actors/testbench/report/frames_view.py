@@ -12,7 +12,7 @@ def frames(recorded: list[dict[str, Any]], left_out: int, *, unfolded: bool) -> 
     """Show frames in their order, each with when, who, which way, what it is, and its content indented."""
     asked: dict[tuple[str, str, str], str] = {}
     shown = [_frame(each, asked) for each in recorded]
-    more = f", the {left_out} before them are in the files of frames" if left_out else ""
+    more = f", {left_out} before them are left out here" if left_out else ""
     return element(
         "details",
         element("summary", f"{len(recorded)} frames{more}"),

@@ -133,6 +133,7 @@ def _limits(limits: Sequence[Json]) -> Markup:
             (_badge(_HELD[each["held"]], words[each["held"]]), each["name"], each["asked"], each["measured"])
             for each in limits
         ),
+        kind="limits",
     )
 
 
@@ -190,7 +191,9 @@ def _run(run: Json, *, unfolded: bool) -> Markup:
         element("p", _badge(run["verdict"], run["verdict"]), f" {where}, at {clock(round(run['at'], 1))}, took "
                 f"{duration(run['seconds'])}", class_="muted"),
         reason(run["reason"]),
-        frames(run["frames"], run["framesLeftOut"], unfolded=unfolded) if run["frames"] else None,
+        frames(run["frames"], run["framesLeftOut"], unfolded=unfolded)
+        if run["frames"] or run["framesLeftOut"]
+        else None,
         class_="run",
     )  # fmt: skip
 
@@ -271,11 +274,17 @@ def _books(document: Json) -> Iterator[Markup]:
     compared = (
         "compared with the central system's books" if books["compared"] else "not compared: no operator's API"
     )
+    unchecked = f", {count(books['unchecked'])} were not" if books["unchecked"] else ""
     yield element(
         "p",
         f"{count(books['confirmed'])} transactions were confirmed to chargers, {count(books['stopped'])} of them "
-        f"stopped; {compared}. {count(verdicts['right'])} of {count(verdicts['judged'])} messages were judged right.",
+        f"stopped; {compared}{unchecked}. {count(verdicts['right'])} of {count(verdicts['judged'])} messages were "
+        "judged right.",
     )
+    if document["frameFiles"]["leftOut"]:
+        yield element(
+            "p", f"{count(document['frameFiles']['leftOut'])} messages did not fit into the files of frames."
+        )
     for each in document["returned"]:
         how = "killed" if each["how"] == "kill" else "told to end"
         yield element(
@@ -307,9 +316,7 @@ def _footer(document: Json) -> Markup:
             "p",
             f"ocpp-actors {document['version']} · session {document['label']} · seed {document['seed']} · repeat it "
             "with ",
-            element(
-                "code", f"ocpp-actors testbench run {document['profile']['name']} --seed {document['seed']}"
-            ),
+            element("code", document["command"]),
         ),
     )
 
@@ -331,7 +338,9 @@ def _badge(kind: str, text: str) -> Markup:
     return element("span", f"{_SIGNS.get(kind, '')} {text}", class_=f"badge {kind}")
 
 
-def _table(headers: Sequence[str], rows: Iterable[Sequence[object]], numbers: int = 0) -> Markup:
+def _table(
+    headers: Sequence[str], rows: Iterable[Sequence[object]], numbers: int = 0, kind: str = ""
+) -> Markup:
     """Return a table whose last ``numbers`` columns are set to the right."""
     first = len(headers) - numbers
     classes = [None if n < first else "number" for n in range(len(headers))]
@@ -344,4 +353,4 @@ def _table(headers: Sequence[str], rows: Iterable[Sequence[object]], numbers: in
         for row in rows
     )
     table = element("table", element("thead", head), element("tbody", *body))
-    return element("div", table, class_="table", tabindex="0")
+    return element("div", table, class_=f"table {kind}".rstrip(), tabindex="0")

@@ -1,10 +1,5 @@
-"""What a charge point does all day: it reports, charges, meters, starts again, and loses link and power.
+"""Drivers charge: with a card, in either order, at every connector, are metered, and leave."""
 
-These are for any charge point with hands on it, simulated or real. Each waits for what the charge point says, in
-whatever order it says it, and leaves it free.
-"""
-
-from collections.abc import Callable
 from typing import Any
 
 import trio
@@ -13,94 +8,124 @@ from ocpp_actors.testbench.bench import Bench
 from ocpp_actors.testbench.failures import expect, expect_equal
 from ocpp_actors.testbench.scenario import Need, scenario
 from ocpp_actors.testbench.station import Feature
-from ocpp_actors.testbench.steps.attending import RECONNECT, RESTART, Attended, attended
-from ocpp_actors.testbench.steps.links import lose_link_in_peace
+from ocpp_actors.testbench.steps.attending import attended
 from ocpp_actors.testbench.steps.records import expect_connector
-from ocpp_actors.testbench.steps.registration import expect_accepted_boot
+from ocpp_actors.testbench.steps.scripted import status, told
 from ocpp_actors.testbench.steps.transactions import expect_no_transaction, expect_recorded
-from ocpp_actors.testbench.wire import Exchange
 
 HANDS = {Feature.PLUG, Feature.TAP}
 
-LONG = 2 * RESTART
-"""Seconds of a scenario with a restart or a reconnection in it."""
-
-IN_A_TRANSACTION = {"Charging", "SuspendedEV", "SuspendedEVSE"}
+CONNECTION_TIMEOUT = 2
+"""Seconds that a driver gets to plug in, where a scenario waits for their end."""
 
 METERING = 20.0
 """Seconds in which a meter has moved, at a sample a second."""
 
 
-@scenario(needs={Need.STATION})
-async def boots_and_reports_its_connectors(bench: Bench) -> None:
-    """A charge point has booted, was Accepted, and reported the status of every connector (OCPP 1.6 §4.2, §4.9).
+@scenario(case="TC_003", features=HANDS)
+async def plug_in_first_then_present_a_card(bench: Bench) -> None:
+    """A driver plugs in, presents a card, charges, presents it again, and leaves.
 
-    Looked for from its first connection on. Where the record can be looked at, it is online there, with its connectors.
-    """
-    async with attended(bench) as charger:
-        wire = charger.station.wire
-        with trio.fail_after(RESTART):
-            boot = await wire.exchange("BootNotification")
-            reports = [
-                await wire.exchange("StatusNotification", where=_of(each)) for each in charger.connectors
-            ]
-        expect_accepted_boot(bench, boot)
-        for report in reports:
-            expect_equal(report.result, {}, "StatusNotification.conf")
-        for connector_id in charger.connectors:
-            await expect_connector(bench, charger.identity, connector_id, "Available")
-        if bench.operator_or_none is not None:
-            known = await bench.operator_or_none.charge_point(charger.identity)
-            expect_equal(
-                (known["online"], known["registration"]), (True, "Accepted"), "online, and registration"
-            )
-            expect_equal(known["vendor"], boot.payload["chargePointVendor"], "the vendor on record")
+    Checks: the card is Accepted, the transactionId above 0 and nobody else's; every StatusNotification is confirmed,
+    and so is the StopTransaction; the record agrees with what was said (OCPP 1.6 §4.1, §4.8, §4.9, §4.10).
 
-
-def _of(connector_id: int) -> Callable[[Any], object]:
-    return lambda said: said["connectorId"] == connector_id
-
-
-@scenario(features=HANDS)
-async def card_before_the_plug(bench: Bench) -> None:
-    """A driver presents a card, plugs in and charges; the same card ends it (OCPP 1.6 §3.6, §4.1, §4.8, §4.10)."""
-    card = await bench.id_tag()
-    async with attended(bench) as charger:
-        await charger.tap(card)
-        await charger.authorizes(card, "Accepted")
-        await charger.plug_in()
-        await _charges_and_ends(bench, charger, card)
-
-
-@scenario(features=HANDS)
-async def plug_before_the_card(bench: Bench) -> None:
-    """A driver plugs in, presents a card and charges; the same card ends it (OCPP 1.6 §3.6, §4.1, §4.8, §4.10).
-
-    The connector reports Preparing, Charging and Finishing on its way from Available to Available.
+    Not known: whether the original wants an Authorize before the start, which a charge point may leave out.
     """
     card = await bench.id_tag()
     async with attended(bench) as charger:
         await charger.plug_in()
         await charger.reports("Preparing")
         await charger.tap(card)
-        await _charges_and_ends(bench, charger, card)
+        started = await charger.starts(card)
+        await charger.reports("Charging")
+        await expect_recorded(bench, charger.identity, started)
+        await charger.tap(card)
+        stopped = await charger.stops(started, reason="Local")
+        await charger.reports("Finishing")
+        await charger.leaves()
+        await expect_recorded(bench, charger.identity, started, stopped, reason="Local")
+        await expect_connector(bench, charger.identity, 1, "Available")
 
 
-async def _charges_and_ends(bench: Bench, charger: Attended, card: str) -> None:
-    started = await charger.starts(card)
-    await charger.reports("Charging")
-    await expect_recorded(bench, charger.identity, started)
-    await charger.tap(card)
-    await _ended(bench, charger, started, "Local")
+@scenario(case="TC_004_1", features=HANDS)
+async def present_a_card_first_then_plug_in(bench: Bench) -> None:
+    """A driver presents a card, plugs in, charges, presents it again, and leaves.
+
+    Checks: as after plugging in first; nothing has begun before the vehicle is there (OCPP 1.6 §4.1, §4.8, §4.10).
+
+    Not known: which status the connector has between the card and the plug in the original.
+    """
+    card = await bench.id_tag()
+    async with attended(bench) as charger:
+        await charger.tap(card)
+        await charger.reports("Preparing")
+        await charger.says_nothing_of("StartTransaction")
+        await charger.plug_in()
+        started = await charger.starts(card)
+        await charger.reports("Charging")
+        await charger.tap(card)
+        stopped = await charger.stops(started, reason="Local")
+        await charger.leaves()
+        await expect_recorded(bench, charger.identity, started, stopped)
 
 
-async def _ended(bench: Bench, charger: Attended, started: Exchange, reason: str) -> None:
-    """Wait for the end of a transaction, and unplug; the record has to agree."""
-    stopped = await charger.stops(started, reason=reason)
-    await charger.reports("Finishing")
-    await charger.leaves()
-    await expect_recorded(bench, charger.identity, started, stopped, reason=reason)
-    await expect_connector(bench, charger.identity, 1, "Available")
+@scenario(case="TC_004_2", needs={Need.OPERATOR}, features={Feature.TAP})
+async def present_a_card_and_never_plug_in(bench: Bench) -> None:
+    """A driver presents a card and walks away: the connector is free again after ConnectionTimeOut.
+
+    Checks: the operator sets ConnectionTimeOut; the card is Accepted; both StatusNotifications are confirmed; there is
+    no transaction on record (OCPP 1.6 §4.1, §9.1.4).
+
+    Not known: the ConnectionTimeOut of the original.
+    """
+    card = await bench.id_tag()
+    async with attended(bench) as charger:
+        await charger.configure("ConnectionTimeOut", str(CONNECTION_TIMEOUT))
+        await charger.tap(card)
+        await charger.reports("Preparing")
+        await charger.reports("Available", within=CONNECTION_TIMEOUT + bench.patience)
+        await charger.says_nothing_of("StartTransaction")
+        await expect_no_transaction(bench, charger.identity, card)
+        await expect_connector(bench, charger.identity, 1, "Available")
+
+
+@scenario(case="TC_005_1", features=HANDS)
+async def vehicle_side_is_unplugged_while_charging(bench: Bench) -> None:
+    """A driver takes the cable out of the vehicle while it charges: the transaction ends, and the connector is free.
+
+    Checks: the StopTransaction is confirmed; the record has the reason EVDisconnected (OCPP 1.6 §4.10, §7.36).
+
+    Not known: whether the original sets StopTransactionOnEVSideDisconnect and UnlockConnectorOnEVSideDisconnect
+    itself; here the former is set where there is an operator.
+    """
+    card = await bench.id_tag()
+    async with attended(bench) as charger:
+        if bench.operator_or_none is not None:
+            await charger.configure("StopTransactionOnEVSideDisconnect", "true")
+        started = await charger.charges(card)
+        await charger.unplug()
+        stopped = await charger.stops(started, reason="EVDisconnected")
+        await charger.reports("Available")
+        await expect_recorded(bench, charger.identity, started, stopped, reason="EVDisconnected")
+
+
+@scenario(case="TC_024")
+async def connector_lock_fails(bench: Bench) -> None:
+    """A driver is authorized, but the lock of the connector fails: nothing is charged, and the fault is reported.
+
+    Checks: Authorize is Accepted; the StatusNotification with ConnectorLockFailure is confirmed and on record; there
+    is no transaction on record (OCPP 1.6 §4.1, §4.9, §7.6).
+
+    Not known: whether the connector is Faulted or goes on Preparing in the original.
+    """
+    card = await bench.id_tag()
+    async with bench.client(boot=True) as client:
+        await status(bench, client, "Preparing")
+        answer = await told(bench, client, "Authorize", {"idTag": card})
+        expect_equal(answer["idTagInfo"]["status"], "Accepted", "the status in Authorize.conf")
+        await status(bench, client, "Faulted", error_code="ConnectorLockFailure")
+        await expect_connector(bench, client.identity, 1, "Faulted", errorCode="ConnectorLockFailure")
+        await expect_no_transaction(bench, client.identity, card)
 
 
 @scenario(features=HANDS)
@@ -135,7 +160,9 @@ async def blocked_card_does_not_charge(bench: Bench) -> None:
         expect(blocked not in said, "the charge point charged with a blocked card")
         await charger.reports("Charging")
         await charger.tap(good)
-        await _ended(bench, charger, started, "Local")
+        stopped = await charger.stops(started, reason="Local")
+        await charger.leaves()
+        await expect_recorded(bench, charger.identity, started, stopped, reason="Local")
         await expect_no_transaction(bench, charger.identity, blocked)
 
 
@@ -182,112 +209,3 @@ def _register(payload: dict[str, Any]) -> float:
     ]
     expect(found, f"meter values without a register of energy: {payload}")
     return found[-1]
-
-
-@scenario(needs={Need.OPERATOR}, features={Feature.PLUG})
-async def operator_starts_and_stops(bench: Bench) -> None:
-    """The operator starts a transaction at a plugged-in vehicle, and ends it (OCPP 1.6 §5.11, §5.12)."""
-    card = await bench.id_tag()
-    async with attended(bench) as charger:
-        await charger.plug_in()
-        await charger.reports("Preparing")
-        await charger.ask("RemoteStartTransaction", {"connectorId": 1, "idTag": card}, "Accepted")
-        started = await charger.starts(card)
-        await charger.reports("Charging")
-        ending = {"transactionId": started.result["transactionId"]}
-        await charger.ask("RemoteStopTransaction", ending, "Accepted")
-        await _ended(bench, charger, started, "Remote")
-
-
-@scenario(needs={Need.OPERATOR, Need.STATION}, seconds=LONG)
-async def reset_brings_it_back(bench: Bench) -> None:
-    """The operator resets a free charge point: it comes back, boots and reports its connectors (OCPP 1.6 §5.14)."""
-    async with attended(bench) as charger:
-        since = charger.station.wire.mark()
-        await charger.ask("Reset", {"type": "Soft"}, "Accepted")
-        await _boots(bench, charger, since)
-
-
-async def _boots(bench: Bench, charger: Attended, since: int) -> dict[int, str]:
-    """Wait until it has booted since a mark, and return the status that each connector reports then."""
-    boot = await charger.says("BootNotification", since=since, within=RESTART)
-    expect_accepted_boot(bench, boot)
-    reports = {
-        each: await charger.says(
-            "StatusNotification", connector_id=each, since=boot.asked.number, within=RESTART
-        )
-        for each in charger.connectors
-    }
-    return {each: report.payload["status"] for each, report in reports.items()}
-
-
-@scenario(features=HANDS | {Feature.LINK}, seconds=LONG)
-async def link_is_lost_while_charging(bench: Bench) -> None:
-    """The link is lost in a transaction, which the driver ends meanwhile: told when the link is back (OCPP 1.6 §3.7).
-
-    It is stopped once, and the record has it once, with the end that the charge point said.
-    """
-    card = await bench.id_tag()
-    async with attended(bench) as charger:
-        started = await charger.charges(card)
-        await lose_link_in_peace(bench, charger)
-        await charger.tap(card)
-        await charger.unplug()
-        await charger.regain_link()
-        stopped = await charger.stops(started, within=RECONNECT)
-        await _recorded_once(bench, charger, card, started, stopped)
-
-
-@scenario(features=HANDS | {Feature.LINK}, seconds=LONG)
-async def link_comes_back_while_charging(bench: Bench) -> None:
-    """The link is lost in a transaction and comes back, and the transaction goes on (OCPP-J 1.6 §5.4).
-
-    The charge point need not boot again; the driver ends the transaction afterwards.
-    """
-    card = await bench.id_tag()
-    async with attended(bench) as charger:
-        started = await charger.charges(card)
-        await lose_link_in_peace(bench, charger)
-        since = charger.station.wire.mark()
-        await charger.regain_link()
-        with trio.fail_after(RECONNECT):
-            await charger.station.wire.change("opened", since=since)
-        await expect_recorded(bench, charger.identity, started)
-        await charger.tap(card)
-        stopped = await charger.stops(started, reason="Local", within=RECONNECT)
-        await charger.unplug()
-        await _recorded_once(bench, charger, card, started, stopped)
-
-
-async def _recorded_once(
-    bench: Bench, charger: Attended, card: str, started: Exchange, stopped: Exchange
-) -> None:
-    await expect_recorded(
-        bench, charger.identity, started, stopped, reason=stopped.payload.get("reason", "Local")
-    )
-    if bench.operator_or_none is not None:
-        kept = await bench.operator_or_none.transactions(charger.identity, idTag=card)
-        expect_equal(
-            [each["id"] for each in kept], [started.result["transactionId"]], f"transactions of {card}"
-        )
-
-
-@scenario(features=HANDS | {Feature.POWER}, seconds=LONG)
-async def power_is_cut_while_charging(bench: Bench) -> None:
-    """The power is cut in a transaction; when it is back the charge point boots, and the transaction has one end.
-
-    Some charge points end it by themselves, with the reason PowerLoss (OCPP 1.6 §4.10, §7.36); others go on with it,
-    until the driver ends it.
-    """
-    card = await bench.id_tag()
-    async with attended(bench) as charger:
-        started = await charger.charges(card)
-        await charger.lose_power()
-        since = charger.station.wire.mark()
-        await charger.regain_power()
-        statuses = await _boots(bench, charger, since)
-        if statuses[1] in IN_A_TRANSACTION:
-            await charger.tap(card)
-        stopped = await charger.stops(started, within=RESTART)
-        await charger.unplug()
-        await _recorded_once(bench, charger, card, started, stopped)

@@ -1,14 +1,19 @@
 """The operator has diagnostics uploaded, and follows how it goes."""
 
 from datetime import timedelta
+from typing import Final
 
 from ocpp_actors.protocol.timestamps import write
 from ocpp_actors.testbench.bench import Bench
 from ocpp_actors.testbench.client import Client
-from ocpp_actors.testbench.failures import expect_equal
 from ocpp_actors.testbench.scenario import Need, scenario
-from ocpp_actors.testbench.steps.records import expect_progress
-from ocpp_actors.testbench.steps.scripted import command, told
+from ocpp_actors.testbench.station import Feature
+from ocpp_actors.testbench.steps.attending import attended
+from ocpp_actors.testbench.steps.progress import UPDATING, report_progress, tells_progress
+from ocpp_actors.testbench.steps.scripted import command
+
+UPLOADS: Final = "ftp://127.0.0.1:9/uploads"
+"""Nothing is there: a simulated charge point only acts as if. Another one needs a place that takes uploads."""
 
 
 async def ask_for_upload(bench: Bench, client: Client) -> None:
@@ -24,14 +29,6 @@ async def ask_for_upload(bench: Bench, client: Client) -> None:
     await command(bench, client, "GetDiagnostics", wanted, answer={"fileName": "diagnostics.zip"})
 
 
-async def report(bench: Bench, client: Client, *statuses: str) -> None:
-    """Let the charge point report these statuses, one after the other; each has to be on record then."""
-    for each in statuses:
-        answer = await told(bench, client, "DiagnosticsStatusNotification", {"status": each})
-        expect_equal(answer, {}, "DiagnosticsStatusNotification.conf")
-        await expect_progress(bench, client.identity, "diagnostics", each)
-
-
 @scenario(case="TC_045_1", needs={Need.OPERATOR})
 async def diagnostics_are_uploaded(bench: Bench) -> None:
     """A charge point uploads its diagnostics.
@@ -43,7 +40,7 @@ async def diagnostics_are_uploaded(bench: Bench) -> None:
     """
     async with bench.client(boot=True) as client:
         await ask_for_upload(bench, client)
-        await report(bench, client, "Uploading", "Uploaded")
+        await report_progress(bench, client, "DiagnosticsStatusNotification", "Uploading", "Uploaded")
 
 
 @scenario(case="TC_045_2", needs={Need.OPERATOR})
@@ -57,4 +54,14 @@ async def diagnostics_upload_fails(bench: Bench) -> None:
     """
     async with bench.client(boot=True) as client:
         await ask_for_upload(bench, client)
-        await report(bench, client, "Uploading", "UploadFailed")
+        await report_progress(bench, client, "DiagnosticsStatusNotification", "Uploading", "UploadFailed")
+
+
+@scenario(needs={Need.OPERATOR}, features={Feature.DIAGNOSTICS}, seconds=2 * UPDATING)
+async def diagnostics_are_asked_for(bench: Bench) -> None:
+    """A charge point uploads its diagnostics and tells so, and goes on working (OCPP 1.6 §4.4, §5.9)."""
+    async with attended(bench) as charger:
+        since = charger.station.wire.mark()
+        await charger.ask("GetDiagnostics", {"location": UPLOADS})
+        statuses = "Uploading", "Uploaded"
+        await tells_progress(bench, charger, "DiagnosticsStatusNotification", *statuses, since=since)

@@ -1,4 +1,4 @@
-"""The operator manages the local authorization list of charge points."""
+"""The operator manages the local authorization list of charge points, which decide by it, also without a connection."""
 
 from typing import Any
 
@@ -7,8 +7,12 @@ from ocpp_actors.testbench.failures import expect_equal
 from ocpp_actors.testbench.scenario import Need, scenario
 from ocpp_actors.testbench.station import Feature
 from ocpp_actors.testbench.steps import records
-from ocpp_actors.testbench.steps.attending import Attended, attended
+from ocpp_actors.testbench.steps.attending import RECONNECT, RESTART, Attended, attended
 from ocpp_actors.testbench.steps.scripted import command
+from ocpp_actors.testbench.steps.transactions import expect_recorded
+
+LONG = 2 * RESTART
+"""Seconds of a scenario with a restart or a reconnection in it."""
 
 
 def entry(id_tag: str, status: str = "Accepted") -> dict[str, Any]:
@@ -134,3 +138,41 @@ async def send_a_differential_local_list(bench: Bench) -> None:
         kept = await records.local_list(bench, charger.identity)
         wanted = {added: "Accepted", changed: "Blocked"}
         expect_equal(kept, (first + 1, wanted), "the list on record")
+
+
+@scenario(
+    needs={Need.OPERATOR},
+    features={Feature.LOCAL_LIST, Feature.PLUG, Feature.TAP, Feature.LINK},
+    seconds=LONG,
+)
+async def listed_card_charges_while_offline(bench: Bench) -> None:
+    """A card on the list begins to charge while the charge point is offline, and is told of when it is back.
+
+    OCPP 1.6 §3.5.2, §3.5.3, §3.7.
+    """
+    card = await bench.id_tag()
+    async with attended(bench) as charger:
+        await charger.configure("LocalAuthorizeOffline", "true")
+        await charger.configure("LocalAuthListEnabled", "true")
+        await send_first(charger, entry(card))
+        await charger.lose_link()
+        await charger.plug_in()
+        await charger.tap(card)
+        await charger.regain_link()
+        started = await charger.starts(card, within=RECONNECT)
+        await charger.tap(card)
+        stopped = await charger.stops(started, within=RECONNECT)
+        await charger.leaves()
+        await expect_recorded(bench, charger.identity, started, stopped)
+
+
+@scenario(needs={Need.OPERATOR}, features={Feature.LOCAL_LIST, Feature.POWER}, seconds=LONG)
+async def list_outlives_a_power_cut(bench: Bench) -> None:
+    """The list that the operator has sent is still there after a power cut (OCPP 1.6 §3.5.3, §5.10)."""
+    async with attended(bench) as charger:
+        number = await send_first(charger, entry(await bench.id_tag()))
+        await charger.lose_power()
+        since = charger.station.wire.mark()
+        await charger.regain_power()
+        await charger.says("BootNotification", since=since, within=RESTART)
+        expect_equal(await version(charger), number, "the version of the list after a power cut")

@@ -8,9 +8,11 @@ from ocpp_actors.testbench.client import Client
 from ocpp_actors.testbench.failures import expect_equal
 from ocpp_actors.testbench.scenario import Need, scenario
 from ocpp_actors.testbench.steps.certificates import ROOT
-from ocpp_actors.testbench.steps.records import expect_progress, security_events
+from ocpp_actors.testbench.steps.progress import report_progress
+from ocpp_actors.testbench.steps.records import security_events
 from ocpp_actors.testbench.steps.scripted import command, told
 
+NOTES = "SignedFirmwareStatusNotification"
 ACCEPTED = {"status": "Accepted"}
 SIGNATURE = "MEUCIQCp8nsbUrVTgRbpzBK2mWTp6xpHGSeVCE41QWyuUk6IwIhAL29x9ExfM1MchXbg129UHQEv9IXHXkVEL5O"
 
@@ -27,15 +29,6 @@ async def update(bench: Bench, client: Client) -> int:
     wanted = {"requestId": request_id, "firmware": firmware, "retries": 1, "retryInterval": 30}
     await command(bench, client, "SignedUpdateFirmware", wanted, answer=ACCEPTED)
     return request_id
-
-
-async def report(bench: Bench, client: Client, request_id: int, *statuses: str) -> None:
-    """Let the charge point report these statuses, one after the other; each has to be on record then."""
-    for each in statuses:
-        status = {"status": each, "requestId": request_id}
-        answer = await told(bench, client, "SignedFirmwareStatusNotification", status)
-        expect_equal(answer, {}, "SignedFirmwareStatusNotification.conf")
-        await expect_progress(bench, client.identity, "signedFirmware", each)
 
 
 async def report_event(bench: Bench, client: Client, event: str) -> None:
@@ -66,11 +59,8 @@ async def security_log_is_uploaded(bench: Bench) -> None:
         }
         wanted = {"log": log, "logType": "SecurityLog", "requestId": request_id}
         await command(bench, client, "GetLog", wanted, answer={**ACCEPTED, "filename": "security.log"})
-        for each in ("Uploading", "Uploaded"):
-            status = {"status": each, "requestId": request_id}
-            answer = await told(bench, client, "LogStatusNotification", status)
-            expect_equal(answer, {}, "LogStatusNotification.conf")
-            await expect_progress(bench, client.identity, "log", each)
+        statuses = "Uploading", "Uploaded"
+        await report_progress(bench, client, "LogStatusNotification", *statuses, request_id=request_id)
 
 
 @scenario(case="TC_080", needs={Need.OPERATOR})
@@ -85,8 +75,8 @@ async def signed_firmware_is_installed(bench: Bench) -> None:
     """
     async with bench.client(boot=True) as client:
         request_id = await update(bench, client)
-        await report(bench, client, request_id, "Downloading", "Downloaded", "SignatureVerified")
-        await report(bench, client, request_id, "Installing", "Installed")
+        steps = "Downloading", "Downloaded", "SignatureVerified", "Installing", "Installed"
+        await report_progress(bench, client, NOTES, *steps, request_id=request_id)
         await report_event(bench, client, "FirmwareUpdated")
 
 
@@ -102,5 +92,6 @@ async def signed_firmware_with_an_invalid_signature(bench: Bench) -> None:
     """
     async with bench.client(boot=True) as client:
         request_id = await update(bench, client)
-        await report(bench, client, request_id, "Downloading", "Downloaded", "InvalidSignature")
+        steps = "Downloading", "Downloaded", "InvalidSignature"
+        await report_progress(bench, client, NOTES, *steps, request_id=request_id)
         await report_event(bench, client, "InvalidFirmwareSignature")

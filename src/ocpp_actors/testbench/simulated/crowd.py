@@ -5,16 +5,20 @@ from functools import partial
 from random import Random
 from typing import Final
 
+import structlog
 import trio
 from attrs import define, field
 
 from ocpp_actors.clock import Clock
-from ocpp_actors.testbench.simulated.activity import Charging
 from ocpp_actors.testbench.simulated.charge_point import SimulatedChargePoint
+from ocpp_actors.testbench.simulated.hosting import host
 from ocpp_actors.testbench.simulated.personality import Personality
 from ocpp_actors.testbench.simulated.tally import Tally
+from ocpp_actors.testbench.simulated.traffic import Traffic
 from ocpp_actors.testbench.target import Target
 from ocpp_actors.testbench.wire import Wire
+
+log = structlog.get_logger(__name__)
 
 MAX_KEPT: Final = 8
 """Frames that the wire of each keeps: they are only counted."""
@@ -25,7 +29,10 @@ GOING_HOME: Final = 10.0
 
 @define(eq=False, kw_only=True)
 class Crowd:
-    """Charge points that are alike but for their identities. ``starts`` of them a second are switched on."""
+    """Charge points that are alike but for their identities. ``starts`` of them a second are switched on.
+
+    One that breaks, which is a mistake of the simulation, is told in the log, and the others go on.
+    """
 
     target: Target
     identities: Sequence[str]
@@ -34,20 +41,26 @@ class Crowd:
     connector_count: int = 1
     personality: Personality
     configuration: Mapping[str, str] = field(factory=dict)
-    activity: Charging | None = None
+    activity: Traffic | None = None
     starts: float = 100.0
     tally: Tally = field(init=False, factory=Tally)
     stations: list[SimulatedChargePoint] = field(init=False, factory=list)
+    broken: dict[str, Exception] = field(init=False, factory=dict)
+    """What ended those that broke, by their identities."""
+    _traffic: list[trio.CancelScope] = field(init=False, factory=list)
 
     async def run(self, until: trio.Event) -> None:
         """Let them live until the event is set."""
         async with trio.open_nursery() as nursery:
             for identity in self.identities:
-                self.stations.append(self._make(identity, nursery))
-            async with trio.open_nursery() as life:
-                life.start_soon(self._switch_on, life)
+                make, broke = partial(self._make, identity), partial(self._broke, identity)
+                self.stations.append(await nursery.start(host, make, broke))
+            async with trio.open_nursery() as starting:
+                starting.start_soon(self._switch_on)
                 await until.wait()
-                life.cancel_scope.cancel()
+                starting.cancel_scope.cancel()
+            for scope in self._traffic:
+                scope.cancel()
             await self._go_home()
             nursery.cancel_scope.cancel()
 
@@ -65,15 +78,33 @@ class Crowd:
             configuration=self.configuration,
         )
 
-    async def _switch_on(self, life: trio.Nursery) -> None:
+    def _broke(self, identity: str, error: Exception) -> None:
+        self.broken[identity] = error
+        log.error(
+            "a simulated charge point broke",
+            charge_point=identity,
+            broken=f"{len(self.broken)} of {len(self.identities)}",
+            exc_info=error,
+        )
+
+    async def _switch_on(self) -> None:
         begun_at = trio.current_time()
         for number, station in enumerate(self.stations):
             await trio.sleep_until(begun_at + number / self.starts)
             await station.power_on()
-            if self.activity is not None:
+            if self.activity is not None and station.identity not in self.broken:
                 for connector_id in station.outlets:
                     chance = Random(self.chance.random())  # noqa: S311 — ditto
-                    life.start_soon(partial(self.activity.run, station, connector_id, chance))
+                    station.nursery.start_soon(
+                        self._let_cars_come, self.activity, station, connector_id, chance
+                    )
+
+    async def _let_cars_come(
+        self, traffic: Traffic, station: SimulatedChargePoint, connector_id: int, chance: Random
+    ) -> None:
+        with trio.CancelScope() as scope:
+            self._traffic.append(scope)
+            await traffic.run(station, connector_id, chance)
 
     async def _go_home(self) -> None:
         with trio.move_on_after(GOING_HOME):

@@ -1,7 +1,7 @@
 """The connection to the central system: opened, lost, and opened again after a pause (OCPP-J 1.6 §3, §5.4)."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from math import inf
@@ -123,7 +123,7 @@ class Link:
     def ping(self) -> None:
         """Send a ping; without a pong in time the connection is dropped."""
         if self._nursery is not None and self._client is not None:
-            self._nursery.start_soon(self._ping, self._client)
+            self._nursery.start_soon(_until_it_ends, partial(self._ping, self._client))
 
     async def _ping(self, client: Client) -> None:
         with trio.move_on_after(PING_TIMEOUT) as limit:
@@ -213,7 +213,9 @@ class Link:
                 async with trio.open_nursery() as self._nursery:
                     self._client = client
                     self.talker.online = True
-                    self._nursery.start_soon(self._talk_on, client)
+                    self._nursery.start_soon(
+                        _until_it_ends, partial(self.talker.run, partial(self._ask, client))
+                    )
                     self.owner.connected()
                     with trio.move_on_after(self.personality.patience):
                         await self._listen(client, self._nursery)
@@ -222,10 +224,6 @@ class Link:
             finally:
                 self._client = self._nursery = self._talk = None
                 self.owner.disconnected()
-
-    async def _talk_on(self, client: Client) -> None:
-        with suppress(*_ENDS):  # who listens tells
-            await self.talker.run(partial(self._ask, client))
 
     async def _listen(self, client: Client, nursery: trio.Nursery) -> None:
         while True:
@@ -236,14 +234,13 @@ class Link:
                 if self.personality.flees_early_calls and self.talker.gate is Gate.BOOTING:
                     return
                 if self.personality.answer_delay:
-                    nursery.start_soon(self._answer_late, client, frame)
+                    nursery.start_soon(_until_it_ends, partial(self._answer_late, client, frame))
                 else:
                     await self._answer(client, frame)
 
     async def _answer_late(self, client: Client, call: Call) -> None:
         await trio.sleep(self.personality.answer_delay)
-        with suppress(*_ENDS):
-            await self._answer(client, call)
+        await self._answer(client, call)
 
     async def _answer(self, client: Client, call: Call) -> None:
         refusals = self.personality.answering
@@ -269,6 +266,12 @@ class Link:
                 await client.send(message)
             elif self._stream is not None:
                 await self._stream.send_all(message.data)
+
+
+async def _until_it_ends(work: Callable[[], Awaitable[None]]) -> None:
+    """Do something beside the listening, until the connection ends: then who listens tells so, and nobody else."""
+    with suppress(*_ENDS):
+        await work()
 
 
 def _retry_after(refused: Refused) -> float:

@@ -1,43 +1,33 @@
 """Counts what many charge points experience, in little room."""
 
 from collections import Counter
-from math import ceil, exp, log
-from typing import Final
 
 from attrs import define, field
 
 from ocpp_actors.protocol.catalogue import Role
 from ocpp_actors.protocol.frames import CallError
+from ocpp_actors.testbench.measuring.distribution import Distribution
 from ocpp_actors.testbench.wire import ConnectionChange, Exchange, Happening, Wire
-
-RESOLUTION: Final = 50
-"""Buckets for each factor of e in a response time: a quantile is at most 2 % too high."""
-
-_SHORTEST: Final = 1e-6
 
 
 @define
 class Latencies:
-    """A histogram of response times."""
+    """Response times."""
 
-    count: int = 0
-    _buckets: Counter[int] = field(init=False, factory=Counter)
+    _all: Distribution = field(init=False, factory=Distribution)
+
+    @property
+    def count(self) -> int:
+        """How many there were."""
+        return self._all.count
 
     def add(self, seconds: float) -> None:
         """Count one."""
-        self.count += 1
-        self._buckets[ceil(log(max(seconds, _SHORTEST)) * RESOLUTION)] += 1
+        self._all.add(seconds)
 
     def quantile(self, fraction: float) -> float | None:
         """Return the seconds within which this fraction was answered; None: there was none."""
-        if not self.count:
-            return None
-        left = ceil(fraction * self.count)
-        for bucket in sorted(self._buckets):
-            left -= self._buckets[bucket]
-            if left <= 0:
-                return exp(bucket / RESOLUTION)
-        raise AssertionError("the buckets hold all that was counted")
+        return self._all.quantile(fraction) if self._all.count else None
 
 
 @define

@@ -345,7 +345,7 @@ async def attended(bench: Bench) -> AsyncIterator[Attended]:
     try:
         yield charger
     finally:
-        with trio.CancelScope(shield=True):
+        async with bench.undoing():
             await charger.leave()
 
 

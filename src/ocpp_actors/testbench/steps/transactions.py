@@ -102,6 +102,19 @@ async def expect_recorded(
     expect_same({name: kept[name] for name in wanted}, wanted, "the record of the transaction")
 
 
+async def expect_recorded_once(bench: Bench, identity: str, started: Exchange, stopped: Exchange) -> None:
+    """Go on where the record of a transaction agrees, and is the only one of its idTag, where it can be asked.
+
+    Raises Failed: it does not agree, or there are more.
+    """
+    await expect_recorded(bench, identity, started, stopped)
+    if bench.operator_or_none is not None:
+        id_tag = started.payload["idTag"]
+        kept = await bench.operator_or_none.transactions(identity, idTag=id_tag)
+        ids = [each["id"] for each in kept]
+        expect_equal(ids, [started.result["transactionId"]], f"the transactions of {id_tag}")
+
+
 async def expect_no_transaction(bench: Bench, identity: str, id_tag: str) -> None:
     """Go on where the central system has no transaction of this idTag, where it can be asked.
 

@@ -1,4 +1,4 @@
-"""What goes on at a charge point by itself, for load and monitoring: nothing, or cars that come, charge and leave."""
+"""Cars that come to simulated charge points by chance, charge and leave, for load and monitoring."""
 
 from collections.abc import Sequence
 from random import Random
@@ -19,7 +19,7 @@ _HANDS: Final = (3.0, 15.0)
 
 
 @frozen
-class Charging:
+class Traffic:
     """Cars come to each connector, charge along a curve, and leave.
 
     ``arrival`` and ``stay`` are the mean seconds for which a connector is free, and a car stays; both follow an
