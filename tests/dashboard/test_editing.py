@@ -51,7 +51,7 @@ def test_change_over_another_operators_change_is_asked_about(server: Running, wa
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("The settings of SHARED were saved.")).to_be_visible()
     stored = page.request.get(f"{server.dashboard}/api/v1/charge-points/SHARED").json()["settings"]
-    assert stored == {"lenient": True, "pings": False, "abortOnShutdown": False}
+    assert stored == {"lenient": True, "pings": False, "abortOnShutdown": False, "securityProfile": 0}
     assert len(watched.refusals) == 1
 
 

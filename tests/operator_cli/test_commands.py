@@ -134,6 +134,9 @@ def test_set_changes_only_what_is_given(api: FakeApi, run: Run, mistaken: Mistak
     api.on("PATCH /charge-points/CP1", Answer(body=CP1))
     assert run("charge-points", "set", "CP1", "--abort-on-shutdown").status == 0
     assert api.asked[0].body == {"settings": {"abortOnShutdown": True}}
+    assert run("charge-points", "set", "CP1", "--security-profile", "0").status == 0
+    assert api.asked[1].body == {"settings": {"securityProfile": 0}}
+    assert "4 is not in the range" in mistaken(2, "charge-points", "set", "CP1", "--security-profile", "4")
     assert "Nothing to change" in mistaken(2, "charge-points", "set", "CP1")
 
 

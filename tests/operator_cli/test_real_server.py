@@ -117,7 +117,12 @@ async def test_charge_points_are_let_in_listed_changed_and_removed(tmp_path: Pat
             assert online["connectors"][0]["status"] == "Available"
             assert await shell.json("charge-points", "--offline") == []
             (changed,) = await shell.json("charge-points", "set", "CP1", "--strict", "--no-pings")
-            assert changed["settings"] == {"lenient": False, "pings": False, "abortOnShutdown": False}
+            assert changed["settings"] == {
+                "lenient": False,
+                "pings": False,
+                "abortOnShutdown": False,
+                "securityProfile": 0,
+            }
             _, row = (await shell("charge-points")).lines
             assert row.split("\t")[:3] == ["CP1", "yes", "Accepted"]
             assert "settings.pings" in (await shell("charge-points", "show", "CP1")).out

@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 REGISTRATIONS: Final = ("Accepted", "Pending", "Rejected")
 
-SETTINGS: Final = {"lenient": "lenient", "pings": "pings", "abort_on_shutdown": "abortOnShutdown"}
+SETTINGS: Final = {
+    "lenient": "lenient",
+    "pings": "pings",
+    "abort_on_shutdown": "abortOnShutdown",
+    "security_profile": "securityProfile",
+}
 """The options about how a charge point is treated, and the API's names for them."""
 
 
@@ -105,6 +110,12 @@ def path_of(identity: str) -> str:
 def _treatment(command: Command) -> Command:
     for option in (
         click.option(
+            "--security-profile",
+            type=click.IntRange(0, 3),
+            metavar="N",
+            help="The lowest security profile that it may connect with, 0 to 3, where it is above the server's own.",
+        ),
+        click.option(
             "--abort-on-shutdown/--close-on-shutdown",
             default=None,
             help="What ends its connection at shutdown: some never reconnect after a close.",
@@ -125,7 +136,7 @@ def _treatment(command: Command) -> Command:
     return command
 
 
-def _decision(registration: str | None, treatment: dict[str, bool | None]) -> dict[str, Any]:
+def _decision(registration: str | None, treatment: dict[str, int | None]) -> dict[str, Any]:
     settings = {SETTINGS[name]: value for name, value in treatment.items() if value is not None}
     return ({"registration": registration} if registration else {}) | (
         {"settings": settings} if settings else {}
@@ -137,13 +148,14 @@ def _decision(registration: str | None, treatment: dict[str, bool | None]) -> di
 @_treatment
 @as_json
 @with_api
-def add(api: "Api", identity: str, registration: str | None, as_json: bool, **treatment: bool | None) -> None:
+def add(api: "Api", identity: str, registration: str | None, as_json: bool, **treatment: int | None) -> None:
     """Add a charge point, so that it may connect where only known ones may (ADMISSION=known).
 
     \b
     Examples:
       ocpp-actors charge-points add CP1
       ocpp-actors charge-points add CP1 --registration Pending --no-pings
+      ocpp-actors charge-points add CP1 --security-profile 2
     """  # noqa: D301
     try:
         added, _ = api.send(
@@ -164,7 +176,7 @@ def add(api: "Api", identity: str, registration: str | None, as_json: bool, **tr
 @as_json
 @with_api
 def change(
-    api: "Api", identity: str, registration: str | None, as_json: bool, **treatment: bool | None
+    api: "Api", identity: str, registration: str | None, as_json: bool, **treatment: int | None
 ) -> None:
     """Change how a charge point is treated; what is not given stays as it is.
 

@@ -62,7 +62,7 @@ async def test_a_connected_charge_point_shows_its_newest_facts(autojump_clock: M
         "bootedAt": "2026-03-01T12:00:00.000Z",
         "connectedSince": "2026-03-01T12:00:00.000Z",
         "remote": "test:1",
-        "settings": {"lenient": False, "pings": True, "abortOnShutdown": False},
+        "settings": {"lenient": False, "pings": True, "abortOnShutdown": False, "securityProfile": 0},
         "hasKey": False,
         "progress": {},
         "waitingCalls": 0,
@@ -243,7 +243,12 @@ async def test_a_charge_point_is_added_once_and_then_changed(autojump_clock: Moc
         assert (changed.status_code, changed.headers["etag"]) == (200, '"2"')
         shown = changed.json()
         assert (shown["identity"], shown["registration"]) == ("New 1", "Pending")
-        assert shown["settings"] == {"lenient": True, "pings": True, "abortOnShutdown": False}
+        assert shown["settings"] == {
+            "lenient": True,
+            "pings": True,
+            "abortOnShutdown": False,
+            "securityProfile": 0,
+        }
 
 
 async def test_a_patch_changes_what_is_given_alone(autojump_clock: MockClock) -> None:
@@ -254,7 +259,12 @@ async def test_a_patch_changes_what_is_given_alone(autojump_clock: MockClock) ->
         )
         shown = (await api.patch(f"{CHARGE_POINTS}/A", json={"settings": {"pings": True}})).json()
         assert shown["registration"] == "Pending"
-        assert shown["settings"] == {"lenient": True, "pings": True, "abortOnShutdown": False}
+        assert shown["settings"] == {
+            "lenient": True,
+            "pings": True,
+            "abortOnShutdown": False,
+            "securityProfile": 0,
+        }
         shown = (await api.patch(f"{CHARGE_POINTS}/A", json={"registration": "Rejected"})).json()
         assert (shown["registration"], shown["settings"]["lenient"]) == ("Rejected", True)
 
@@ -268,6 +278,34 @@ async def test_a_decision_counts_at_once_for_who_is_connected(autojump_clock: Mo
         assert entry.charge_point.lenient
         shown = (await api.get(CHARGE_POINTS, params={"online": "true"})).json()["items"]
         assert [each["version"] for each in shown] == [2]
+
+
+async def test_a_raised_security_profile_counts_from_the_next_connection_on(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_api() as api:
+        async with api.central.charger() as charger:
+            await charger.boot()
+            answer = await api.patch(f"{CHARGE_POINTS}/CP1", json={"settings": {"securityProfile": 2}})
+            assert answer.json()["settings"]["securityProfile"] == 2
+            await charger.result("Heartbeat", {})
+        assert (await api.central.refused()).status_code == 403
+        await api.patch(f"{CHARGE_POINTS}/CP1", json={"settings": {"lenient": True}})
+        assert (await api.central.refused()).status_code == 403
+        await api.patch(f"{CHARGE_POINTS}/CP1", json={"settings": {"securityProfile": 0}})
+        async with api.central.charger() as charger:
+            await charger.result("Heartbeat", {})
+
+
+@pytest.mark.parametrize("profile", [-1, 4, 1.5, "1", True])
+async def test_there_are_security_profiles_0_to_3(autojump_clock: MockClock, profile: object) -> None:
+    async with open_api() as api:
+        for method in ("PUT", "PATCH"):
+            answer = await api.request(
+                method, f"{CHARGE_POINTS}/CP1", json={"settings": {"securityProfile": profile}}
+            )
+            assert answer.status_code == 422
+            assert [error["path"] for error in answer.json()["errors"]] == ["/settings/securityProfile"]
 
 
 async def test_what_waits_for_a_charge_point_is_sent_once_an_operator_lets_it_in_again(

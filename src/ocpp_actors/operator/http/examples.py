@@ -5,7 +5,7 @@ from typing import Any, Final
 AT: Final = "2026-03-01T12:00:00.000Z"
 LATER: Final = "2026-03-01T13:30:00.000Z"
 
-SETTINGS: Final = {"lenient": False, "pings": True, "abortOnShutdown": False}
+SETTINGS: Final = {"lenient": False, "pings": True, "abortOnShutdown": False, "securityProfile": 0}
 CONNECTOR: Final = {
     "connectorId": 1,
     "status": "Charging",
@@ -63,7 +63,7 @@ CHARGE_POINT: Final = {
     "misbehaviour": [],
     "version": 1,
 }
-CHARGE_POINT_PUT: Final = {"registration": "Accepted", "settings": {"lenient": True}}
+CHARGE_POINT_PUT: Final = {"registration": "Accepted", "settings": {"lenient": True, "securityProfile": 2}}
 OVERVIEW: Final = {
     "chargePoints": 250,
     "online": 243,

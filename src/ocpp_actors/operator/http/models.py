@@ -48,6 +48,7 @@ Limit = Annotated[int, Minimum(1), Maximum(1000)]
 Cursor = Annotated[str, MaxLength(500), Told("`nextCursor` of the page before.")]
 Search = Annotated[str, MaxLength(100)]
 Identity = Annotated[str, MaxLength(255)]
+SecurityProfile = Annotated[int, Minimum(0), Maximum(3)]
 
 # --- charge points ---------------------------------------------------------------------------------------------
 
@@ -62,6 +63,13 @@ class SettingsModel:
         bool,
         Told("At shutdown drop its connection instead of closing it: some never reconnect after a close."),
     ] = False
+    security_profile: Annotated[
+        SecurityProfile,
+        Told(
+            "The lowest security profile that it may connect with, from its next connection on. The server's own "
+            "SECURITY_PROFILE counts where it is higher."
+        ),
+    ] = 0
 
 
 @frozen(kw_only=True)
@@ -71,6 +79,7 @@ class SettingsChange:
     lenient: bool | None = None
     pings: bool | None = None
     abort_on_shutdown: bool | None = None
+    security_profile: SecurityProfile | None = None
 
 
 @frozen(kw_only=True)
