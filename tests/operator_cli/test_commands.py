@@ -162,18 +162,47 @@ def test_a_generated_key_is_shown_alone_on_the_output(api: FakeApi, run: Run) ->
 def test_a_given_key_comes_from_a_file_or_the_standard_input_and_is_not_shown(
     api: FakeApi, run: Run, mistaken: Mistaken, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    api.on("PUT /charge-points/CP1/key", Answer(body={"key": "c0ffee"}))
+    api.on("PUT /charge-points/CP1/key", Answer(204))
     file = tmp_path / "key"
     file.write_text("c0ffee\n")
     assert run("charge-points", "set-key", "CP1", "--key-file", str(file)).out == ""
     given(monkeypatch, "decade\n")
     assert run("charge-points", "set-key", "CP1", "--key-file", "-").status == 0
-    assert [asked.body for asked in api.asked] == [{"key": "c0ffee"}, {"key": "decade"}]
+    assert run("charge-points", "set-key", "CP1", "--hex", "--key-file", str(file)).out == ""
+    assert [asked.body for asked in api.asked] == [{"key": "c0ffee"}, {"key": "decade"}, {"keyHex": "c0ffee"}]
+    assert "--hex goes with --key-file" in mistaken(2, "charge-points", "set-key", "CP1", "--hex")
     file.write_bytes(b"\xff\xfe")
     assert "is not text" in mistaken(2, "charge-points", "set-key", "CP1", "--key-file", str(file))
     file.write_bytes(b"\n")
     assert "there is no key" in mistaken(2, "charge-points", "set-key", "CP1", "--key-file", str(file))
     assert "unexpected extra argument" in mistaken(2, "charge-points", "set-key", "CP1", "c0ffee")
+
+
+@pytest.mark.parametrize(
+    ("answer", "valid", "exit_status", "said"),
+    [
+        ("Accepted", "new", 0, "the old one no longer works"),
+        ("RebootRequired", "both", 0, "both keys work until it uses the new one"),
+        ("Rejected", "old", 1, "the old key stays"),
+        ("NotSupported", "old", 1, "the old key stays"),
+    ],
+)
+def test_a_key_is_rotated_and_what_came_of_it_told(
+    api: FakeApi, run: Run, answer: str, valid: str, exit_status: int, said: str
+) -> None:
+    body = {"callId": 1, "status": answer, "validKeys": valid, "seconds": 0.1}
+    api.on("POST /charge-points/CP1/key/rotation", Answer(body=body))
+    ended = run("charge-points", "rotate-key", "CP1")
+    assert (ended.status, ended.err) == (exit_status, "")
+    assert ended.out.startswith(f"CP1 answered {answer}: ")
+    assert said in ended.out
+    assert json.loads(run("charge-points", "rotate-key", "CP1", "--json").out) == body
+
+
+def test_a_rotation_that_does_not_end_is_told(api: FakeApi, mistaken: Mistaken) -> None:
+    detail = "no answer within 30 s; the old key and the new one are right until it uses the new one"
+    api.on("POST /charge-points/CP1/key/rotation", problem(504, "no-answer", detail=detail))
+    assert mistaken(1, "charge-points", "rotate-key", "CP1") == detail
 
 
 def test_a_key_is_taken_away(api: FakeApi, run: Run, mistaken: Mistaken) -> None:

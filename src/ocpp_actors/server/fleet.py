@@ -17,6 +17,7 @@ from ocpp_actors.central_system.context import CentralSystem
 from ocpp_actors.charge_point.mailbox import Command, Mailbox, Outcome
 from ocpp_actors.charge_point.misbehaviour import Misbehaviour
 from ocpp_actors.charge_point.session import Session
+from ocpp_actors.ledger.masking import mask_document
 from ocpp_actors.ledger.port import (
     AbandonSentCommands,
     ChargePointRecord,
@@ -357,13 +358,16 @@ class Fleet:
         *,
         durable: bool,
     ) -> tuple[int, Command | None]:
-        """Keep a command in the ledger, then put it into the mailbox."""
+        """Keep a command in the ledger, then put it into the mailbox.
+
+        The secrets in it are kept only if it is durable: it may have to be sent after a restart.
+        """
         now, policy = self._now(), self._central_system.policy
         expires_at = now + time_to_live
         request = QueueCommand(
             entry.charge_point.identity,
             action,
-            payload,
+            payload if durable else mask_document(payload),
             now,
             expires_at,
             requested_by,

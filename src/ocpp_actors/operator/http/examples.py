@@ -56,7 +56,8 @@ CHARGE_POINT: Final = {
     "connectedSince": AT,
     "remote": "192.0.2.7:51724",
     "settings": SETTINGS,
-    "hasKey": False,
+    "hasKey": True,
+    "hasNextKey": False,
     "progress": {"firmware": "Installed"},
     "waitingCalls": 0,
     "powerW": 11_040.0,
@@ -176,6 +177,9 @@ CHANGE: Final = {
     },
 }
 KEY: Final = {"key": "0001020304050607080910111213141516171819"}
+KEY_TEXT: Final = {"key": "correct-horse-battery"}
+KEY_HEX: Final = {"keyHex": "000102030405060708090a0b0c0d0e0f10111213"}
+ROTATION: Final = {"callId": 19, "status": "Accepted", "validKeys": "new", "seconds": 0.21}
 CERTIFICATES: Final = {
     "signingRequests": [
         {"requestId": 1, "csr": "-----BEGIN CERTIFICATE REQUEST-----\n…", "receivedAt": AT},

@@ -178,6 +178,9 @@ class ChargePointModel:
     remote: Annotated[str, Told("Address and port of its connection.")] | None
     settings: SettingsModel
     has_key: bool
+    has_next_key: Annotated[
+        bool, Told("It was sent a new key and has not used it yet: until it does, the old one is right too.")
+    ]
     progress: Annotated[
         dict[str, str], Told("Last status by kind of job: diagnostics, firmware, signedFirmware, log.")
     ]
@@ -231,16 +234,34 @@ class Overview:
 
 @frozen(kw_only=True)
 class KeyPut:
-    """The key of a charge point."""
+    """The key of a charge point, as text or binary; with neither, one is made."""
 
-    key: Annotated[str, MaxLength(40), Told("16 to 40 characters; left out: one is made.")] | None = None
+    key: Annotated[str, MaxLength(40), Told("16 to 40 printable ASCII characters.")] | None = None
+    key_hex: Annotated[str, MaxLength(40), Told("16 to 20 bytes, in 32 to 40 hexadecimal digits.")] | None = (
+        None
+    )
 
 
 @frozen(kw_only=True)
 class KeyModel:
-    """The key of a charge point. It is shown here and never again."""
+    """A key that was made. It is shown here and never again."""
 
     key: str
+
+
+@frozen(kw_only=True)
+class RotationModel:
+    """What came of sending a new key to a charge point."""
+
+    call_id: int
+    status: Annotated[
+        str, Told("What the charge point answered: Accepted, Rejected, RebootRequired or NotSupported.")
+    ]
+    valid_keys: Annotated[
+        Literal["new", "old", "both"],
+        Told("With which key it may connect now; `both`: until it uses the new one."),
+    ]
+    seconds: float
 
 
 @frozen(kw_only=True)

@@ -7,6 +7,7 @@ import { time } from "../../format.js";
 import { schemaForm } from "../../forms.js";
 import { jsonBlock } from "../../json.js";
 import { notify } from "../../notices.js";
+import { problemView } from "../../outcome.js";
 import { go } from "../../router.js";
 import { savedForm, versioned } from "../../saved_form.js";
 import { SETTINGS } from "../../settings_schema.js";
@@ -15,7 +16,10 @@ import { button, callout, panel } from "../../ui.js";
 
 const KEY = {
   type: "object",
-  properties: { key: { type: "string", maxLength: 40, hint: "16 to 40 characters, as the charge point has it. Empty: the server makes one." } },
+  properties: {
+    key: { type: "string", maxLength: 40, hint: "16 to 40 characters, as the charge point has it. Both empty: the server makes one." },
+    keyHex: { type: "string", maxLength: 40, hint: "Or a binary key, in 32 to 40 hexadecimal digits." },
+  },
 };
 
 /** @param {import("../charge_point.js").Section} section */
@@ -37,12 +41,19 @@ function valueOf({ registration, settings: own }) {
   return { ...(registration === null ? {} : { registration }), settings: own };
 }
 
-function keyPanel({ where, identity }, { hasKey }) {
+const VALID = {
+  new: "It uses the new key; the old one no longer works.",
+  old: "The old key stays.",
+  both: "Both keys work until it uses the new one, after its next reboot at the latest.",
+};
+
+function keyPanel({ where, identity }, { hasKey, hasNextKey }) {
   const state = h("p", {});
   const shown = h("div", { "aria-live": "polite" });
-  const show = (has) => {
-    fill(state, has ? badge("ok", "A key is set") : badge("off", "No key is set"));
-    remove.hidden = !has;
+  const show = (has, hasNext = false) => {
+    fill(state, has ? badge("ok", "A key is set") : badge("off", "No key is set"),
+      hasNext && [" ", badge("wait", "A new key was sent and not used yet")]);
+    remove.hidden = !has && !hasNext;
   };
   const remove = button("Remove the key", async () => {
     const text = "Anybody who knows its name can then connect in its place, unless the server asks for more.";
@@ -56,17 +67,29 @@ function keyPanel({ where, identity }, { hasKey }) {
       notify(problem.message, "fault");
     }
   }, { kind: "danger" });
+  const rotate = button("Send a new key to it", async () => {
+    try {
+      const { data } = await request("POST", `${where}/key/rotation`);
+      const taken = data.validKeys !== "old";
+      fill(shown, callout(taken ? "ok" : "fault", `${identity} answered ${data.status}`, h("p", {}, VALID[data.validKeys])));
+      const now = await get(where);
+      show(now.hasKey, now.hasNextKey);
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      fill(shown, problemView(problem, "A new key"));
+    }
+  });
   const form = schemaForm({
     schema: KEY,
     submit: "Set the key",
     async send(body) {
       const { data } = await request("PUT", `${where}/key`, { body });
       show(true);
-      fill(shown, secret(identity, data.key));
+      fill(shown, data === null ? callout("ok", "The key was set") : secret(identity, data.key));
     },
-    extra: remove,
+    extra: [rotate, remove],
   });
-  show(hasKey);
+  show(hasKey, hasNextKey);
   return panel("Key", {}, state, h("p", { class: "muted" }, "The password of its Basic authentication. It is kept as a salted hash only."), form.element, shown);
 }
 
