@@ -17,6 +17,7 @@ import rich_click as click
 from ocpp_actors import __version__, logs
 from ocpp_actors.operator_cli.call import call
 from ocpp_actors.operator_cli.calls import calls
+from ocpp_actors.operator_cli.certificates import certificates, revoke_certificate
 from ocpp_actors.operator_cli.charge_points import charge_points
 from ocpp_actors.operator_cli.charging_profiles import charging_profiles
 from ocpp_actors.operator_cli.failures import MISTAKE, ApiFailure
@@ -177,7 +178,8 @@ for _each in (
     replay, simulate, testbench,
 ):  # fmt: skip
     commands.add_command(_each)
-charge_points.add_command(misbehave)
+for _each in (misbehave, certificates, revoke_certificate):
+    charge_points.add_command(_each)
 
 
 def _nearest(name: str, names: Sequence[str] | Any) -> str:

@@ -213,6 +213,25 @@ def test_a_key_is_taken_away(api: FakeApi, run: Run, mistaken: Mistaken) -> None
     )
 
 
+# --- certificates --------------------------------------------------------------------------------------------------
+
+CERTIFICATE = {"id": 4, "state": "Accepted", "subject": "CN=CP1", "serialNumber": "0a", "fingerprint": "ff"}
+
+
+def test_certificates_are_listed_and_revoked(api: FakeApi, run: Run) -> None:
+    found = {"signingRequests": [{"requestId": 1, "csr": "PEM"}], "certificates": [CERTIFICATE]}
+    api.on("GET /charge-points/CP1/certificates", Answer(body=found))
+    _, row = run("charge-points", "certificates", "CP1").lines
+    assert row.split("\t") == ["4", "Accepted", "CN=CP1", "0a", "", "", "ff"]
+    assert json.loads(run("charge-points", "certificates", "CP1", "--json").out) == CERTIFICATE
+    requests = run("charge-points", "certificates", "CP1", "--requests", "--json").out
+    assert json.loads(requests) == {"requestId": 1, "csr": "PEM"}
+    api.on(
+        "POST /charge-points/CP1/certificates/4/revocation", Answer(body={**CERTIFICATE, "state": "Revoked"})
+    )
+    assert "Revoked" in run("charge-points", "revoke-certificate", "CP1", "4").out
+
+
 # --- call ----------------------------------------------------------------------------------------------------------
 
 MISSING = {"path": "/type", "message": "is missing"}

@@ -95,6 +95,8 @@ class Session:
     mailbox: Mailbox
     generation: int
     remote: str
+    certificate: str | None = None
+    """The fingerprint of the certificate that the charge point showed."""
     misbehaviour: Misbehaviour | None = None
     """How answers are broken on purpose; None: never (``TESTING`` is off)."""
     stall: Stall | None = None

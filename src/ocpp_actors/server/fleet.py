@@ -39,6 +39,7 @@ log = structlog.get_logger(__name__)
 
 REPLACED = "replaced"
 REMOVED = "removed"
+CERTIFICATE_REVOKED = "certificate revoked"
 EXPIRED = "it expired before it could be sent"
 
 FIGHT_WINDOW = 60.0
@@ -157,6 +158,12 @@ class Fleet:
         if entry.session is not None:
             entry.session.end(1008, REMOVED)
         del self._entries[identity.casefold()]
+
+    def end_with_certificate(self, fingerprint: str) -> None:
+        """Close the connections that showed this certificate, which was revoked."""
+        for session in self.sessions():
+            if session.certificate == fingerprint:
+                session.end(1008, CERTIFICATE_REVOKED)
 
     # --- places ------------------------------------------------------------------------------------------------
 

@@ -93,6 +93,7 @@ async def test_an_unknown_charge_point_is_404_everywhere(autojump_clock: MockClo
             ("DELETE", "/key"),
             ("POST", "/key/rotation"),
             ("GET", "/certificates"),
+            ("POST", "/certificates/1/revocation"),
             ("GET", "/configuration"),
             ("GET", "/charging-profiles"),
             ("GET", "/local-list"),

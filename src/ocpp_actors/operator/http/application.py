@@ -38,10 +38,11 @@ from ocpp_actors.operator.http.operations import (
 )
 from ocpp_actors.operator.http.routes import (
     calls,
+    certificates,
     charge_points,
-    credentials,
     history,
     id_tags,
+    keys,
     lists,
     misbehaviour,
     overview,
@@ -57,7 +58,8 @@ log = structlog.get_logger(__name__)
 MODULES: Final = (
     overview,
     charge_points,
-    credentials,
+    keys,
+    certificates,
     lists,
     profiles,
     reservations,

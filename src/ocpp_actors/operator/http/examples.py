@@ -180,10 +180,22 @@ KEY: Final = {"key": "0001020304050607080910111213141516171819"}
 KEY_TEXT: Final = {"key": "correct-horse-battery"}
 KEY_HEX: Final = {"keyHex": "000102030405060708090a0b0c0d0e0f10111213"}
 ROTATION: Final = {"callId": 19, "status": "Accepted", "validKeys": "new", "seconds": 0.21}
+CERTIFICATE: Final = {
+    "id": 4,
+    "state": "Accepted",
+    "subject": "CN=SN-1,O=Operator",
+    "issuer": "CN=Charge points,O=Operator",
+    "serialNumber": "0a1b2c",
+    "fingerprint": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+    "notBefore": AT,
+    "notAfter": "2027-03-01T12:00:00.000Z",
+    "changedAt": AT,
+}
 CERTIFICATES: Final = {
     "signingRequests": [
         {"requestId": 1, "csr": "-----BEGIN CERTIFICATE REQUEST-----\n…", "receivedAt": AT},
-    ]
+    ],
+    "certificates": [CERTIFICATE],
 }
 CONFIGURATION: Final = {
     "items": [

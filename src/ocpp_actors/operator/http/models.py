@@ -274,10 +274,31 @@ class SigningRequestModel:
 
 
 @frozen(kw_only=True)
+class CertificateModel:
+    """A certificate that was signed for a charge point."""
+
+    id: int
+    state: Annotated[
+        port.CertificateState,
+        Told(
+            "`Signed`: on its way to the charge point, which takes it (`Accepted`) or does not (`Rejected`)."
+        ),
+    ]
+    subject: str
+    issuer: str
+    serial_number: Annotated[str, Told("In hexadecimal digits.")]
+    fingerprint: Annotated[str, Told("SHA-256 of the certificate, in hexadecimal digits.")]
+    not_before: datetime
+    not_after: datetime
+    changed_at: Annotated[datetime, Told("When the state changed last.")]
+
+
+@frozen(kw_only=True)
 class CertificatesModel:
-    """The certificate signing requests of a charge point, newest first."""
+    """The latest certificate signing requests and certificates of a charge point, each newest first."""
 
     signing_requests: list[SigningRequestModel]
+    certificates: list[CertificateModel]
 
 
 @frozen(kw_only=True)

@@ -12,6 +12,7 @@ import { go } from "../../router.js";
 import { savedForm, versioned } from "../../saved_form.js";
 import { SETTINGS } from "../../settings_schema.js";
 import { badge } from "../../status.js";
+import { table } from "../../table.js";
 import { button, callout, panel } from "../../ui.js";
 
 const KEY = {
@@ -25,20 +26,55 @@ const KEY = {
 /** @param {import("../charge_point.js").Section} section */
 export async function settings(section) {
   const { where, identity, signal } = section;
-  const [{ data, etag }, { signingRequests }] = await Promise.all([versioned(where, signal), get(`${where}/certificates`, {}, signal)]);
+  const [{ data, etag }, found] = await Promise.all([versioned(where, signal), get(`${where}/certificates`, {}, signal)]);
   const form = savedForm({
     where, schema: SETTINGS, value: valueOf(data), etag, valueOf, method: "PATCH", submit: "Save",
     saved: () => notify(`The settings of ${identity} were saved.`),
   });
   return h("div", { class: "columns" },
     h("div", { class: "stack" }, panel("Settings", {}, form),
-      signingRequests.length > 0 && panel("Certificates to be signed", {}, signingRequests.map((each) => h("details", {},
-        h("summary", {}, "Request of ", time(each.receivedAt)), jsonBlock(each.csr, "Signing request"))))),
+      certificatesPanel(section, found)),
     h("div", { class: "stack" }, keyPanel(section, data), panel("Remove", {}, removal(section))));
 }
 
 function valueOf({ registration, settings: own }) {
   return { ...(registration === null ? {} : { registration }), settings: own };
+}
+
+const STATE_TONES = { Signed: "wait", Accepted: "ok", Rejected: "fault", Revoked: "off" };
+
+function certificatesPanel({ where, identity }, { signingRequests, certificates }) {
+  if (signingRequests.length === 0 && certificates.length === 0) return null;
+  const content = h("div", {});
+  const columns = [
+    { label: "Certificate", head: true, cell: (item) => item.subject },
+    { label: "State", cell: (item) => badge(STATE_TONES[item.state], item.state) },
+    { label: "Valid until", class: "time", cell: (item) => time(item.notAfter) },
+    { label: "Fingerprint", class: "wide", cell: (item) => h("span", { class: "mono" }, item.fingerprint) },
+    { label: "Actions", blank: true, class: "end", cell: (item) => item.state !== "Revoked" && revoke(item) },
+  ];
+  function show(items) {
+    fill(content, items.length > 0 && table({ caption: `Certificates of ${identity}`, columns, items }));
+  }
+  const revoke = (item) => {
+    const element = button("Revoke", async () => {
+      const text = "Nobody is let in with it again, and a connection that uses it is closed. That cannot be undone.";
+      if (!(await confirm({ title: `Revoke ${item.subject}?`, text, action: "Revoke" }))) return;
+      try {
+        await request("POST", `${where}/certificates/${item.id}/revocation`);
+        show((await get(`${where}/certificates`)).certificates);
+      } catch (problem) {
+        if (!(problem instanceof Problem)) throw problem;
+        notify(problem.message, "fault");
+      }
+    }, { kind: "danger", small: true });
+    element.setAttribute("aria-label", `Revoke certificate ${item.id}`);
+    return element;
+  };
+  show(certificates);
+  return panel("Certificates", { flush: true }, content, signingRequests.length > 0 && h("div", { class: "panel-body" },
+    signingRequests.map((each) => h("details", {},
+      h("summary", {}, "Signing request of ", time(each.receivedAt)), jsonBlock(each.csr, "Signing request")))));
 }
 
 const VALID = {

@@ -1,19 +1,17 @@
-"""Keys and certificates of charge points."""
+"""Keys of charge points."""
 
 import re
 from typing import Any, Final, Literal
 
 from ocpp_actors.central_system.credentials import MIN_KEY
-from ocpp_actors.ledger.port import ChargePointRecord, KeyHash, ListSigningRequests, SetKey
+from ocpp_actors.ledger.port import ChargePointRecord, KeyHash, SetKey
 from ocpp_actors.operator.http import examples
 from ocpp_actors.operator.http import problems as p
 from ocpp_actors.operator.http.desk import Desk
 from ocpp_actors.operator.http.models import (
-    CertificatesModel,
     KeyModel,
     KeyPut,
     RotationModel,
-    SigningRequestModel,
 )
 from ocpp_actors.operator.http.operations import (
     Answer,
@@ -30,7 +28,7 @@ from ocpp_actors.operator.http.routes.calls import CALL_PROBLEMS, answered, atte
 from ocpp_actors.operator.http.routes.common import CHARGE_POINT, NO_CONTENT, known, refresh
 from ocpp_actors.protocol.messages import ChangeConfiguration, ConfigurationStatus
 
-TAG: Final = "Credentials"
+TAG: Final = "Keys and certificates"
 
 MAX_KEY: Final = 40
 """Characters of a key, as a charge point's AuthorizationKey has them (A00.FR.205)."""
@@ -143,23 +141,4 @@ async def rotate_key(desk: Desk, asked: Asked[Nothing, Nothing]) -> Answer:
     )
 
 
-@operation(
-    "GET",
-    "/charge-points/{identity}/certificates",
-    summary="List the certificate signing requests of a charge point",
-    tag=TAG,
-    replies=[Reply(200, "Newest first.", (Content(CertificatesModel, examples.CERTIFICATES),))],
-    problems=CHARGE_POINT,
-)
-async def get_certificates(desk: Desk, asked: Asked[Nothing, Nothing]) -> Answer:
-    """What it sent with SignCertificate; CertificateSigned brings the answer."""
-    record = await known(desk, asked.path["identity"])
-    requests = await desk.ask(ListSigningRequests(record.identity))
-    shown = [
-        SigningRequestModel(request_id=each.request_id, csr=each.csr, received_at=each.received_at)
-        for each in requests
-    ]
-    return json_answer(CertificatesModel(signing_requests=shown))
-
-
-OPERATIONS: Final[tuple[Operation[Any, Any], ...]] = (put_key, delete_key, rotate_key, get_certificates)
+OPERATIONS: Final[tuple[Operation[Any, Any], ...]] = (put_key, delete_key, rotate_key)
