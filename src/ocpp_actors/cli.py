@@ -26,6 +26,7 @@ from ocpp_actors.operator_cli.messages import messages
 from ocpp_actors.operator_cli.misbehave import misbehave
 from ocpp_actors.operator_cli.output import tell
 from ocpp_actors.operator_cli.reservations import reservations
+from ocpp_actors.operator_cli.security_events import security_events
 from ocpp_actors.operator_cli.transactions import transactions
 from ocpp_actors.settings import PREFIX, SETTINGS, Setting, SettingsError, load_settings
 from ocpp_actors.testbench_cli.group import testbench
@@ -175,6 +176,7 @@ def schema(action: str | None, response: bool, as_json: bool) -> int:
 
 for _each in (
     charge_points, call, calls, transactions, messages, id_tags, reservations, charging_profiles,
+    security_events,
     replay, simulate, testbench,
 ):  # fmt: skip
     commands.add_command(_each)

@@ -213,6 +213,18 @@ def test_a_key_is_taken_away(api: FakeApi, run: Run, mistaken: Mistaken) -> None
     )
 
 
+# --- security events -----------------------------------------------------------------------------------------------
+
+
+def test_security_events_are_listed(api: FakeApi, run: Run, mistaken: Mistaken) -> None:
+    event = {"receivedAt": "r", "timestamp": "t", "chargePoint": None, "type": "InvalidTLSVersion"}
+    api.on("GET /security-events", page({**event, "origin": "centralSystem", "techInfo": "old"}))
+    ended = run("security-events", "--type", "InvalidTLSVersion", "--origin", "centralSystem", "--limit", "5")
+    assert ended.lines[1].split("\t") == ["r", "t", "", "InvalidTLSVersion", "centralSystem", "old"]
+    assert api.asked[0].query == {"limit": "5", "type": "InvalidTLSVersion", "origin": "centralSystem"}
+    assert "nobody" in mistaken(2, "security-events", "--origin", "nobody")
+
+
 # --- certificates --------------------------------------------------------------------------------------------------
 
 CERTIFICATE = {"id": 4, "state": "Accepted", "subject": "CN=CP1", "serialNumber": "0a", "fingerprint": "ff"}

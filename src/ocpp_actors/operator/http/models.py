@@ -612,6 +612,8 @@ class SecurityEventsQuery:
     """Which security events."""
 
     charge_point: Identity | None = None
+    type: Annotated[str, MaxLength(50)] | None = None
+    origin: Annotated[port.Origin, Told("Who noticed it.")] | None = None
     limit: Limit = 100
     cursor: Cursor | None = None
 
@@ -620,7 +622,9 @@ class SecurityEventsQuery:
 class SecurityEventModel:
     """A security event."""
 
-    charge_point: str
+    charge_point: (
+        Annotated[str, Told("null where it is not known whose it is: a TLS handshake failed.")] | None
+    )
     type: str
     timestamp: datetime
     tech_info: str | None
