@@ -115,3 +115,22 @@ async def test_a_certificate_of_another_charge_point_is_not_found(autojump_clock
         for wrong in (number, 99):
             answer = await api.post(f"{CP1}/certificates/{wrong}/revocation")
             assert (answer.status_code, slug(answer)) == (404, "not-found")
+
+
+async def test_a_refused_tls_handshake_is_listed_as_of_nobody_known(
+    autojump_clock: MockClock, issued: Issued
+) -> None:
+    weak = ssl.create_default_context()
+    weak.maximum_version = ssl.TLSVersion.TLSv1_2
+    weak.set_ciphers("ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES128-SHA")
+    async with open_api() as api:
+        ours, theirs = api.central.pipe()
+        secured = trio.SSLStream(theirs, issued.tls[0].context(), server_side=True, https_compatible=True)
+        api.central.accept(secured, "192.0.2.7:4711")
+        client = trio.SSLStream(ours, weak, server_hostname="central.test", https_compatible=True)
+        with pytest.raises(trio.BrokenResourceError):
+            await client.do_handshake()
+        await trio.testing.wait_all_tasks_blocked()
+        (event,) = (await api.get("/api/v1/security-events")).json()["items"]
+        assert (event["chargePoint"], event["type"]) == (None, "InvalidTLSCipherSuite")
+        assert event["techInfo"].endswith(", from 192.0.2.7:4711")
