@@ -17,6 +17,7 @@ import rich_click as click
 from ocpp_actors import __version__, logs
 from ocpp_actors.operator_cli.call import call
 from ocpp_actors.operator_cli.calls import calls
+from ocpp_actors.operator_cli.certificates import certificates, revoke_certificate
 from ocpp_actors.operator_cli.charge_points import charge_points
 from ocpp_actors.operator_cli.charging_profiles import charging_profiles
 from ocpp_actors.operator_cli.failures import MISTAKE, ApiFailure
@@ -25,6 +26,7 @@ from ocpp_actors.operator_cli.messages import messages
 from ocpp_actors.operator_cli.misbehave import misbehave
 from ocpp_actors.operator_cli.output import tell
 from ocpp_actors.operator_cli.reservations import reservations
+from ocpp_actors.operator_cli.security_events import security_events
 from ocpp_actors.operator_cli.transactions import transactions
 from ocpp_actors.settings import PREFIX, SETTINGS, Setting, SettingsError, load_settings
 from ocpp_actors.testbench_cli.group import testbench
@@ -174,10 +176,12 @@ def schema(action: str | None, response: bool, as_json: bool) -> int:
 
 for _each in (
     charge_points, call, calls, transactions, messages, id_tags, reservations, charging_profiles,
+    security_events,
     replay, simulate, testbench,
 ):  # fmt: skip
     commands.add_command(_each)
-charge_points.add_command(misbehave)
+for _each in (misbehave, certificates, revoke_certificate):
+    charge_points.add_command(_each)
 
 
 def _nearest(name: str, names: Sequence[str] | Any) -> str:

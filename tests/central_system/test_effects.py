@@ -30,13 +30,13 @@ RESERVE = {"connectorId": 1, "expiryDate": "2026-03-01T12:00:00Z", "idTag": "TAG
 PROFILE = {"chargingProfileId": 3, "stackLevel": 0}
 
 
-def after(action: str, payload: dict[str, Any], answer: dict[str, Any]) -> list[Any]:
+def after(action: str, payload: dict[str, Any], answer: dict[str, Any], **keys: Any) -> list[Any]:
     response = decode(ACTIONS[action].response, answer)
-    return effects(Exchange("CP1", action, payload, CommandState.ANSWERED, response, START, KEY))
+    return effects(Exchange("CP1", action, payload, CommandState.ANSWERED, response, START, **keys))
 
 
-def unanswered(action: str, payload: dict[str, Any], state: CommandState) -> list[Any]:
-    return effects(Exchange("CP1", action, payload, state, None, START, KEY))
+def unanswered(action: str, payload: dict[str, Any], state: CommandState, **keys: Any) -> list[Any]:
+    return effects(Exchange("CP1", action, payload, state, None, START, **keys))
 
 
 def key(name: str, value: str | None, *, readonly: bool | None = False, reboot: bool = False) -> Any:
@@ -50,30 +50,37 @@ def test_a_value_that_was_set_is_kept(status: str, reboot: bool) -> None:
     assert facts == [RecordConfiguration("CP1", (expected,))]
 
 
+NEW_KEY = {"key": "authorizationKey", "value": "0123456789abcdef0123456789abcdef01234567"}
+FORMER = KeyHash("$sha256$salt$former")
+
+
 @pytest.mark.parametrize("status", ["Rejected", "NotSupported"])
-@pytest.mark.parametrize("name", ["HeartbeatInterval", "AuthorizationKey"])
-def test_a_value_that_was_not_set_changes_nothing(name: str, status: str) -> None:
-    kept = [SetNextKey("CP1", None)] if name == "AuthorizationKey" else []
-    assert after("ChangeConfiguration", {"key": name, "value": "x" * 20}, {"status": status}) == kept
+def test_a_value_that_was_not_set_changes_nothing(status: str) -> None:
+    payload = {"key": "HeartbeatInterval", "value": "60"}
+    assert after("ChangeConfiguration", payload, {"status": status}) == []
 
 
-def test_a_new_authorization_key_is_kept_as_a_hash_only() -> None:
-    value = "0123456789abcdef0123456789abcdef01234567"
-    configuration, credentials = after(
-        "ChangeConfiguration", {"key": "authorizationKey", "value": value}, {"status": "Accepted"}
-    )
-    assert configuration == RecordConfiguration("CP1", (key("authorizationKey", None, readonly=None),))
-    assert credentials == SetKey("CP1", KEY)
-    assert value not in repr(configuration)
+@pytest.mark.parametrize(
+    ("status", "fact"),
+    [
+        ("Accepted", SetKey("CP1", KEY)),
+        ("RebootRequired", SetNextKey("CP1", KEY)),
+        ("Rejected", SetNextKey("CP1", FORMER)),
+        ("NotSupported", SetNextKey("CP1", FORMER)),
+    ],
+)
+def test_a_new_authorization_key_is_kept_as_a_hash_only(status: str, fact: Any) -> None:
+    facts = after("ChangeConfiguration", NEW_KEY, {"status": status}, key=KEY, former_next_key=FORMER)
+    reboot = status == "RebootRequired"
+    seen = RecordConfiguration("CP1", (key("authorizationKey", None, readonly=None, reboot=reboot),))
+    assert facts == ([seen, fact] if status in {"Accepted", "RebootRequired"} else [fact])
+    assert NEW_KEY["value"] not in repr(facts)
 
 
-def test_while_a_new_authorization_key_waits_for_a_reboot_both_are_right() -> None:
-    (configuration,) = after(
-        "ChangeConfiguration", {"key": "AuthorizationKey", "value": "x" * 20}, {"status": "RebootRequired"}
-    )
-    assert configuration == RecordConfiguration(
-        "CP1", (key("AuthorizationKey", None, readonly=None, reboot=True),)
-    )
+@pytest.mark.parametrize("state", [CommandState.CALL_ERROR, CommandState.TIMEOUT, CommandState.LOST])
+def test_where_nothing_is_known_of_a_new_authorization_key_both_are_right(state: CommandState) -> None:
+    facts = unanswered("ChangeConfiguration", NEW_KEY, state, key=KEY, former_next_key=FORMER)
+    assert facts == [SetNextKey("CP1", KEY)]
 
 
 def test_all_keys_that_were_told_replace_what_was_known() -> None:

@@ -51,7 +51,7 @@ def test_change_over_another_operators_change_is_asked_about(server: Running, wa
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("The settings of SHARED were saved.")).to_be_visible()
     stored = page.request.get(f"{server.dashboard}/api/v1/charge-points/SHARED").json()["settings"]
-    assert stored == {"lenient": True, "pings": False, "abortOnShutdown": False}
+    assert stored == {"lenient": True, "pings": False, "abortOnShutdown": False, "securityProfile": 0}
     assert len(watched.refusals) == 1
 
 
@@ -69,6 +69,54 @@ def test_key_is_shown_once_and_lets_the_charger_in(server: Running, page: Page) 
     page.reload()
     expect(page.get_by_text("A key is set")).to_be_visible()
     assert key not in page.content()
+
+
+def test_key_is_rotated_and_a_refusal_told(server: Running, page: Page) -> None:
+    with charger(server.url, "ROTATED") as point:
+        point.boot()
+        page.goto(f"{server.dashboard}/#/charge-points/ROTATED/settings")
+        page.get_by_label("Key hex").fill("00" * 15 + "0")
+        page.get_by_role("button", name="Set the key").click()
+        expect(page.get_by_text("32 to 40 hexadecimal digits, two for each byte")).to_be_visible()
+        page.get_by_label("Key hex").fill("ab" * 16)
+        page.get_by_role("button", name="Set the key").click()
+        expect(page.get_by_text("The key was set")).to_be_visible()
+        point.answers["ChangeConfiguration"] = {"status": "Rejected"}
+        page.get_by_role("button", name="Send a new key to it").click()
+        expect(page.get_by_text("The old key stays.")).to_be_visible()
+        point.next_call()
+        point.answers["ChangeConfiguration"] = {"status": "RebootRequired"}
+        page.get_by_role("button", name="Send a new key to it").click()
+        expect(page.get_by_text("A new key was sent and not used yet")).to_be_visible()
+        key = point.next_call()[1]["value"]
+    assert key not in page.content()
+    with charger(server.url, "ROTATED", key=key) as point:
+        point.boot()
+    page.reload()
+    expect(page.get_by_text("A key is set")).to_be_visible()
+    expect(page.get_by_text("A new key was sent and not used yet")).to_have_count(0)
+
+
+def test_security_events_are_found_by_who_told_them(server: Running, page: Page) -> None:
+    with charger(server.url, "NOTICED") as point:
+        point.boot()
+        point.call(
+            "SecurityEventNotification",
+            {"type": "TamperDetectionActivated", "timestamp": "2026-03-01T12:00:00Z"},
+        )
+    page.request.put(f"{server.dashboard}/api/v1/charge-points/NOTICED/key", data={})
+    with pytest.raises(InvalidStatus, match="401"), charger(server.url, "NOTICED", key="of somebody else"):
+        pass
+    page.goto(f"{server.dashboard}/#/security-events?chargePoint=NOTICED")
+    rows = page.get_by_role("row").filter(has_text="NOTICED")
+    expect(rows).to_have_count(2)
+    page.get_by_label("Told by").select_option("centralSystem")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("FailedToAuthenticateAtCentralSystem")
+    page.get_by_label("Told by").select_option("")
+    page.get_by_label("Event", exact=True).fill("TamperDetectionActivated")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("Charge point")
 
 
 @pytest.mark.parametrize("answer", ["Accepted", "Occupied"])

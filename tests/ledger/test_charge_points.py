@@ -25,9 +25,11 @@ from ocpp_actors.ledger.port import (
     PutChargePoint,
     RecordBoot,
     RemoveChargePoint,
+    Request,
     RequestFailed,
     SetChargePointSettings,
     SetKey,
+    SetNextKey,
     SetRegistration,
     Totals,
     VersionConflict,
@@ -95,6 +97,24 @@ async def test_registration_settings_and_key_are_changed(ledger: Ledger) -> None
     assert record.key == KeyHash("$sha256$salt$digest")
     await ledger.ask(SetKey("CP-1", None))
     assert await ledger.ask(FindChargePoint("CP-1")) == evolve(record, key=None)
+
+
+async def test_a_next_key_waits_until_it_is_the_key_or_no_longer_the_next(ledger: Ledger) -> None:
+    old, new = KeyHash("$sha256$salt$old"), KeyHash("$sha256$salt$new")
+
+    async def keys(*requests: Request[None]) -> tuple[KeyHash | None, KeyHash | None]:
+        for each in requests:
+            await ledger.ask(each)
+        record = await ledger.ask(FindChargePoint("CP-1"))
+        assert record is not None
+        return record.key, record.next_key
+
+    await ledger.ask(AdmitChargePoint("CP-1", NOON))
+    assert await keys(SetNextKey("CP-1", new)) == (None, new)
+    assert await keys(SetKey("CP-1", old)) == (old, None)
+    assert await keys(SetNextKey("CP-1", new)) == (old, new)
+    assert await keys(SetNextKey("CP-1", None)) == (old, None)
+    assert await keys(SetNextKey("CP-1", new), SetKey("CP-1", new), SetNextKey("CP-1", new)) == (new, None)
 
 
 @pytest.mark.parametrize(

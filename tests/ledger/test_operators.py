@@ -80,7 +80,12 @@ async def test_an_operators_request_is_carried_out_and_kept(ledger: Ledger) -> N
             "CP-1",
             {
                 "registration": "Rejected",
-                "settings": {"lenient": False, "pings": False, "abortOnShutdown": False},
+                "settings": {
+                    "lenient": False,
+                    "pings": False,
+                    "abortOnShutdown": False,
+                    "securityProfile": 0,
+                },
             },
         ),
         (RemoveChargePoint("Cp-1", NOON), "Cp-1", {"expectedVersion": None}),

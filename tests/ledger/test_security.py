@@ -5,6 +5,7 @@ from ocpp_actors.ledger.port import (
     Ledger,
     ListSecurityEvents,
     ListSigningRequests,
+    Origin,
     RecordSigningRequest,
     SecurityEvent,
     SigningRequest,
@@ -26,6 +27,9 @@ async def test_security_events_are_listed_newest_first_in_pages(ledger: Ledger) 
     (newest,) = await ledger.ask(ListSecurityEvents(limit=1))
     assert await listed(ListSecurityEvents(before=newest.event_id)) == events[1:]
     assert await listed(ListSecurityEvents(identity="b", before=newest.event_id)) == events[2:]
+    assert await listed(ListSecurityEvents(type="TamperDetectionActivated")) == events[:1]
+    assert await listed(ListSecurityEvents(origin=Origin.CHARGE_POINT)) == events
+    assert await listed(ListSecurityEvents(origin=Origin.CENTRAL_SYSTEM)) == []
 
 
 async def test_signing_requests_get_rising_ids_and_are_listed_newest_first(ledger: Ledger) -> None:

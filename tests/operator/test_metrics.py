@@ -15,9 +15,12 @@ from tests.support.central import open_central
 from ocpp_actors import observer as o
 from ocpp_actors.ledger.actor import Batch
 from ocpp_actors.operator.events import Feed
-from ocpp_actors.operator.metrics import MAX_QUIRKS, Metrics
+from ocpp_actors.operator.metrics import MAX_QUIRKS, SECURITY_EVENTS, Metrics
 from ocpp_actors.operator.webhooks import Delivery
 from ocpp_actors.protocol.catalogue import ACTIONS
+from ocpp_actors.server.admission import FAILED_TO_AUTHENTICATE, INVALID_CERTIFICATE, PROFILE_TOO_LOW
+from ocpp_actors.server.fleet import IDENTITY_CONFLICT
+from ocpp_actors.server.tls import _EVENTS as tls_events  # noqa: N811
 
 DASHBOARD: Final = Path(__file__).parents[2] / "docs" / "grafana-dashboard.json"
 METRICS_PAGE: Final = Path(__file__).parents[2] / "docs" / "metrics.md"
@@ -176,6 +179,12 @@ def test_flags_are_counted_by_quirk_up_to_so_many(metrics: Metrics) -> None:
     counted = samples(metrics, "flags")
     assert len(counted) == MAX_QUIRKS + 1
     assert (counted["quirk 0",], counted["other",]) == (2.0, 10.0)
+
+
+def test_what_the_server_notices_itself_is_counted_by_its_name() -> None:
+    tls = {event for event in tls_events.values() if event is not None}
+    own = {IDENTITY_CONFLICT, FAILED_TO_AUTHENTICATE, INVALID_CERTIFICATE, PROFILE_TOO_LOW}
+    assert own | tls <= SECURITY_EVENTS
 
 
 def test_security_events_are_counted_by_who_noticed_them(metrics: Metrics) -> None:

@@ -139,6 +139,15 @@ async def test_an_event_is_posted_as_a_cloud_event() -> None:
     }
 
 
+async def test_an_event_of_nobody_known_has_no_subject() -> None:
+    async with posting() as (receiver, world):
+        world.webhooks(o.SecurityEventRaised("", AT, "InvalidTLSVersion", "too old", "centralSystem"))
+        assert await world.ended(1) == [Delivery.DELIVERED]
+    posted = orjson.loads(receiver.posted[0].body)
+    assert "subject" not in posted
+    assert posted["data"]["chargePoint"] is None
+
+
 async def test_every_event_but_messages_is_posted_in_order() -> None:
     async with posting() as (receiver, world):
         tell_all(world.webhooks)

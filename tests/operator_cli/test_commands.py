@@ -134,6 +134,9 @@ def test_set_changes_only_what_is_given(api: FakeApi, run: Run, mistaken: Mistak
     api.on("PATCH /charge-points/CP1", Answer(body=CP1))
     assert run("charge-points", "set", "CP1", "--abort-on-shutdown").status == 0
     assert api.asked[0].body == {"settings": {"abortOnShutdown": True}}
+    assert run("charge-points", "set", "CP1", "--security-profile", "0").status == 0
+    assert api.asked[1].body == {"settings": {"securityProfile": 0}}
+    assert "4 is not in the range" in mistaken(2, "charge-points", "set", "CP1", "--security-profile", "4")
     assert "Nothing to change" in mistaken(2, "charge-points", "set", "CP1")
 
 
@@ -159,18 +162,47 @@ def test_a_generated_key_is_shown_alone_on_the_output(api: FakeApi, run: Run) ->
 def test_a_given_key_comes_from_a_file_or_the_standard_input_and_is_not_shown(
     api: FakeApi, run: Run, mistaken: Mistaken, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    api.on("PUT /charge-points/CP1/key", Answer(body={"key": "c0ffee"}))
+    api.on("PUT /charge-points/CP1/key", Answer(204))
     file = tmp_path / "key"
     file.write_text("c0ffee\n")
     assert run("charge-points", "set-key", "CP1", "--key-file", str(file)).out == ""
     given(monkeypatch, "decade\n")
     assert run("charge-points", "set-key", "CP1", "--key-file", "-").status == 0
-    assert [asked.body for asked in api.asked] == [{"key": "c0ffee"}, {"key": "decade"}]
+    assert run("charge-points", "set-key", "CP1", "--hex", "--key-file", str(file)).out == ""
+    assert [asked.body for asked in api.asked] == [{"key": "c0ffee"}, {"key": "decade"}, {"keyHex": "c0ffee"}]
+    assert "--hex goes with --key-file" in mistaken(2, "charge-points", "set-key", "CP1", "--hex")
     file.write_bytes(b"\xff\xfe")
     assert "is not text" in mistaken(2, "charge-points", "set-key", "CP1", "--key-file", str(file))
     file.write_bytes(b"\n")
     assert "there is no key" in mistaken(2, "charge-points", "set-key", "CP1", "--key-file", str(file))
     assert "unexpected extra argument" in mistaken(2, "charge-points", "set-key", "CP1", "c0ffee")
+
+
+@pytest.mark.parametrize(
+    ("answer", "valid", "exit_status", "said"),
+    [
+        ("Accepted", "new", 0, "the old one no longer works"),
+        ("RebootRequired", "both", 0, "both keys work until it uses the new one"),
+        ("Rejected", "old", 1, "the old key stays"),
+        ("NotSupported", "old", 1, "the old key stays"),
+    ],
+)
+def test_a_key_is_rotated_and_what_came_of_it_told(
+    api: FakeApi, run: Run, answer: str, valid: str, exit_status: int, said: str
+) -> None:
+    body = {"callId": 1, "status": answer, "validKeys": valid, "seconds": 0.1}
+    api.on("POST /charge-points/CP1/key/rotation", Answer(body=body))
+    ended = run("charge-points", "rotate-key", "CP1")
+    assert (ended.status, ended.err) == (exit_status, "")
+    assert ended.out.startswith(f"CP1 answered {answer}: ")
+    assert said in ended.out
+    assert json.loads(run("charge-points", "rotate-key", "CP1", "--json").out) == body
+
+
+def test_a_rotation_that_does_not_end_is_told(api: FakeApi, mistaken: Mistaken) -> None:
+    detail = "no answer within 30 s; the old key and the new one are right until it uses the new one"
+    api.on("POST /charge-points/CP1/key/rotation", problem(504, "no-answer", detail=detail))
+    assert mistaken(1, "charge-points", "rotate-key", "CP1") == detail
 
 
 def test_a_key_is_taken_away(api: FakeApi, run: Run, mistaken: Mistaken) -> None:
@@ -179,6 +211,37 @@ def test_a_key_is_taken_away(api: FakeApi, run: Run, mistaken: Mistaken) -> None
     assert "do not go together" in mistaken(
         2, "charge-points", "set-key", "CP1", "--remove", "--key-file", "-"
     )
+
+
+# --- security events -----------------------------------------------------------------------------------------------
+
+
+def test_security_events_are_listed(api: FakeApi, run: Run, mistaken: Mistaken) -> None:
+    event = {"receivedAt": "r", "timestamp": "t", "chargePoint": None, "type": "InvalidTLSVersion"}
+    api.on("GET /security-events", page({**event, "origin": "centralSystem", "techInfo": "old"}))
+    ended = run("security-events", "--type", "InvalidTLSVersion", "--origin", "centralSystem", "--limit", "5")
+    assert ended.lines[1].split("\t") == ["r", "t", "", "InvalidTLSVersion", "centralSystem", "old"]
+    assert api.asked[0].query == {"limit": "5", "type": "InvalidTLSVersion", "origin": "centralSystem"}
+    assert "nobody" in mistaken(2, "security-events", "--origin", "nobody")
+
+
+# --- certificates --------------------------------------------------------------------------------------------------
+
+CERTIFICATE = {"id": 4, "state": "Accepted", "subject": "CN=CP1", "serialNumber": "0a", "fingerprint": "ff"}
+
+
+def test_certificates_are_listed_and_revoked(api: FakeApi, run: Run) -> None:
+    found = {"signingRequests": [{"requestId": 1, "csr": "PEM"}], "certificates": [CERTIFICATE]}
+    api.on("GET /charge-points/CP1/certificates", Answer(body=found))
+    _, row = run("charge-points", "certificates", "CP1").lines
+    assert row.split("\t") == ["4", "Accepted", "CN=CP1", "0a", "", "", "ff"]
+    assert json.loads(run("charge-points", "certificates", "CP1", "--json").out) == CERTIFICATE
+    requests = run("charge-points", "certificates", "CP1", "--requests", "--json").out
+    assert json.loads(requests) == {"requestId": 1, "csr": "PEM"}
+    api.on(
+        "POST /charge-points/CP1/certificates/4/revocation", Answer(body={**CERTIFICATE, "state": "Revoked"})
+    )
+    assert "Revoked" in run("charge-points", "revoke-certificate", "CP1", "4").out
 
 
 # --- call ----------------------------------------------------------------------------------------------------------

@@ -100,7 +100,7 @@ async def test_charge_points_are_let_in_listed_changed_and_removed(tmp_path: Pat
         assert await handshake(shell.server, "CP1") == 401
         assert await handshake(shell.server, "CP1", bytes.fromhex(key)) == 101
         given = await shell(
-            "charge-points", "set-key", "CP1", "--key-file", "-", stdin=NEW_KEY.hex().encode()
+            "charge-points", "set-key", "CP1", "--hex", "--key-file", "-", stdin=NEW_KEY.hex().encode()
         )
         assert (given.status, given.out) == (0, ""), given
         short = await shell("charge-points", "set-key", "CP1", "--key-file", "-", stdin=b"f00d\n")
@@ -117,7 +117,12 @@ async def test_charge_points_are_let_in_listed_changed_and_removed(tmp_path: Pat
             assert online["connectors"][0]["status"] == "Available"
             assert await shell.json("charge-points", "--offline") == []
             (changed,) = await shell.json("charge-points", "set", "CP1", "--strict", "--no-pings")
-            assert changed["settings"] == {"lenient": False, "pings": False, "abortOnShutdown": False}
+            assert changed["settings"] == {
+                "lenient": False,
+                "pings": False,
+                "abortOnShutdown": False,
+                "securityProfile": 0,
+            }
             _, row = (await shell("charge-points")).lines
             assert row.split("\t")[:3] == ["CP1", "yes", "Accepted"]
             assert "settings.pings" in (await shell("charge-points", "show", "CP1")).out
@@ -127,6 +132,33 @@ async def test_charge_points_are_let_in_listed_changed_and_removed(tmp_path: Pat
         assert (shown.status, shown.out) == (1, "")
         assert "CP1" in shown.err
         assert await handshake(shell.server, "CP1") == 404
+
+
+async def test_a_rotated_key_lets_in_and_is_written_nowhere(tmp_path: Path) -> None:
+    async with open_shell(tmp_path) as shell:
+        async with open_charger(shell.server.url, "CP1") as charger:
+            await charger.boot()
+            rotate = ("charge-points", "rotate-key", "CP1")
+            (_, asked), ended = await shell.asks(charger, *rotate, answer=ACCEPTED)
+            key = asked["value"].encode()
+            assert (ended.status, ended.out) == (
+                0,
+                "CP1 answered Accepted: it uses the new key, and the old one no longer works\n",
+            )
+        assert await handshake(shell.server, "CP1") == 401
+        assert await handshake(shell.server, "CP1", key) == 101
+        (call,) = await shell.json("calls")
+        assert call["request"] == {"key": "AuthorizationKey", "value": "***"}
+        await shell.until(lambda frames: any("***" in each["frame"] for each in frames), "messages")
+        assert await shell.server.end() == 0
+    written = contents(tmp_path)
+    assert written.keys() >= {"ledger.db", "messages.db", "stderr.log"}
+    assert [name for name, content in written.items() if key in content] == []
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    """What the files in a directory hold, by their names."""
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}
 
 
 async def handshake(server: ServerProcess, identity: str, key: bytes | None = None) -> int:

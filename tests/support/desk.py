@@ -73,6 +73,7 @@ def make_desk(central: Central, **given: Any) -> Desk:
     return Desk(
         **{
             "ledger": central.ledger,
+            "keys": central.system.keys,
             "fleet": central.fleet,
             "calls": Calls(central.fleet, central.system, 30.0),
             "clock": central.system.clock,

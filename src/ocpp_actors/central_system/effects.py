@@ -40,7 +40,8 @@ from ocpp_actors.protocol.messages import (
 class Exchange:
     """A request that was sent, with its payload, and how it ended: ``response`` is its valid answer, if one came.
 
-    ``key`` is the hash of the AuthorizationKey that was sent, if one was.
+    ``key`` is the hash of the AuthorizationKey that was sent, if one was; ``former_next_key`` of one that was sent
+    before, and of which is still not known whether the charge point uses it.
     """
 
     identity: str
@@ -50,36 +51,49 @@ class Exchange:
     response: Any
     at: datetime
     key: KeyHash | None = None
+    former_next_key: KeyHash | None = None
 
 
 def effects(exchange: Exchange) -> list[Request[Any]]:
     """Return what is to be recorded of an exchange."""
     effect = _EFFECTS.get(exchange.action)
-    if effect is None or (exchange.state is not CommandState.ANSWERED and effect is not _reserve_now):
+    if effect is None or (exchange.state is not CommandState.ANSWERED and effect not in _WHATEVER_CAME):
         return []
     return effect(exchange)
 
 
 def _change_configuration(exchange: Exchange) -> list[Request[Any]]:
-    """Keep the value that was set. A new AuthorizationKey takes the place of the old one (A01.FR.03), or does not
-    (A01.FR.04); after RebootRequired both are right until the charge point uses the new one.
-    """
-    status = exchange.response.status
-    key, value = exchange.payload["key"], exchange.payload["value"]
-    secret = key.casefold() == AUTHORIZATION_KEY
-    if status not in (ConfigurationStatus.ACCEPTED, ConfigurationStatus.REBOOT_REQUIRED):
-        return [SetNextKey(exchange.identity, None)] if secret else []
-    seen = ConfigurationKey(
-        key=key,
-        value=None if secret else value,
-        readonly=None,
-        reboot_required=status == ConfigurationStatus.REBOOT_REQUIRED,
-        seen_at=exchange.at,
-    )
-    facts: list[Request[Any]] = [RecordConfiguration(exchange.identity, (seen,))]
-    if secret and status == ConfigurationStatus.ACCEPTED and exchange.key is not None:
-        facts.append(SetKey(exchange.identity, exchange.key))
+    """Keep the value that was set, and which AuthorizationKey is right."""
+    status = exchange.response.status if exchange.state is CommandState.ANSWERED else None
+    facts: list[Request[Any]] = []
+    if status in (ConfigurationStatus.ACCEPTED, ConfigurationStatus.REBOOT_REQUIRED):
+        key, value = exchange.payload["key"], exchange.payload["value"]
+        seen = ConfigurationKey(
+            key=key,
+            value=None if key.casefold() == AUTHORIZATION_KEY else value,
+            readonly=None,
+            reboot_required=status == ConfigurationStatus.REBOOT_REQUIRED,
+            seen_at=exchange.at,
+        )
+        facts.append(RecordConfiguration(exchange.identity, (seen,)))
+    if exchange.key is not None:
+        facts.append(_right_key(exchange, status))
     return facts
+
+
+def _right_key(exchange: Exchange, status: str | None) -> Request[Any]:
+    """A new AuthorizationKey takes the place of the old one (A01.FR.03), or does not (A01.FR.04).
+
+    After RebootRequired, or if nothing is known, both are right until the charge point uses the new one, also where an
+    operator has set another old one meanwhile.
+    """
+    match status:
+        case ConfigurationStatus.ACCEPTED:
+            return SetKey(exchange.identity, exchange.key)
+        case ConfigurationStatus.REJECTED | ConfigurationStatus.NOT_SUPPORTED:
+            return SetNextKey(exchange.identity, exchange.former_next_key)
+        case _:
+            return SetNextKey(exchange.identity, exchange.key)
 
 
 def _get_configuration(exchange: Exchange) -> list[Request[Any]]:
@@ -177,6 +191,9 @@ def _clear_charging_profile(exchange: Exchange) -> list[Request[Any]]:
 
 
 _RESERVATION_STATES: Final = {status.value: ReservationState(status.value) for status in ReservationStatus}
+
+_WHATEVER_CAME: Final = (_change_configuration, _reserve_now)
+"""Effects of exchanges that had no valid answer, too."""
 
 _EFFECTS: Final[dict[str, Callable[[Exchange], list[Request[Any]]]]] = {
     "CancelReservation": _cancel_reservation,

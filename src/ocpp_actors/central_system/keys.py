@@ -26,7 +26,7 @@ REMEMBERED: Final = 50_000
 
 
 class TooManyKeys(Exception):
-    """So many keys wait to be compared that this one is not."""
+    """So many keys wait to be hashed that this one is not."""
 
 
 @define(eq=False)
@@ -77,7 +77,7 @@ class Keys:
 
     async def _slowly(self, work: Callable[[], T]) -> T:
         if self._one.statistics().tasks_waiting >= WAITING:
-            raise TooManyKeys(f"{WAITING} keys wait to be compared")
+            raise TooManyKeys(f"{WAITING} keys wait to be hashed")
         return await trio.to_thread.run_sync(work, limiter=self._one)
 
     def _trace(self, password: bytes, key: KeyHash | None = None) -> bytes:

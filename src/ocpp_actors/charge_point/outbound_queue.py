@@ -88,6 +88,7 @@ async def _never_sent(session: Session, command: Command, state: CommandState, r
 
 async def _send(session: Session, command: Command) -> None:
     message_id = session.conversation.new_message_id()
+    former = session.charge_point.record.next_key
     try:
         key = await _keep_new_key(session, command)
     except (LedgerUnavailable, RequestFailed, TooManyKeys, trio.TooSlowError) as error:
@@ -107,7 +108,7 @@ async def _send(session: Session, command: Command) -> None:
         return
     session.mailbox.remove(command)
     now = trio.current_time()
-    session.in_flight = InFlight(command, message_id, now, now + session.settings.call_timeout, key)
+    session.in_flight = InFlight(command, message_id, now, now + session.settings.call_timeout, key, former)
     commands.sent(session.charge_point, command.action, command.payload)
     await session.writer.write(text)
 
@@ -250,6 +251,7 @@ async def _answered(
 async def _record_effects(session: Session, command: Command, outcome: Outcome) -> None:
     """Record what the exchange changed. Doing so again, after a crash in between, changes nothing more."""
     central_system = session.central_system
+    in_flight = session.in_flight
     exchange = Exchange(
         identity=session.identity,
         action=command.action,
@@ -257,7 +259,8 @@ async def _record_effects(session: Session, command: Command, outcome: Outcome) 
         state=outcome.state,
         response=outcome.response,
         at=session.now(),
-        key=session.in_flight.key if session.in_flight else None,
+        key=in_flight.key if in_flight else None,
+        former_next_key=in_flight.former_next_key if in_flight else None,
     )
     try:
         with trio.fail_after(session.settings.ledger_patience):
@@ -265,8 +268,9 @@ async def _record_effects(session: Session, command: Command, outcome: Outcome) 
                 changed = await central_system.ledger.ask(fact)
                 if isinstance(fact, SetKey):
                     session.charge_point.record.key = fact.key
-                if isinstance(fact, SetKey | SetNextKey):
                     session.charge_point.record.next_key = None
+                elif isinstance(fact, SetNextKey):
+                    session.charge_point.record.next_key = fact.key
                 elif isinstance(changed, Reservation):
                     central_system.observer.tell(
                         ReservationChanged(

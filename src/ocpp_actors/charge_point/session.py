@@ -74,6 +74,8 @@ class InFlight:
     deadline: float
     key: KeyHash | None = None
     """The hash of the AuthorizationKey in it, if there is one."""
+    former_next_key: KeyHash | None = None
+    """The hash of one that was sent before, and may be used."""
     reply: Reply | None = None
 
 
@@ -93,6 +95,8 @@ class Session:
     mailbox: Mailbox
     generation: int
     remote: str
+    certificate: str | None = None
+    """The fingerprint of the certificate that the charge point showed."""
     misbehaviour: Misbehaviour | None = None
     """How answers are broken on purpose; None: never (``TESTING`` is off)."""
     stall: Stall | None = None

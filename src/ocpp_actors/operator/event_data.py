@@ -58,9 +58,11 @@ def size_of(event: o.Event) -> int:
 def document(event: o.Event) -> dict[str, Any]:
     """Return the data of an event: ``chargePoint``, ``at`` and what its type has beside them; secrets are masked.
 
+    ``chargePoint`` is None where it is not known whose a security event is.
+
     Raises KeyError: the event has no type.
     """
-    return {"chargePoint": event.identity, "at": timestamp(event.at), **_DETAILS[type(event)](event)}
+    return {"chargePoint": event.identity or None, "at": timestamp(event.at), **_DETAILS[type(event)](event)}
 
 
 def timestamp(moment: datetime) -> str:

@@ -75,6 +75,7 @@ SECURITY_EVENTS: Final = frozenset(
         "ReconfigurationOfSecurityParameters",
         "ResetOrReboot",
         "SecurityLogWasCleared",
+        "SecurityProfileTooLow",
         "SettingSystemTime",
         "StartupOfTheDevice",
         "TamperDetectionActivated",

@@ -295,7 +295,7 @@ class Webhooks:
             "source": self._source,
             "type": TYPE_PREFIX + TYPE_OF[type(event)],
             "time": timestamp(event.at),
-            "subject": event.identity,
+            **({"subject": event.identity} if event.identity else {}),
             "datacontenttype": "application/json",
             "data": document(event),
         }

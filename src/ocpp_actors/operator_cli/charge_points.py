@@ -4,16 +4,22 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import rich_click as click
 
+from ocpp_actors.logs import printable
 from ocpp_actors.operator_cli.failures import MISTAKE, ApiFailure, Problem
 from ocpp_actors.operator_cli.options import Command, Listing, as_json, limit, with_api
-from ocpp_actors.operator_cli.output import print_item, print_items, tell
+from ocpp_actors.operator_cli.output import print_item, print_items, print_json, tell
 
 if TYPE_CHECKING:
     from ocpp_actors.operator_cli.api import Api
 
 REGISTRATIONS: Final = ("Accepted", "Pending", "Rejected")
 
-SETTINGS: Final = {"lenient": "lenient", "pings": "pings", "abort_on_shutdown": "abortOnShutdown"}
+SETTINGS: Final = {
+    "lenient": "lenient",
+    "pings": "pings",
+    "abort_on_shutdown": "abortOnShutdown",
+    "security_profile": "securityProfile",
+}
 """The options about how a charge point is treated, and the API's names for them."""
 
 
@@ -29,6 +35,7 @@ def charge_points() -> None:
       ocpp-actors charge-points add CP1 --lenient
       ocpp-actors charge-points set CP1 --registration Accepted
       ocpp-actors charge-points set-key CP1
+      ocpp-actors charge-points rotate-key CP1
       ocpp-actors charge-points misbehave CP1 --drop StartTransaction
     """  # noqa: D301
 
@@ -105,6 +112,12 @@ def path_of(identity: str) -> str:
 def _treatment(command: Command) -> Command:
     for option in (
         click.option(
+            "--security-profile",
+            type=click.IntRange(0, 3),
+            metavar="N",
+            help="The lowest security profile that it may connect with, 0 to 3, where it is above the server's own.",
+        ),
+        click.option(
             "--abort-on-shutdown/--close-on-shutdown",
             default=None,
             help="What ends its connection at shutdown: some never reconnect after a close.",
@@ -125,7 +138,7 @@ def _treatment(command: Command) -> Command:
     return command
 
 
-def _decision(registration: str | None, treatment: dict[str, bool | None]) -> dict[str, Any]:
+def _decision(registration: str | None, treatment: dict[str, int | None]) -> dict[str, Any]:
     settings = {SETTINGS[name]: value for name, value in treatment.items() if value is not None}
     return ({"registration": registration} if registration else {}) | (
         {"settings": settings} if settings else {}
@@ -137,13 +150,14 @@ def _decision(registration: str | None, treatment: dict[str, bool | None]) -> di
 @_treatment
 @as_json
 @with_api
-def add(api: "Api", identity: str, registration: str | None, as_json: bool, **treatment: bool | None) -> None:
+def add(api: "Api", identity: str, registration: str | None, as_json: bool, **treatment: int | None) -> None:
     """Add a charge point, so that it may connect where only known ones may (ADMISSION=known).
 
     \b
     Examples:
       ocpp-actors charge-points add CP1
       ocpp-actors charge-points add CP1 --registration Pending --no-pings
+      ocpp-actors charge-points add CP1 --security-profile 2
     """  # noqa: D301
     try:
         added, _ = api.send(
@@ -164,7 +178,7 @@ def add(api: "Api", identity: str, registration: str | None, as_json: bool, **tr
 @as_json
 @with_api
 def change(
-    api: "Api", identity: str, registration: str | None, as_json: bool, **treatment: bool | None
+    api: "Api", identity: str, registration: str | None, as_json: bool, **treatment: int | None
 ) -> None:
     """Change how a charge point is treated; what is not given stays as it is.
 
@@ -202,19 +216,23 @@ def remove(api: "Api", identity: str) -> None:
     metavar="FILE",
     help="The file that holds the key; - reads the standard input.",
 )
+@click.option(
+    "--hex", "in_digits", is_flag=True, help="The key is binary, and FILE has its hexadecimal digits."
+)
 @click.option("--remove", is_flag=True, help="Take its key away, so that it connects without one.")
 @with_api
-def set_key(api: "Api", identity: str, key_file: BinaryIO | None, remove: bool) -> None:
+def set_key(api: "Api", identity: str, key_file: BinaryIO | None, in_digits: bool, remove: bool) -> None:
     """Give a charge point the key of its HTTP Basic authentication.
 
-    Without --key-file a key is made and printed, once: only its hash is kept. It is the server's side alone; the
-    charge point gets a new key by the command ChangeConfiguration, key AuthorizationKey.
+    Without --key-file a key is made and printed, once: only its hash is kept. It is the server's side alone;
+    rotate-key gives a new one to the charge point, too.
 
     \b
     Examples:
       ocpp-actors charge-points set-key CP1
       ocpp-actors charge-points set-key CP1 --key-file key.txt
       pass show cp1 | ocpp-actors charge-points set-key CP1 --key-file -
+      ocpp-actors charge-points set-key CP1 --key-file digits.txt --hex
       ocpp-actors charge-points set-key CP1 --remove
     """  # noqa: D301
     if remove:
@@ -222,11 +240,17 @@ def set_key(api: "Api", identity: str, key_file: BinaryIO | None, remove: bool) 
             raise click.UsageError("--remove and --key-file do not go together.")
         api.send("DELETE", f"{path_of(identity)}/key")
         return
-    body = {} if key_file is None else {"key": _read_key(key_file)}
+    if in_digits and key_file is None:
+        raise click.UsageError("--hex goes with --key-file.")
+    body = {} if key_file is None else {"keyHex" if in_digits else "key": _read_key(key_file)}
     answer, _ = api.send("PUT", f"{path_of(identity)}/key", body)
     if key_file is None:
         tell(f"the key of {identity}; it is not shown again")
         click.echo(answer["key"])
+
+
+TAKEN: Final = ("Accepted", "RebootRequired")
+"""Answers of a charge point that has taken a new key."""
 
 
 def _read_key(file: BinaryIO) -> str:
@@ -234,8 +258,37 @@ def _read_key(file: BinaryIO) -> str:
         key = file.read().decode().rstrip("\r\n")
     except UnicodeDecodeError:
         raise ApiFailure(
-            f"the key in {file.name} is not text: give it in hexadecimal digits", MISTAKE
+            f"the key in {file.name} is not text: give its hexadecimal digits, with --hex", MISTAKE
         ) from None
     if not key:
         raise ApiFailure(f"there is no key in {file.name}", MISTAKE)
     return key
+
+
+OUTCOMES: Final = {
+    "new": "it uses the new key, and the old one no longer works",
+    "old": "the old key stays",
+    "both": "both keys work until it uses the new one, after its next reboot at the latest",
+}
+"""What the rotation of a key came to, by the keys that are right."""
+
+
+@charge_points.command("rotate-key")
+@click.argument("identity")
+@as_json
+@with_api
+def rotate_key(api: "Api", identity: str, as_json: bool) -> int:
+    """Make a new key, send it to the charge point, and switch to it if it was accepted.
+
+    Nobody is shown the key. Ends with 0 if the charge point took it, with 1 if it did not or is not connected.
+
+    \b
+    Example:
+      ocpp-actors charge-points rotate-key CP1
+    """  # noqa: D301
+    answer, _ = api.send("POST", f"{path_of(identity)}/key/rotation", patient=True)
+    if as_json:
+        print_json(answer)
+    else:
+        click.echo(printable(f"{identity} answered {answer['status']}: {OUTCOMES[answer['validKeys']]}"))
+    return 0 if answer["status"] in TAKEN else 1

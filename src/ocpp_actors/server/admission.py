@@ -277,26 +277,30 @@ class Credentials:
         """Ask for HTTP Basic credentials where the charge point has a key, or has to have one.
 
         The user name should be the identity (A00.FR.204); charge points that send another one are known by their key
-        all the same.
+        all the same. One that was sent its first key needs none until it uses that.
         """
         record = handshake.known
-        if record.key is None and record.next_key is None:
-            if required:
-                raise _wrong("this charge point has no key yet: set one", FAILED_TO_AUTHENTICATE)
-            return
+        if record.key is None and record.next_key is None and required:
+            raise _wrong("this charge point has no key yet: set one", FAILED_TO_AUTHENTICATE)
         credentials = basic_credentials(handshake.header(b"authorization"))
-        if credentials is None:
-            raise _wrong("wrong or missing credentials", FAILED_TO_AUTHENTICATE)
-        if record.key is not None and await self._matches(handshake, credentials.password, record.key):
+        if credentials is not None and await self._is_right(handshake, credentials.password):
             return
-        if record.next_key is not None and await self._matches(
-            handshake, credentials.password, record.next_key
-        ):
-            await _ask(self.ledger, SetKey(record.identity, record.next_key))
-            record.key, record.next_key = record.next_key, None
+        if record.key is None and not required:
             return
-        self.attempts.failed(handshake.address, record.identity)
+        if credentials is not None:
+            self.attempts.failed(handshake.address, record.identity)
         raise _wrong("wrong or missing credentials", FAILED_TO_AUTHENTICATE)
+
+    async def _is_right(self, handshake: Handshake, password: bytes) -> bool:
+        """Whether a password is the charge point's key, or the next one, which is its key from then on."""
+        record = handshake.known
+        if record.key is not None and await self._matches(handshake, password, record.key):
+            return True
+        if record.next_key is None or not await self._matches(handshake, password, record.next_key):
+            return False
+        await _ask(self.ledger, SetKey(record.identity, record.next_key))
+        record.key, record.next_key = record.next_key, None
+        return True
 
     async def _matches(self, handshake: Handshake, password: bytes, key: KeyHash) -> bool:
         known = self.keys.known(password, key)

@@ -17,6 +17,7 @@ from ocpp_actors.central_system.context import CentralSystem
 from ocpp_actors.charge_point.mailbox import Command, Mailbox, Outcome
 from ocpp_actors.charge_point.misbehaviour import Misbehaviour
 from ocpp_actors.charge_point.session import Session
+from ocpp_actors.ledger.masking import mask_document
 from ocpp_actors.ledger.port import (
     AbandonSentCommands,
     ChargePointRecord,
@@ -38,6 +39,7 @@ log = structlog.get_logger(__name__)
 
 REPLACED = "replaced"
 REMOVED = "removed"
+CERTIFICATE_REVOKED = "certificate revoked"
 EXPIRED = "it expired before it could be sent"
 
 FIGHT_WINDOW = 60.0
@@ -156,6 +158,12 @@ class Fleet:
         if entry.session is not None:
             entry.session.end(1008, REMOVED)
         del self._entries[identity.casefold()]
+
+    def end_with_certificate(self, fingerprint: str) -> None:
+        """Close the connections that showed this certificate, which was revoked."""
+        for session in self.sessions():
+            if session.certificate == fingerprint:
+                session.end(1008, CERTIFICATE_REVOKED)
 
     # --- places ------------------------------------------------------------------------------------------------
 
@@ -357,13 +365,16 @@ class Fleet:
         *,
         durable: bool,
     ) -> tuple[int, Command | None]:
-        """Keep a command in the ledger, then put it into the mailbox."""
+        """Keep a command in the ledger, then put it into the mailbox.
+
+        The secrets in it are kept only if it is durable: it may have to be sent after a restart.
+        """
         now, policy = self._now(), self._central_system.policy
         expires_at = now + time_to_live
         request = QueueCommand(
             entry.charge_point.identity,
             action,
-            payload,
+            payload if durable else mask_document(payload),
             now,
             expires_at,
             requested_by,

@@ -199,7 +199,7 @@ class Server:
                         entry = await self._let_in(transport, origin, stay, handshaking)
                         handshaking.close()
                         if entry is not None:
-                            await self._run_session(transport, entry, remote, stall)
+                            await self._run_session(transport, entry, origin, stall)
             except* Exception as group:
                 log.error("a connection failed", exc_info=group)  # noqa: TRY400 — the group as it is
             finally:
@@ -308,7 +308,7 @@ class Server:
             )
 
     async def _run_session(
-        self, transport: Transport, entry: Entry, remote: str, stall: Stall | None
+        self, transport: Transport, entry: Entry, origin: "_Origin", stall: Stall | None
     ) -> None:
         session = Session(
             charge_point=entry.charge_point,
@@ -319,7 +319,8 @@ class Server:
             conversation=Conversation(self._new_message_id),
             mailbox=entry.mailbox,
             generation=self._fleet.next_generation(entry),
-            remote=remote,
+            remote=origin.remote,
+            certificate=None if origin.certificate is None else origin.certificate.fingerprint,
             misbehaviour=entry.misbehaviour,
             stall=stall,
         )

@@ -62,8 +62,9 @@ async def test_a_connected_charge_point_shows_its_newest_facts(autojump_clock: M
         "bootedAt": "2026-03-01T12:00:00.000Z",
         "connectedSince": "2026-03-01T12:00:00.000Z",
         "remote": "test:1",
-        "settings": {"lenient": False, "pings": True, "abortOnShutdown": False},
+        "settings": {"lenient": False, "pings": True, "abortOnShutdown": False, "securityProfile": 0},
         "hasKey": False,
+        "hasNextKey": False,
         "progress": {},
         "waitingCalls": 0,
         "powerW": 7400.0,
@@ -90,7 +91,9 @@ async def test_an_unknown_charge_point_is_404_everywhere(autojump_clock: MockClo
             ("DELETE", ""),
             ("PUT", "/key"),
             ("DELETE", "/key"),
+            ("POST", "/key/rotation"),
             ("GET", "/certificates"),
+            ("POST", "/certificates/1/revocation"),
             ("GET", "/configuration"),
             ("GET", "/charging-profiles"),
             ("GET", "/local-list"),
@@ -243,7 +246,12 @@ async def test_a_charge_point_is_added_once_and_then_changed(autojump_clock: Moc
         assert (changed.status_code, changed.headers["etag"]) == (200, '"2"')
         shown = changed.json()
         assert (shown["identity"], shown["registration"]) == ("New 1", "Pending")
-        assert shown["settings"] == {"lenient": True, "pings": True, "abortOnShutdown": False}
+        assert shown["settings"] == {
+            "lenient": True,
+            "pings": True,
+            "abortOnShutdown": False,
+            "securityProfile": 0,
+        }
 
 
 async def test_a_patch_changes_what_is_given_alone(autojump_clock: MockClock) -> None:
@@ -254,7 +262,12 @@ async def test_a_patch_changes_what_is_given_alone(autojump_clock: MockClock) ->
         )
         shown = (await api.patch(f"{CHARGE_POINTS}/A", json={"settings": {"pings": True}})).json()
         assert shown["registration"] == "Pending"
-        assert shown["settings"] == {"lenient": True, "pings": True, "abortOnShutdown": False}
+        assert shown["settings"] == {
+            "lenient": True,
+            "pings": True,
+            "abortOnShutdown": False,
+            "securityProfile": 0,
+        }
         shown = (await api.patch(f"{CHARGE_POINTS}/A", json={"registration": "Rejected"})).json()
         assert (shown["registration"], shown["settings"]["lenient"]) == ("Rejected", True)
 
@@ -268,6 +281,34 @@ async def test_a_decision_counts_at_once_for_who_is_connected(autojump_clock: Mo
         assert entry.charge_point.lenient
         shown = (await api.get(CHARGE_POINTS, params={"online": "true"})).json()["items"]
         assert [each["version"] for each in shown] == [2]
+
+
+async def test_a_raised_security_profile_counts_from_the_next_connection_on(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_api() as api:
+        async with api.central.charger() as charger:
+            await charger.boot()
+            answer = await api.patch(f"{CHARGE_POINTS}/CP1", json={"settings": {"securityProfile": 2}})
+            assert answer.json()["settings"]["securityProfile"] == 2
+            await charger.result("Heartbeat", {})
+        assert (await api.central.refused()).status_code == 403
+        await api.patch(f"{CHARGE_POINTS}/CP1", json={"settings": {"lenient": True}})
+        assert (await api.central.refused()).status_code == 403
+        await api.patch(f"{CHARGE_POINTS}/CP1", json={"settings": {"securityProfile": 0}})
+        async with api.central.charger() as charger:
+            await charger.result("Heartbeat", {})
+
+
+@pytest.mark.parametrize("profile", [-1, 4, 1.5, "1", True])
+async def test_there_are_security_profiles_0_to_3(autojump_clock: MockClock, profile: object) -> None:
+    async with open_api() as api:
+        for method in ("PUT", "PATCH"):
+            answer = await api.request(
+                method, f"{CHARGE_POINTS}/CP1", json={"settings": {"securityProfile": profile}}
+            )
+            assert answer.status_code == 422
+            assert [error["path"] for error in answer.json()["errors"]] == ["/settings/securityProfile"]
 
 
 async def test_what_waits_for_a_charge_point_is_sent_once_an_operator_lets_it_in_again(
@@ -349,22 +390,6 @@ async def test_a_key_is_made_shown_once_and_asked_for_from_then_on(autojump_cloc
         assert (await api.delete(f"{CHARGE_POINTS}/CP1/key")).status_code == 204
         async with api.central.charger() as charger:
             await charger.boot()
-
-
-async def test_a_given_key_has_to_be_as_long_as_the_specification_says(autojump_clock: MockClock) -> None:
-    async with open_api() as api:
-        await admit(api, "CP1")
-        for key, code in (
-            ("x" * 15, 422),
-            ("x" * 41, 422),
-            ("ü" * 20, 422),
-            ("x" * 16, 200),
-            ("x" * 40, 200),
-        ):
-            answer = await api.put(f"{CHARGE_POINTS}/CP1/key", json={"key": key})
-            assert answer.status_code == code, key
-            if code == 422:
-                assert answer.json()["errors"][0]["path"] == "/key"
 
 
 async def test_a_key_of_a_connected_charge_point_counts_at_its_next_connection(

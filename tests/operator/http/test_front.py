@@ -1,5 +1,6 @@
 """What stands before the routes: bodies, methods, headers, failures, files."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from trio.testing import MockClock
 
 from ocpp_actors.ledger.port import LedgerUnavailable
 from ocpp_actors.operator.http.application import create_application
+from ocpp_actors.operator.http.desk import DASHBOARD
 from ocpp_actors.operator.http.front import BODY_TIME, MAX_BODY
 
 JSON = {"Content-Type": "application/json"}
@@ -170,11 +172,31 @@ async def test_every_answer_has_the_security_headers(
     async with open_api() as api:
         headers = (await api.get(path)).headers
     assert headers["content-security-policy"] == (
-        "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["cross-origin-resource-policy"] == "same-origin"
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["cache-control"] == cache
+
+
+INLINE = re.compile(
+    r"""innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|javascript:|"style"|\bstyle:"""
+)
+
+
+def test_the_dashboard_has_nothing_inline_and_makes_no_markup_of_text() -> None:
+    pages = {path: path.read_text() for path in DASHBOARD.rglob("*.html")}
+    assert pages
+    for text in pages.values():
+        tags = re.findall(r"<(\w+)([^>]*)>", text)
+        assert [tag for tag, _ in tags if tag == "style"] == []
+        assert [more for tag, more in tags if tag == "script" and " src=" not in more] == []
+        assert [more for _, more in tags if re.search(r"""\s(on\w+|style)\s*=|javascript:|//""", more)] == []
+    scripts = {path.name: path.read_text() for path in DASHBOARD.rglob("*.js")}
+    assert {name: found for name, text in scripts.items() if (found := INLINE.findall(text))} == {}
 
 
 # --- failures --------------------------------------------------------------------------------------------------

@@ -211,6 +211,18 @@ async def test_a_page_of_another_origin_changes_nothing(
         assert not [name for name in read.headers if name.startswith("access-control")]
 
 
+async def test_over_https_a_page_that_came_without_it_changes_nothing(autojump_clock: MockClock) -> None:
+    async with open_api(desk={"trusted_proxies": ("127.0.0.1",)}) as api:
+        for proto, origin, code in (
+            ("https", "http://localhost:443", 403),
+            ("https", "http://localhost", 403),
+            ("https", "https://localhost", 201),
+            ("http", "http://localhost", 200),
+        ):
+            headers = {"X-Forwarded-Proto": proto, "Origin": origin}
+            assert (await api.put(TAG, json={}, headers=headers)).status_code == code, (proto, origin)
+
+
 async def test_without_a_token_a_browser_has_to_tell_its_origin(autojump_clock: MockClock) -> None:
     async with open_api() as api:
         browser = {"Sec-Fetch-Site": "cross-site"}

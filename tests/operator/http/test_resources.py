@@ -14,6 +14,7 @@ from attrs import define, field
 from tests.operator.http.test_guard import slug
 from tests.support.central import START, Charger
 from tests.support.desk import Api, FixedLive, StillFeed, open_api
+from tests.support.known import introduce
 from tests.support.messages import hears_nothing, meter_values, serve_command, start, stop
 from trio.testing import MockClock
 
@@ -566,6 +567,28 @@ async def test_security_events_are_listed_newest_first(autojump_clock: MockClock
         assert [each["type"] for each in listed] == ["Type2", "Type1", "Type0"]
         assert listed[0]["origin"] == "chargePoint"
         assert (await api.get("/api/v1/security-events?chargePoint=other")).json()["items"] == []
+
+
+async def test_security_events_are_listed_by_type_and_by_who_noticed_them(autojump_clock: MockClock) -> None:
+    async with open_api() as api:
+        await introduce(api.central.ledger, security_profile=2)
+        await api.central.refused()
+        await api.central.system.security_log.record("", "InvalidTLSVersion", "too old, from 192.0.2.7:1")
+        reported = SecurityEvent("CP1", "InvalidTLSVersion", START, None, Origin.CHARGE_POINT, START)
+        await api.central.ledger.ask(RecordSecurityEvent(reported))
+
+        async def listed(**query: str) -> list[tuple[str | None, str]]:
+            found = (await api.get("/api/v1/security-events", params=query)).json()["items"]
+            return [(each["chargePoint"], each["type"]) for each in found]
+
+        own = [(None, "InvalidTLSVersion"), ("CP1", "SecurityProfileTooLow")]
+        assert await listed(origin="centralSystem") == own
+        assert await listed(origin="chargePoint") == [("CP1", "InvalidTLSVersion")]
+        assert await listed(type="InvalidTLSVersion") == [("CP1", "InvalidTLSVersion"), own[0]]
+        assert await listed(type="InvalidTLSVersion", origin="centralSystem") == own[:1]
+        assert await listed(type="SecurityProfileTooLow", chargePoint="cp1") == own[1:]
+        assert await listed(type="InvalidTLS") == []
+        assert (await api.get("/api/v1/security-events?origin=nobody")).status_code == 400
 
 
 async def test_every_change_is_listed_with_who_made_it(autojump_clock: MockClock) -> None:

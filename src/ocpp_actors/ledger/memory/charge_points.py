@@ -91,7 +91,8 @@ def _set_key(request: port.SetKey, facts: Facts) -> None:
 
 @carry_out.register
 def _set_next_key(request: port.SetNextKey, facts: Facts) -> None:
-    _known(request.identity, facts).next_key = request.key
+    record = _known(request.identity, facts)
+    record.next_key = None if request.key == record.key else request.key
 
 
 @carry_out.register

@@ -20,6 +20,8 @@ def _list_events(request: port.ListSecurityEvents, facts: Facts) -> list[port.Se
         lambda event: (
             of(request.identity, event.identity)
             and (request.before is None or event.event_id < request.before)
+            and request.type in (None, event.type)
+            and request.origin in (None, event.origin)
         ),
     )
 

@@ -129,7 +129,10 @@ class SetKey(Request[None]):
 
 @frozen
 class SetNextKey(Request[None]):
-    """Set the key that a charge point that exists is about to be sent; None: it does not use it."""
+    """Set the key that a charge point that exists is about to be sent; None: it does not use it.
+
+    Where it is the charge point's key already, there is no next one.
+    """
 
     identity: str
     key: KeyHash | None

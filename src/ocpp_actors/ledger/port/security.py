@@ -20,6 +20,7 @@ class SecurityEvent:
     """A security event (security whitepaper, SecurityEventNotification)."""
 
     identity: str
+    """Empty where it is not known whose it is."""
     type: str
     timestamp: datetime
     tech_info: str | None
@@ -38,11 +39,17 @@ class RecordSecurityEvent(Request[None]):
 
 @frozen
 class ListSecurityEvents(Request["list[SecurityEvent]"]):
-    """Security events, newest first; ``before`` is the number of the last one seen."""
+    """Security events, newest first; ``before`` is the number of the last one seen.
+
+    ``identity`` limits to those of a charge point, ``type`` and ``origin`` to those of one type, and of one who noticed
+    them.
+    """
 
     identity: str | None = None
     limit: int = 100
     before: int | None = None
+    type: str | None = None
+    origin: Origin | None = None
 
 
 @frozen

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, Table, Text, bindparam, delete, func, literal, or_, select, update
 from sqlalchemy.dialects import sqlite
 
 from ocpp_actors.ledger.port import (
@@ -154,7 +154,8 @@ def _set_key(request: SetKey, connection: Connection) -> None:
 
 @carry_out.register
 def _set_next_key(request: SetNextKey, connection: Connection) -> None:
-    _change(request.identity, {"next_key_hash": _encoded(request.key)}, connection)
+    next_key = func.nullif(literal(_encoded(request.key), Text), charge_points.c.key_hash)
+    _change(request.identity, {"next_key_hash": next_key}, connection)
 
 
 def _encoded(key: KeyHash | None) -> str | None:

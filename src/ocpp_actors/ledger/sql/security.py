@@ -46,6 +46,10 @@ def _list_events(request: ListSecurityEvents, connection: Connection) -> list[Se
         query = query.where(security_events.c.charge_point == request.identity.casefold())
     if request.before is not None:
         query = query.where(security_events.c.id < request.before)
+    if request.type is not None:
+        query = query.where(security_events.c.type == request.type)
+    if request.origin is not None:
+        query = query.where(security_events.c.origin == request.origin.value)
     return [
         SecurityEvent(
             identity=row.identity,

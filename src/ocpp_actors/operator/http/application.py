@@ -15,6 +15,7 @@ from litestar.exceptions import (
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from ocpp_actors.central_system.keys import TooManyKeys
 from ocpp_actors.clock import SystemClock
 from ocpp_actors.ledger.port import LedgerUnavailable, RequestFailed, VersionConflict
 from ocpp_actors.operator.events import TooManyClients
@@ -37,10 +38,11 @@ from ocpp_actors.operator.http.operations import (
 )
 from ocpp_actors.operator.http.routes import (
     calls,
+    certificates,
     charge_points,
-    credentials,
     history,
     id_tags,
+    keys,
     lists,
     misbehaviour,
     overview,
@@ -56,7 +58,8 @@ log = structlog.get_logger(__name__)
 MODULES: Final = (
     overview,
     charge_points,
-    credentials,
+    keys,
+    certificates,
     lists,
     profiles,
     reservations,
@@ -199,6 +202,8 @@ def problem_of(error: Exception) -> p.Problem:
             return error
         case LedgerUnavailable():
             return p.try_later(p.LEDGER_UNAVAILABLE, str(error))
+        case TooManyKeys():
+            return p.try_later(p.TOO_MANY_KEYS, str(error))
         case TooManyClients():
             return p.try_later(p.TOO_MANY_CLIENTS, str(error))
         case VersionConflict():

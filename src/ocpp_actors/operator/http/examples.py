@@ -5,7 +5,7 @@ from typing import Any, Final
 AT: Final = "2026-03-01T12:00:00.000Z"
 LATER: Final = "2026-03-01T13:30:00.000Z"
 
-SETTINGS: Final = {"lenient": False, "pings": True, "abortOnShutdown": False}
+SETTINGS: Final = {"lenient": False, "pings": True, "abortOnShutdown": False, "securityProfile": 0}
 CONNECTOR: Final = {
     "connectorId": 1,
     "status": "Charging",
@@ -56,14 +56,15 @@ CHARGE_POINT: Final = {
     "connectedSince": AT,
     "remote": "192.0.2.7:51724",
     "settings": SETTINGS,
-    "hasKey": False,
+    "hasKey": True,
+    "hasNextKey": False,
     "progress": {"firmware": "Installed"},
     "waitingCalls": 0,
     "powerW": 11_040.0,
     "misbehaviour": [],
     "version": 1,
 }
-CHARGE_POINT_PUT: Final = {"registration": "Accepted", "settings": {"lenient": True}}
+CHARGE_POINT_PUT: Final = {"registration": "Accepted", "settings": {"lenient": True, "securityProfile": 2}}
 OVERVIEW: Final = {
     "chargePoints": 250,
     "online": 243,
@@ -176,10 +177,25 @@ CHANGE: Final = {
     },
 }
 KEY: Final = {"key": "0001020304050607080910111213141516171819"}
+KEY_TEXT: Final = {"key": "correct-horse-battery"}
+KEY_HEX: Final = {"keyHex": "000102030405060708090a0b0c0d0e0f10111213"}
+ROTATION: Final = {"callId": 19, "status": "Accepted", "validKeys": "new", "seconds": 0.21}
+CERTIFICATE: Final = {
+    "id": 4,
+    "state": "Accepted",
+    "subject": "CN=SN-1,O=Operator",
+    "issuer": "CN=Charge points,O=Operator",
+    "serialNumber": "0a1b2c",
+    "fingerprint": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
+    "notBefore": AT,
+    "notAfter": "2027-03-01T12:00:00.000Z",
+    "changedAt": AT,
+}
 CERTIFICATES: Final = {
     "signingRequests": [
         {"requestId": 1, "csr": "-----BEGIN CERTIFICATE REQUEST-----\n…", "receivedAt": AT},
-    ]
+    ],
+    "certificates": [CERTIFICATE],
 }
 CONFIGURATION: Final = {
     "items": [

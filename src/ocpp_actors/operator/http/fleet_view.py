@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+import attrs
+
 from ocpp_actors.charge_point.misbehaviour import Kind
 from ocpp_actors.ledger.port import ChargePointRecord, ChargePointSettings, ListChargePoints
 from ocpp_actors.ledger.searching import charge_point_text
@@ -70,7 +72,8 @@ def charge_point_model(desk: Desk, kept: ChargePointRecord) -> ChargePointModel:
         connected_since=None if session is None else session.connected_at,
         remote=None if session is None else session.remote,
         settings=settings_model(newest.settings),
-        has_key=newest.key is not None,
+        has_key=kept.key is not None,
+        has_next_key=kept.next_key is not None,
         progress=dict(newest.progress),
         waiting_calls=0 if entry is None else len(entry.mailbox),
         power_w=desk.live.power_of(kept.identity),
@@ -103,28 +106,18 @@ def _text(boot: dict[str, Any], name: str) -> str | None:
 
 def settings_model(settings: ChargePointSettings) -> SettingsModel:
     """Return settings as they are shown."""
-    return SettingsModel(
-        lenient=settings.lenient, pings=settings.pings, abort_on_shutdown=settings.abort_on_shutdown
-    )
+    return SettingsModel(**attrs.asdict(settings))
 
 
 def settings_from(model: SettingsModel) -> ChargePointSettings:
     """Return settings as they are kept."""
-    return ChargePointSettings(
-        lenient=model.lenient, pings=model.pings, abort_on_shutdown=model.abort_on_shutdown
-    )
+    return ChargePointSettings(**attrs.asdict(model))
 
 
 def changed_settings(present: ChargePointSettings, change: SettingsChange) -> ChargePointSettings:
     """Return settings of which some have changed."""
-
-    def either(new: bool | None, old: bool) -> bool:
-        return old if new is None else new
-
-    return ChargePointSettings(
-        lenient=either(change.lenient, present.lenient),
-        pings=either(change.pings, present.pings),
-        abort_on_shutdown=either(change.abort_on_shutdown, present.abort_on_shutdown),
+    return attrs.evolve(
+        present, **{name: value for name, value in attrs.asdict(change).items() if value is not None}
     )
 
 

@@ -34,8 +34,13 @@ answer before it is read."""
 SECURITY_HEADERS: Final = (
     (
         b"content-security-policy",
-        b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+        (
+            b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+            b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        ),
     ),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
@@ -195,7 +200,7 @@ class Front:
         if not raw.startswith(HEALTH):
             self._guard.check_host(headers)
         caller = self._guard.caller(headers, remote, secure)
-        self._guard.check_origin(scope["method"], headers, caller)
+        self._guard.check_origin(scope["method"], headers, caller, secure)
         scope["state"] = {**scope.get("state", {}), "caller": caller, "remote": remote, "secure": secure}
 
 

@@ -112,13 +112,18 @@ class Guard:
                 f"the Host header is {headers.get('host', '')[:100]!r}, which is none of ALLOWED_HOSTS",
             )
 
-    def check_origin(self, method: str, headers: Mapping[str, str], caller: Caller | p.Problem) -> None:
-        """Raise Problem where another page than ours made a browser ask for a change."""
+    def check_origin(
+        self, method: str, headers: Mapping[str, str], caller: Caller | p.Problem, secure: bool
+    ) -> None:
+        """Raise Problem where another page than ours made a browser ask for a change.
+
+        Over HTTPS a page of ours came over HTTPS too: anybody on the way could have made another.
+        """
         if method in SAFE_METHODS:
             return
         origin = headers.get("origin")
         if origin is not None:
-            if not _same(origin, headers.get("host", "")):
+            if not _same(origin, headers.get("host", "")) or (secure and not origin.startswith("https:")):
                 raise p.Problem(p.FORBIDDEN_ORIGIN, f"a page of {origin[:100]!r} may change nothing here")
             return
         if isinstance(caller, p.Problem):

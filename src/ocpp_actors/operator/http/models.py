@@ -48,6 +48,7 @@ Limit = Annotated[int, Minimum(1), Maximum(1000)]
 Cursor = Annotated[str, MaxLength(500), Told("`nextCursor` of the page before.")]
 Search = Annotated[str, MaxLength(100)]
 Identity = Annotated[str, MaxLength(255)]
+SecurityProfile = Annotated[int, Minimum(0), Maximum(3)]
 
 # --- charge points ---------------------------------------------------------------------------------------------
 
@@ -62,6 +63,13 @@ class SettingsModel:
         bool,
         Told("At shutdown drop its connection instead of closing it: some never reconnect after a close."),
     ] = False
+    security_profile: Annotated[
+        SecurityProfile,
+        Told(
+            "The lowest security profile that it may connect with, from its next connection on. The server's own "
+            "SECURITY_PROFILE counts where it is higher."
+        ),
+    ] = 0
 
 
 @frozen(kw_only=True)
@@ -71,6 +79,7 @@ class SettingsChange:
     lenient: bool | None = None
     pings: bool | None = None
     abort_on_shutdown: bool | None = None
+    security_profile: SecurityProfile | None = None
 
 
 @frozen(kw_only=True)
@@ -169,6 +178,9 @@ class ChargePointModel:
     remote: Annotated[str, Told("Address and port of its connection.")] | None
     settings: SettingsModel
     has_key: bool
+    has_next_key: Annotated[
+        bool, Told("It was sent a new key and has not used it yet: until it does, the old one is right too.")
+    ]
     progress: Annotated[
         dict[str, str], Told("Last status by kind of job: diagnostics, firmware, signedFirmware, log.")
     ]
@@ -222,16 +234,34 @@ class Overview:
 
 @frozen(kw_only=True)
 class KeyPut:
-    """The key of a charge point."""
+    """The key of a charge point, as text or binary; with neither, one is made."""
 
-    key: Annotated[str, MaxLength(40), Told("16 to 40 characters; left out: one is made.")] | None = None
+    key: Annotated[str, MaxLength(40), Told("16 to 40 printable ASCII characters.")] | None = None
+    key_hex: Annotated[str, MaxLength(40), Told("16 to 20 bytes, in 32 to 40 hexadecimal digits.")] | None = (
+        None
+    )
 
 
 @frozen(kw_only=True)
 class KeyModel:
-    """The key of a charge point. It is shown here and never again."""
+    """A key that was made. It is shown here and never again."""
 
     key: str
+
+
+@frozen(kw_only=True)
+class RotationModel:
+    """What came of sending a new key to a charge point."""
+
+    call_id: int
+    status: Annotated[
+        str, Told("What the charge point answered: Accepted, Rejected, RebootRequired or NotSupported.")
+    ]
+    valid_keys: Annotated[
+        Literal["new", "old", "both"],
+        Told("With which key it may connect now; `both`: until it uses the new one."),
+    ]
+    seconds: float
 
 
 @frozen(kw_only=True)
@@ -244,10 +274,31 @@ class SigningRequestModel:
 
 
 @frozen(kw_only=True)
+class CertificateModel:
+    """A certificate that was signed for a charge point."""
+
+    id: int
+    state: Annotated[
+        port.CertificateState,
+        Told(
+            "`Signed`: on its way to the charge point, which takes it (`Accepted`) or does not (`Rejected`)."
+        ),
+    ]
+    subject: str
+    issuer: str
+    serial_number: Annotated[str, Told("In hexadecimal digits.")]
+    fingerprint: Annotated[str, Told("SHA-256 of the certificate, in hexadecimal digits.")]
+    not_before: datetime
+    not_after: datetime
+    changed_at: Annotated[datetime, Told("When the state changed last.")]
+
+
+@frozen(kw_only=True)
 class CertificatesModel:
-    """The certificate signing requests of a charge point, newest first."""
+    """The latest certificate signing requests and certificates of a charge point, each newest first."""
 
     signing_requests: list[SigningRequestModel]
+    certificates: list[CertificateModel]
 
 
 @frozen(kw_only=True)
@@ -561,6 +612,8 @@ class SecurityEventsQuery:
     """Which security events."""
 
     charge_point: Identity | None = None
+    type: Annotated[str, MaxLength(50)] | None = None
+    origin: Annotated[port.Origin, Told("Who noticed it.")] | None = None
     limit: Limit = 100
     cursor: Cursor | None = None
 
@@ -569,7 +622,9 @@ class SecurityEventsQuery:
 class SecurityEventModel:
     """A security event."""
 
-    charge_point: str
+    charge_point: (
+        Annotated[str, Told("null where it is not known whose it is: a TLS handshake failed.")] | None
+    )
     type: str
     timestamp: datetime
     tech_info: str | None

@@ -103,6 +103,9 @@ LEDGER_UNAVAILABLE: Final = Kind(
 TOO_MANY_CLIENTS: Final = Kind(
     "too-many-clients", 503, "As many clients follow the events as may", headers=("Retry-After",)
 )
+TOO_MANY_KEYS: Final = Kind(
+    "too-many-keys", 503, "As many keys wait to be hashed as may", headers=("Retry-After",)
+)
 NO_ANSWER: Final = Kind("no-answer", 504, "The charge point did not answer in time", _CALL)
 HTTP_VERSION: Final = Kind("http-version-not-supported", 505, "HTTP/1.1 is spoken here")
 NOT_SENT: Final = Kind("not-sent", 504, "The call could not be sent in time", _CALL)

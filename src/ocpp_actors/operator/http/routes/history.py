@@ -130,14 +130,20 @@ async def list_security_events(desk: Desk, asked: Asked[SecurityEventsQuery, Not
     """Those that charge points reported, and those that the server noticed itself."""
     query = asked.query
     records = await desk.ask(
-        ListSecurityEvents(identity=query.charge_point, limit=query.limit + 1, before=number_in(query.cursor))
+        ListSecurityEvents(
+            identity=query.charge_point,
+            limit=query.limit + 1,
+            before=number_in(query.cursor),
+            type=query.type,
+            origin=query.origin,
+        )
     )
     return await page_of(records, query.limit, _security_event, lambda record: record.event_id)
 
 
 def _security_event(event: SecurityEvent) -> SecurityEventModel:
     return SecurityEventModel(
-        charge_point=event.identity,
+        charge_point=event.identity or None,
         type=event.type,
         timestamp=event.timestamp,
         tech_info=event.tech_info,

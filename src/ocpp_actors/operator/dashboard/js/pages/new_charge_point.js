@@ -18,7 +18,7 @@ const SCHEMA = {
 export async function newChargePoint() {
   const form = schemaForm({
     schema: SCHEMA,
-    value: { settings: { lenient: false, pings: true, abortOnShutdown: false } },
+    value: { settings: { lenient: false, pings: true, abortOnShutdown: false, securityProfile: 0 } },
     submit: "Add",
     extra: buttonLink("Cancel", hash(["charge-points"]), { kind: "quiet" }),
     async send({ identity, ...body }) {

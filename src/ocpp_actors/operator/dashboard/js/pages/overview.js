@@ -127,7 +127,7 @@ function welcome(urls) {
 function activityLine(event) {
   const text = sentence(event);
   return text && h("li", {}, h("time", { class: "muted", datetime: event.at, title: event.at }, shortTime(new Date(event.at))),
-    h("span", {}, chargePointLink(event.chargePoint), " ", text));
+    h("span", {}, event.chargePoint ? chargePointLink(event.chargePoint) : "Somebody", " ", text));
 }
 
 function sentence(event) {

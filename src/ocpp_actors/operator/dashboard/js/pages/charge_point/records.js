@@ -18,6 +18,7 @@ const RESERVATIONS = [
 const SECURITY = [
   { label: "Event", head: true, cell: (item) => item.type },
   { label: "Received", class: "time", sort: "descending", cell: (item) => time(item.receivedAt) },
+  { label: "Told by", cell: (item) => words(item.origin) },
   { label: "Details", class: "wide", cell: (item) => item.techInfo },
 ];
 
