@@ -80,8 +80,16 @@ async def test_a_wrong_setting_is_said_in_one_line(tmp_path: Path) -> None:
     assert "OCPP_ACTORS_HEARTBEAT_INTERVAL" in await refusal_to_start(tmp_path, heartbeat_interval="soon")
 
 
+async def test_a_certificate_authority_that_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "authority.pem").write_text("nothing")
+    line = await refusal_to_start(tmp_path, certificate_authority=f"builtin:{tmp_path}")
+    assert line.startswith(
+        f"ocpp-actors: CERTIFICATE_AUTHORITY: {tmp_path / 'authority.pem'}: there is no cert"
+    )
+
+
 async def test_an_empty_port_leaves_nothing_to_listen_on(tmp_path: Path) -> None:
-    assert "PORT is empty" in await refusal_to_start(tmp_path, port="")
+    assert "PORT and TLS_PORT are empty" in await refusal_to_start(tmp_path, port="")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

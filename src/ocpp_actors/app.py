@@ -1,5 +1,6 @@
 """The only place that puts the parts of the server together, and takes them apart again."""
 
+import os
 import resource
 import signal
 import sys
@@ -16,7 +17,8 @@ from ocpp_actors.central_system.context import CentralSystem, Policy
 from ocpp_actors.central_system.handlers import default_router
 from ocpp_actors.central_system.reservations import expire_reservations
 from ocpp_actors.central_system.router import Router
-from ocpp_actors.clock import SystemClock
+from ocpp_actors.certificates.signers import Signer, UnusableSigner, signer_of
+from ocpp_actors.clock import Clock, SystemClock
 from ocpp_actors.ledger.bridge import open_ledger
 from ocpp_actors.ledger.database import LedgerUrlError
 from ocpp_actors.ledger.message_log import open_message_log
@@ -28,6 +30,7 @@ from ocpp_actors.operator.webhooks import UnusableWebhook
 from ocpp_actors.protocol.messages import RegistrationStatus
 from ocpp_actors.recorder import recorder
 from ocpp_actors.server.admission import Step
+from ocpp_actors.server.certificates import see_to_certificates
 from ocpp_actors.server.fleet import Fleet
 from ocpp_actors.server.server import Server
 from ocpp_actors.server.tls import ServerTls, UnusableCertificate
@@ -122,6 +125,7 @@ async def serve(
     """
     _raise_open_files(settings.max_connections)
     clock = SystemClock()
+    signer = signer_from(settings, clock)  # before TLS: it may make the file that TLS_CLIENT_CA names
     tls = _tls(settings)
     listeners: list[trio.SocketListener] = []
     secure_listeners: list[trio.SocketListener] = []
@@ -145,7 +149,7 @@ async def serve(
             ) as message_log,
         ):
             observer = Observer(recorder(message_log))
-            system = CentralSystem(ledger, clock, observer, policy_of(settings))
+            system = CentralSystem(ledger, clock, observer, policy_of(settings), signer=signer)
             fleet = Fleet(system, settings.mailbox_size, testing=settings.testing)
             metrics.set_active_transactions((await ledger.ask(CountAll())).active_transactions)
             await fleet.restore_commands()
@@ -169,6 +173,7 @@ async def serve(
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(fleet.run)
                 nursery.start_soon(expire_reservations, system)
+                nursery.start_soon(see_to_certificates, system, fleet)
                 async with operators_side(
                     settings,
                     system,
@@ -234,7 +239,22 @@ def policy_of(settings: Settings) -> Policy:
         open_authorization=settings.authorization == "open",
         heartbeat_interval=settings.heartbeat_interval,
         ledger_patience=settings.ledger_patience,
+        organization=settings.tls_client_organization,
+        signing_timeout=settings.certificate_authority_timeout,
     )
+
+
+def signer_from(settings: Settings, clock: Clock) -> Signer | None:
+    """Return who signs certificates of charge points, if anybody does.
+
+    Raises CannotStart: the certificate authority cannot be used.
+    """
+    if settings.certificate_authority is None:
+        return None
+    try:
+        return signer_of(settings.certificate_authority, clock, os.environ)
+    except UnusableSigner as error:
+        raise CannotStart(f"CERTIFICATE_AUTHORITY: {error}") from None
 
 
 def _urls(scheme: str, listeners: list[trio.SocketListener], path: str) -> tuple[str, ...]:

@@ -93,6 +93,8 @@ class Session:
     mailbox: Mailbox
     generation: int
     remote: str
+    security_profile: int = 0
+    """The security profile that the charge point uses on this connection."""
     misbehaviour: Misbehaviour | None = None
     """How answers are broken on purpose; None: never (``TESTING`` is off)."""
     stall: Stall | None = None

@@ -208,6 +208,20 @@ class Settings:
         "The lowest security profile that any charge point may use: 1 with a key, 2 over TLS with a key, 3 over TLS "
         "with a certificate. For each it can be raised.",
     )
+    certificate_authority: str | None = setting(
+        None,
+        or_empty(text("a command line, a URL or builtin:DIRECTORY", r"[^\x00-\x1f\x7f]+")),
+        SECURITY,
+        "Who signs certificates of charge points. A command line: it gets the request (PEM) on stdin and writes the "
+        "chain (PEM) to stdout. A URL (http, https): the request is posted there, the chain is the answer. "
+        "`builtin:DIRECTORY`: a small authority for trying things out, made there at the first start; its `root.pem` "
+        "is for `TLS_CLIENT_CA`. Empty: requests are rejected.",
+        default_text="none",
+        secret=True,
+    )
+    certificate_authority_timeout: float = setting(
+        30.0, number(1, 3600), SECURITY, "How long `CERTIFICATE_AUTHORITY` may take for a request.", _SECONDS
+    )
 
     admission: Literal["open", "known"] = setting(
         Factory(_open_on_loopback, takes_self=True),
