@@ -6,6 +6,7 @@ import signal
 import sys
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Protocol
 
 import structlog
@@ -173,7 +174,9 @@ async def serve(
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(fleet.run)
                 nursery.start_soon(expire_reservations, system)
-                nursery.start_soon(see_to_certificates, system, fleet)
+                nursery.start_soon(
+                    see_to_certificates, system, fleet, timedelta(days=settings.certificate_renewal)
+                )
                 async with operators_side(
                     settings,
                     system,

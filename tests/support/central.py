@@ -5,7 +5,7 @@ import random
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -178,6 +178,6 @@ async def open_central(
     server = Server(system, router, fleet, chosen, lambda: f"s{next(ids)}", change_steps=change_steps)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(fleet.run)
-        nursery.start_soon(see_to_certificates, system, fleet)
+        nursery.start_soon(see_to_certificates, system, fleet, timedelta(days=chosen.certificate_renewal))
         yield Central(system.ledger, events, system, router, fleet, server, nursery)
         nursery.cancel_scope.cancel()

@@ -222,6 +222,13 @@ class Settings:
     certificate_authority_timeout: float = setting(
         30.0, number(1, 3600), SECURITY, "How long `CERTIFICATE_AUTHORITY` may take for a request.", _SECONDS
     )
+    certificate_renewal: int = setting(
+        30,
+        whole(0, 365),
+        SECURITY,
+        "How long before its certificate ends a charge point is asked to have a new one signed, once a day. 0: never.",
+        "days",
+    )
 
     admission: Literal["open", "known"] = setting(
         Factory(_open_on_loopback, takes_self=True),

@@ -4,7 +4,7 @@ import itertools
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import httpx2
@@ -88,7 +88,7 @@ async def open_in_process(
 
         nursery.start_soon(fleet.run)
         nursery.start_soon(expire_reservations, system)
-        nursery.start_soon(see_to_certificates, system, fleet)
+        nursery.start_soon(see_to_certificates, system, fleet, timedelta(days=chosen.certificate_renewal))
         async with operators_side(
             chosen,
             system,
