@@ -7,6 +7,7 @@ import sys
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -18,6 +19,7 @@ from ocpp_actors.central_system.context import CentralSystem, Policy
 from ocpp_actors.central_system.handlers import default_router
 from ocpp_actors.central_system.reservations import expire_reservations
 from ocpp_actors.central_system.router import Router
+from ocpp_actors.certificates.chains import UnusableChain, read_chain
 from ocpp_actors.certificates.signers import Signer, UnusableSigner, signer_of
 from ocpp_actors.clock import Clock, SystemClock
 from ocpp_actors.ledger.bridge import open_ledger
@@ -41,6 +43,9 @@ log = structlog.get_logger(__name__)
 
 BACKLOG = 4096
 """Connections that the kernel keeps until they are accepted; it may allow fewer."""
+
+MAX_ROOT = 5500
+"""Characters of InstallCertificate.req's certificate (security whitepaper §5.11)."""
 
 
 class CannotStart(Exception):
@@ -128,6 +133,7 @@ async def serve(
     clock = SystemClock()
     signer = signer_from(settings, clock)  # before TLS: it may make the file that TLS_CLIENT_CA names
     tls = _tls(settings)
+    root = _root(settings)
     listeners: list[trio.SocketListener] = []
     secure_listeners: list[trio.SocketListener] = []
     api_listeners: list[trio.SocketListener] = []
@@ -186,6 +192,7 @@ async def serve(
                     lambda: not server.shutting_down,
                     running.urls,
                     api_listeners,
+                    root,
                 ):
                     await nursery.start(attend, running)
                     await server.run(listeners, secure_listeners)
@@ -222,6 +229,23 @@ def _tls(settings: Settings) -> ServerTls | None:
         return ServerTls(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
     except UnusableCertificate as error:
         raise CannotStart(f"TLS_CERTIFICATE, TLS_KEY, TLS_CLIENT_CA: {error}") from None
+
+
+def _root(settings: Settings) -> str | None:
+    """Return the root certificate that charge points are given before they use TLS, if there is one."""
+    if settings.tls_root is None:
+        return None
+    try:
+        root = read_chain(Path(settings.tls_root).read_text("ascii")).pem
+    except OSError as error:
+        raise CannotStart(f"TLS_ROOT: {settings.tls_root} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, UnusableChain):
+        raise CannotStart(f"TLS_ROOT: there is no certificate in PEM in {settings.tls_root}") from None
+    if len(root) > MAX_ROOT:
+        raise CannotStart(
+            f"TLS_ROOT: {settings.tls_root} has more than {MAX_ROOT} characters: give one certificate"
+        )
+    return root
 
 
 def _raise_open_files(max_connections: int) -> None:

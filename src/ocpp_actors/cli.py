@@ -26,6 +26,7 @@ from ocpp_actors.operator_cli.misbehave import misbehave
 from ocpp_actors.operator_cli.output import tell
 from ocpp_actors.operator_cli.reservations import reservations
 from ocpp_actors.operator_cli.transactions import transactions
+from ocpp_actors.operator_cli.upgrade import upgrade
 from ocpp_actors.settings import PREFIX, SETTINGS, Setting, SettingsError, load_settings
 from ocpp_actors.testbench_cli.group import testbench
 from ocpp_actors.testbench_cli.replay import replay
@@ -178,6 +179,7 @@ for _each in (
 ):  # fmt: skip
     commands.add_command(_each)
 charge_points.add_command(misbehave)
+charge_points.add_command(upgrade)
 
 
 def _nearest(name: str, names: Sequence[str] | Any) -> str:

@@ -185,6 +185,13 @@ class Settings:
         "The private keys of `TLS_CERTIFICATE` (PEM), as many, in the same order.",
         default_text="in the files of `TLS_CERTIFICATE`",
     )
+    tls_root: str | None = setting(
+        None,
+        _FILE,
+        SECURITY,
+        "The root certificate (PEM) of `TLS_CERTIFICATE`. Charge points are given it before they move to TLS.",
+        default_text="none",
+    )
     tls_client_ca: str | None = setting(
         None,
         _FILE,

@@ -47,6 +47,7 @@ from ocpp_actors.operator.http.routes import (
     profiles,
     reservations,
     transactions,
+    upgrade,
 )
 from ocpp_actors.operator.http.routes.common import BASE
 from ocpp_actors.operator.http.static import StaticFile, files_in
@@ -57,6 +58,7 @@ MODULES: Final = (
     overview,
     charge_points,
     credentials,
+    upgrade,
     lists,
     profiles,
     reservations,
