@@ -1,6 +1,8 @@
 """Certificates of charge points, from the request to what becomes of it (security whitepaper A02, A03)."""
 
-from collections.abc import Callable, Collection
+import base64
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -33,6 +35,8 @@ from ocpp_actors.protocol.messages import ExtendedMessageTrigger, ExtendedTrigge
 
 AUTHORITY = Authority.new(START)
 KEY = new_key()
+PASSWORD = b"0123456789abcdef"
+PROOF = [(b"Authorization", b"Basic " + base64.b64encode(b"CP:" + PASSWORD))]
 ACCEPTED, REJECTED = {"status": "Accepted"}, {"status": "Rejected"}
 TRIGGER = ExtendedTriggerMessage(requested_message=ExtendedMessageTrigger.SIGN_CHARGE_POINT_CERTIFICATE)
 SERIAL = {"chargePointSerialNumber": "SN-1"}
@@ -40,6 +44,15 @@ SERIAL = {"chargePointSerialNumber": "SN-1"}
 
 def built_in() -> BuiltIn:
     return BuiltIn(AUTHORITY, TrioClock(START))
+
+
+@asynccontextmanager
+async def open_keyed(**how: Any) -> AsyncIterator[Central]:
+    """Run a central system that knows the key of the charge points of this test."""
+    async with open_central(**how) as central:
+        for number in range(10):
+            await introduce(central.ledger, f"CP{number}", key=PASSWORD)
+        yield central
 
 
 @define
@@ -84,7 +97,7 @@ async def failures(central: Central) -> list[tuple[str, str]]:
 async def test_a_request_becomes_a_certificate_that_the_charge_point_takes_or_not(
     autojump_clock: Any, answer: Any, state: CertificateState
 ) -> None:
-    async with open_central(signer=built_in()) as central, central.charger() as charger:
+    async with open_keyed(signer=built_in()) as central, central.charger(headers=PROOF) as charger:
         await charger.boot(**SERIAL)
         request = csr("SN-1")
         assert await charger.result("SignCertificate", {"csr": request}) == ACCEPTED
@@ -100,7 +113,7 @@ async def test_a_request_becomes_a_certificate_that_the_charge_point_takes_or_no
 
 
 async def test_the_answer_comes_before_the_certificate(autojump_clock: Any) -> None:
-    async with open_central(signer=built_in()) as central, central.charger() as charger:
+    async with open_keyed(signer=built_in()) as central, central.charger(headers=PROOF) as charger:
         await charger.boot()
         await charger.send([2, "1", "SignCertificate", {"csr": csr()}])
         assert await charger.receive() == [3, "1", ACCEPTED]
@@ -109,7 +122,7 @@ async def test_the_answer_comes_before_the_certificate(autojump_clock: Any) -> N
 
 async def test_a_charge_point_that_is_signed_for_is_served_on(autojump_clock: Any) -> None:
     signer = Fake(gate=trio.Event())
-    async with open_central(signer=signer) as central, central.charger() as charger:
+    async with open_keyed(signer=signer) as central, central.charger(headers=PROOF) as charger:
         await charger.boot()
         await charger.result("SignCertificate", {"csr": csr()})
         assert "currentTime" in await charger.result("Heartbeat", {})
@@ -118,15 +131,15 @@ async def test_a_charge_point_that_is_signed_for_is_served_on(autojump_clock: An
 
 async def test_a_certificate_waits_for_a_charge_point_that_lost_its_connection(autojump_clock: Any) -> None:
     gate = trio.Event()
-    async with open_central(signer=Fake(gate=gate)) as central:
-        async with central.charger() as charger:
+    async with open_keyed(signer=Fake(gate=gate)) as central:
+        async with central.charger(headers=PROOF) as charger:
             await charger.boot()
             await charger.result("SignCertificate", {"csr": csr()})
         gate.set()
         await trio.sleep(20)
         [kept] = await certificates(central)
         assert kept.state is CertificateState.SIGNED
-        async with central.charger() as charger:
+        async with central.charger(headers=PROOF) as charger:
             action, payload = await serve_command(charger, ACCEPTED)
             await trio.testing.wait_all_tasks_blocked()
         [kept] = await certificates(central)
@@ -140,7 +153,7 @@ async def test_a_newer_request_takes_the_place_of_one_that_waits(
     monkeypatch.setattr(signing, "AT_ONCE", 1)
     signer = Fake(gate=trio.Event())
     requests = [csr() for _ in range(3)]
-    async with open_central(signer=signer) as central, central.charger() as charger:
+    async with open_keyed(signer=signer) as central, central.charger(headers=PROOF) as charger:
         await charger.boot()
         for request in requests:
             assert await charger.result("SignCertificate", {"csr": request}) == ACCEPTED
@@ -157,11 +170,11 @@ async def test_so_many_are_signed_at_once_and_so_many_wait(
 ) -> None:
     monkeypatch.setattr(signing, "WAITING", 2)
     signer = Fake(gate=trio.Event(), act=lambda request: AUTHORITY.sign(request, START, names=("SN",)))
-    async with open_central(signer=signer) as central, trio.open_nursery() as nursery:
+    async with open_keyed(signer=signer) as central, trio.open_nursery() as nursery:
         answers = {}
 
         async def ask(identity: str, task_status: trio.TaskStatus[None]) -> None:
-            async with central.charger(identity) as charger:
+            async with central.charger(identity, headers=PROOF) as charger:
                 await charger.boot(chargePointSerialNumber="SN")
                 answers[identity] = await charger.result("SignCertificate", {"csr": csr("SN")})
                 await trio.testing.wait_all_tasks_blocked()
@@ -190,8 +203,8 @@ async def test_a_request_that_is_no_good_is_rejected_and_told_of(
 ) -> None:
     signer = Fake()
     async with (
-        open_central(signer=signer, tls_client_organization="Operator") as central,
-        central.charger() as charger,
+        open_keyed(signer=signer, tls_client_organization="Operator") as central,
+        central.charger(headers=PROOF) as charger,
     ):
         await charger.boot(**SERIAL)
         assert await charger.result("SignCertificate", {"csr": request_}) == REJECTED
@@ -244,7 +257,7 @@ async def test_an_authority_that_fails_is_told_of_and_the_next_request_is_signed
     autojump_clock: Any, act: Any, reason: str
 ) -> None:
     signer = Fake(act=act)
-    async with open_central(signer=signer) as central, central.charger() as charger:
+    async with open_keyed(signer=signer) as central, central.charger(headers=PROOF) as charger:
         await charger.boot()
         assert await charger.result("SignCertificate", {"csr": csr(key=KEY)}) == ACCEPTED
         assert await hears_nothing(charger, 60)
@@ -260,8 +273,8 @@ async def test_an_authority_that_fails_is_told_of_and_the_next_request_is_signed
 async def test_an_authority_has_so_much_time(autojump_clock: Any) -> None:
     signer = Fake(gate=trio.Event())
     async with (
-        open_central(signer=signer, certificate_authority_timeout=7.0) as central,
-        central.charger() as charger,
+        open_keyed(signer=signer, certificate_authority_timeout=7.0) as central,
+        central.charger(headers=PROOF) as charger,
     ):
         await charger.boot()
         await charger.result("SignCertificate", {"csr": csr()})
@@ -276,7 +289,10 @@ async def test_an_authority_has_so_much_time(autojump_clock: Any) -> None:
 
 async def test_a_certificate_that_cannot_be_kept_is_not_sent(autojump_clock: Any) -> None:
     ledger = FailingLedger(MemoryLedger())
-    async with open_central(ledger=ledger, signer=built_in()) as central, central.charger() as charger:
+    async with (
+        open_keyed(ledger=ledger, signer=built_in()) as central,
+        central.charger(headers=PROOF) as charger,
+    ):
         await charger.boot()
         ledger.unavailable(RecordCertificate)
         assert await charger.result("SignCertificate", {"csr": csr()}) == ACCEPTED
@@ -288,7 +304,7 @@ async def test_a_certificate_that_cannot_be_kept_is_not_sent(autojump_clock: Any
 async def test_a_revoked_certificate_stays_revoked_whatever_the_charge_point_says(
     autojump_clock: Any,
 ) -> None:
-    async with open_central(signer=built_in()) as central, central.charger() as charger:
+    async with open_keyed(signer=built_in()) as central, central.charger(headers=PROOF) as charger:
         await charger.boot()
         await charger.result("SignCertificate", {"csr": csr()})
         frame = await charger.receive()
@@ -302,12 +318,21 @@ async def test_a_revoked_certificate_stays_revoked_whatever_the_charge_point_say
 
 async def test_while_pending_a_triggered_request_is_signed(autojump_clock: Any) -> None:
     """A charge point with factory credentials gets its own before it may do anything else (A00.FR.806)."""
-    async with open_central(signer=built_in()) as central:
-        await introduce(central.ledger, registration=RegistrationStatus.PENDING)
-        async with central.charger() as charger:
+    async with open_keyed(signer=built_in()) as central:
+        await introduce(central.ledger, key=PASSWORD, registration=RegistrationStatus.PENDING)
+        async with central.charger(headers=PROOF) as charger:
             await charger.boot()
             asked = central.fleet.submit("CP1", TRIGGER)
             await serve_command(charger, ACCEPTED)
             await asked.wait()
             assert await charger.result("SignCertificate", {"csr": csr()}) == ACCEPTED
             assert (await serve_command(charger, ACCEPTED))[0] == "CertificateSigned"
+
+
+async def test_who_has_proved_nothing_gets_no_certificate(autojump_clock: Any) -> None:
+    """It would let a stranger in for as long as it is valid, whatever key the charge point is given later."""
+    async with open_central(signer=built_in()) as central, central.charger("STRANGER") as charger:
+        await charger.boot()
+        assert await charger.result("SignCertificate", {"csr": csr("STRANGER")}) == REJECTED
+        [(_, told)] = await failures(central)
+    assert "security profile 0" in told

@@ -113,9 +113,9 @@ async def test_from_nothing_to_certificates(autojump_clock: Any, pki: Pki, tmp_p
 
 async def test_from_nothing_to_certificates_at_once(autojump_clock: Any, pki: Pki, tmp_path: Path) -> None:
     async with scene(pki, tmp_path) as it:
-        steps = ["rootCertificate", "certificate", "profile", "reconnection", "minimum"]
+        steps = ["key", "rootCertificate", "certificate", "profile", "reconnection", "minimum"]
         assert await it.upgraded(3, rootCertificate=pki.authority.root_pem) == steps
-        assert it.follower.used == [0, 3]
+        assert it.follower.used == [0, 1, 3]
 
 
 async def test_a_lower_profile_is_refused_from_then_on(autojump_clock: Any, pki: Pki, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Charge points renew certificates that are about to end, in virtual time (security whitepaper A02)."""
 
+import base64
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -9,6 +10,7 @@ import pytest
 import trio
 from tests.support.central import START, Central, Charger, open_central
 from tests.support.failing_ledger import FailingLedger
+from tests.support.known import introduce
 from tests.support.messages import hears_nothing, serve_command
 from tests.support.requests import csr
 
@@ -71,16 +73,23 @@ async def asked(charger: Charger, within: float, answer: str = "Accepted") -> bo
 
 
 async def test_a_certificate_is_renewed_a_month_before_it_ends(autojump_clock: Any) -> None:
-    async with open_central(**SETTINGS) as central, central.charger() as charger:
-        await charger.boot()
-        await certify(central, "CP1", 33)
-        assert not await asked(charger, 3 * DAY)
-        assert await asked(charger, 2 * renewal.LOOK_EVERY)
-        assert await charger.result("SignCertificate", {"csr": csr()}) == {"status": "Accepted"}
-        assert (await serve_command(charger, {"status": "Accepted"}))[0] == "CertificateSigned"
-        assert await hears_nothing(charger, 60 * DAY)
-        states = [each.state for each in await central.ledger.ask(ListCertificates())]
-        [command] = [each for each in await central.ledger.ask(ListCommands()) if each.action == TRIGGER[0]]
+    async with open_central(**SETTINGS) as central:
+        await introduce(central.ledger, key=b"0123456789abcdef")
+        proof = [(b"Authorization", b"Basic " + base64.b64encode(b"CP1:0123456789abcdef"))]
+        async with central.charger(headers=proof) as charger:
+            await _is_renewed(central, charger)
+
+
+async def _is_renewed(central: Central, charger: Charger) -> None:
+    await charger.boot()
+    await certify(central, "CP1", 33)
+    assert not await asked(charger, 3 * DAY)
+    assert await asked(charger, 2 * renewal.LOOK_EVERY)
+    assert await charger.result("SignCertificate", {"csr": csr()}) == {"status": "Accepted"}
+    assert (await serve_command(charger, {"status": "Accepted"}))[0] == "CertificateSigned"
+    assert await hears_nothing(charger, 60 * DAY)
+    states = [each.state for each in await central.ledger.ask(ListCertificates())]
+    [command] = [each for each in await central.ledger.ask(ListCommands()) if each.action == TRIGGER[0]]
     assert states == [CertificateState.ACCEPTED] * 2
     assert command.requested_by == "certificate renewal"
 

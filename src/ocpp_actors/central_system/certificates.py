@@ -12,10 +12,13 @@ log = structlog.get_logger(__name__)
 async def sign_certificate(request: SignCertificate, context: Context) -> SignCertificateResponse:
     """Keep a certificate signing request; Accepted promises that it will be signed (A02.FR.11, A02.FR.12).
 
-    Rejected: there is no certificate authority, it has too much to do, or the request is no good.
+    Rejected: there is no certificate authority, it has too much to do, the request is no good, or the charge point has
+    not proved who it is.
     """
     await context.ask(RecordSigningRequest(context.identity, request.csr, context.received_at))
-    reason = await context.central_system.signing.refusal(context.charge_point.record, request.csr)
+    reason = await context.central_system.signing.refusal(
+        context.charge_point.record, request.csr, context.security_profile
+    )
     if reason is None:
         return SignCertificateResponse(status=GenericStatus.ACCEPTED)
     log.warning("a certificate is not signed", reason=reason)

@@ -89,6 +89,8 @@ class Context:
     received_at: datetime
     command: Callable[[str, Mapping[str, object]], bool]
     """Queue a CALL (action, payload) to this charge point without waiting for its outcome; False: there is no room."""
+    security_profile: int = 0
+    """The security profile that the charge point uses on its connection."""
     answer: Mapping[str, Any] | None = field(default=None, init=False)
     """The payload that it was answered with, for what follows the answer."""
     _deadline: float | None = field(default=None, init=False)

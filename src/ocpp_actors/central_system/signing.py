@@ -72,14 +72,17 @@ class Signing:
         """Whether there is a certificate authority."""
         return self._signer is not None
 
-    async def refusal(self, record: ChargePointRecord, csr: str) -> str | None:
+    async def refusal(self, record: ChargePointRecord, csr: str, security_profile: int) -> str | None:
         """Say why a request is not going to be signed; None: it can be.
 
-        What an operator has to look into becomes a security event.
+        A stranger that came under the name of a charge point must not get a certificate that lets it in later: with
+        security profile 0 nobody has proved anything. What an operator has to look into becomes a security event.
         """
         if not self.possible:
             return "there is no certificate authority: set CERTIFICATE_AUTHORITY"
-        if self._full(record):
+        if security_profile == 0:
+            reason = "the charge point has not proved who it is (security profile 0): give it a key first"
+        elif self._full(record):
             reason = f"{WAITING} charge points wait for the certificate authority"
         else:
             try:

@@ -68,7 +68,7 @@ class Upgrades:
             in_use = session.security_profile
             if in_use < profile:
                 self._check(upgrade)
-                if profile < 3:
+                if profile < 3 or in_use == 0:
                     await upgrade.have_key()
                 given = root or (self._root if in_use < 2 <= profile else None)
                 if profile >= 2:

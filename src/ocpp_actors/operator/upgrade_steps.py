@@ -120,7 +120,7 @@ class Upgrade:
     # --- the steps ---------------------------------------------------------------------------------------------
 
     async def have_key(self) -> None:
-        """See to it that the charge point has a key (A05.FR.02)."""
+        """See to it that the charge point has a key (A05.FR.02). It needs one to get a certificate, too."""
         record = await self._record()
         if record.key is not None:
             self.note(Step.KEY, "it has one")
