@@ -13,7 +13,7 @@ from attrs import define
 from tests.support.central import START
 from tests.support.desk import Api, open_api
 from tests.support.known import introduce, record_of
-from tests.support.upgrading import LEAVES, Follower, Pki, new_pki
+from tests.support.upgrading import LEAVES, Follower, Pki, connects_to, new_pki
 
 from ocpp_actors.certificates.authority import Authority
 from ocpp_actors.certificates.outside import SigningFailed
@@ -80,7 +80,9 @@ async def scene(
         ready = {} if profile == 0 else {"key": KEY, "root": pki.authority.root_pem}
         key = KEY.encode() if profile else None
         await introduce(api.central.ledger, key=key, registration=RegistrationStatus.ACCEPTED)
-        charge_point = Follower(api.central, pki, directory, profile=profile, **{**ready, **(follower or {})})
+        charge_point = Follower(
+            connects_to(api.central, pki), directory, profile=profile, **{**ready, **(follower or {})}
+        )
         await api.central.nursery.start(charge_point.live)
         yield Scene(api, charge_point)
 

@@ -3,7 +3,8 @@
 import base64
 import math
 import ssl
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,20 @@ def new_pki(directory: Path) -> Pki:
     return Pki(authority, ServerTls([str(directory / "server.pem")], [], str(directory / "root.pem")))
 
 
+Connect = Callable[
+    [str, list[tuple[bytes, bytes]], ssl.SSLContext | None], AbstractAsyncContextManager[Charger]
+]
+"""Connects under an identity, with these headers, over TLS if there is a context."""
+
+
+def connects_to(central: Central, pki: Pki) -> Connect:
+    def connect(identity: str, headers: Any, context: Any) -> AbstractAsyncContextManager[Charger]:
+        tls = None if context is None else (pki.tls, context)
+        return central.charger(identity, headers=headers, tls=tls)
+
+    return connect
+
+
 @define
 class Follower:
     """``answers`` are statuses by action, or by configuration key, where it does not simply accept.
@@ -54,8 +69,7 @@ class Follower:
     ``stays_away``: it never comes back after a new profile. It falls back if it cannot connect with it.
     """
 
-    central: Central
-    pki: Pki
+    connect: Connect
     directory: Path
     identity: str = "CP1"
     serial_number: str = "SN-1"
@@ -88,8 +102,8 @@ class Follower:
         count = len(self.used)
         try:
             with trio.move_on_after(PATIENCE) as patience:
-                async with self.central.charger(self.identity, **self._how()) as charger:
-                    self.used.append(self.profile)
+                async with self.connect(self.identity, self._headers(), self._context()) as charger:
+                    self.used.append(1 if self.profile == 0 and self.key else self.profile)
                     patience.deadline = math.inf
                     await charger.boot(chargePointSerialNumber=self.serial_number)
                     task_status.started()
@@ -98,22 +112,21 @@ class Follower:
             pass
         return len(self.used) > count
 
-    def _how(self) -> dict[str, Any]:
-        how: dict[str, Any] = {}
-        if self.profile in (1, 2) and self.key is not None:
-            encoded = base64.b64encode(f"{self.identity}:{self.key}".encode())
-            how["headers"] = [(b"Authorization", b"Basic " + encoded)]
-        elif self.profile == 0 and self.key is not None:
-            self.profile = 1
-            return self._how()
-        if self.profile >= 2:
-            context = ssl.create_default_context(cadata=self.root)
-            if self.profile == 3:
-                file = self.directory / "client.pem"
-                file.write_text((self.certificate or "") + key_pem(self._own))
-                context.load_cert_chain(file)
-            how["tls"] = (self.pki.tls, context)
-        return how
+    def _headers(self) -> list[tuple[bytes, bytes]]:
+        if self.profile == 3 or self.key is None:
+            return []
+        encoded = base64.b64encode(f"{self.identity}:{self.key}".encode())
+        return [(b"Authorization", b"Basic " + encoded)]
+
+    def _context(self) -> ssl.SSLContext | None:
+        if self.profile < 2:
+            return None
+        context = ssl.create_default_context(cadata=self.root)
+        if self.profile == 3:
+            file = self.directory / "client.pem"
+            file.write_text((self.certificate or "") + key_pem(self._own))
+            context.load_cert_chain(file)
+        return context
 
     async def _serve(self, charger: Charger) -> None:
         """Do what it is told until it has to connect anew."""
