@@ -270,6 +270,19 @@ async def test_an_authority_that_fails_is_told_of_and_the_next_request_is_signed
             assert (await serve_command(charger, ACCEPTED))[0] == "CertificateSigned"
 
 
+async def test_a_certificate_of_another_organization_is_not_sent(autojump_clock: Any) -> None:
+    signer = Fake(act=lambda request: AUTHORITY.sign(csr("CP1", "Another", key=KEY), START, names=("CP1",)))
+    async with (
+        open_keyed(signer=signer, tls_client_organization="Operator") as central,
+        central.charger(headers=PROOF) as charger,
+    ):
+        await charger.boot()
+        assert await charger.result("SignCertificate", {"csr": csr("CP1", "Operator", key=KEY)}) == ACCEPTED
+        assert await hears_nothing(charger, 60)
+        [(_, told)] = await failures(central)
+    assert "whose O is 'Another' instead of 'Operator'" in told
+
+
 async def test_an_authority_has_so_much_time(autojump_clock: Any) -> None:
     signer = Fake(gate=trio.Event())
     async with (

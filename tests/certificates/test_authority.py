@@ -190,7 +190,7 @@ def test_a_chain_is_read(authority: Authority) -> None:
     own = authority.sign(request, NOW, names=NAMES)
     chain = read_chain(f"as text\n{own}{authority.root_pem}")
     assert chain.pem == own + authority.root_pem
-    assert chain.common_name == "SN-1"
+    assert (chain.common_name, chain.organization) == ("SN-1", "Operator")
     assert chain.subject == "CN=SN-1,O=Operator"
     assert chain.issuer == authority.root.subject.rfc4514_string()
     assert chain.serial_number == f"{read(own).serial_number:x}"

@@ -289,6 +289,7 @@ async def test_there_is_one_upgrade_at_a_time(autojump_clock: Any, pki: Pki, tmp
         ("CP1", {"profile": 4}, 422),
         ("CP1", {"profile": 2, "patience": 0}, 422),
         ("CP1", {"profile": 2, "rootCertificate": "x" * 5501}, 422),
+        ("CP1", {"profile": 2, "rootCertificate": "no certificate"}, 422),
         ("CP2", {"profile": 2}, 404),
         ("OFF", {"profile": 2}, 409),
     ],

@@ -178,6 +178,11 @@ class Signing:
                 f"the certificate authority answered with a certificate of {chain.common_name!r}, the request is one "
                 f"of {job.request.common_name!r}"
             )
+        if self._organization is not None and chain.organization != self._organization:
+            raise SigningFailed(
+                f"the certificate authority answered with a certificate whose O is {chain.organization!r} instead of "
+                f"{self._organization!r} (TLS_CLIENT_ORGANIZATION), so it would let nobody in"
+            )
         if not chain.not_before <= now < chain.not_after:
             raise SigningFailed(
                 f"the certificate authority answered with a certificate that is valid from {chain.not_before} until "

@@ -30,6 +30,7 @@ class Chain:
     issuer: str
     subject: str
     common_name: str
+    organization: str
     key_info: bytes
     """Its public key in DER (SubjectPublicKeyInfo)."""
     not_before: datetime
@@ -44,7 +45,6 @@ def read_chain(pem: str) -> Chain:
     try:
         certificates = x509.load_pem_x509_certificates(pem.encode())
         first = certificates[0]
-        names = first.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         key_info = first.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return Chain(
             pem="".join(each.public_bytes(Encoding.PEM).decode() for each in certificates),
@@ -52,10 +52,17 @@ def read_chain(pem: str) -> Chain:
             serial_number=f"{first.serial_number:x}",
             issuer=first.issuer.rfc4514_string(),
             subject=first.subject.rfc4514_string(),
-            common_name=str(names[0].value) if len(names) == 1 else "",
+            common_name=_only(first.subject, NameOID.COMMON_NAME),
+            organization=_only(first.subject, NameOID.ORGANIZATION_NAME),
             key_info=key_info,
             not_before=first.not_valid_before_utc,
             not_after=first.not_valid_after_utc,
         )
     except (ValueError, UnsupportedAlgorithm):
         raise UnusableChain("it is no certificate chain in PEM") from None
+
+
+def _only(subject: x509.Name, kind: x509.ObjectIdentifier) -> str:
+    """Return the attribute of a subject, empty where there is none, or several."""
+    found = subject.get_attributes_for_oid(kind)
+    return str(found[0].value) if len(found) == 1 else ""

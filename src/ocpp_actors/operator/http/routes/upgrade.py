@@ -4,6 +4,7 @@ from typing import Annotated, Any, Final
 
 from attrs import frozen
 
+from ocpp_actors.certificates.chains import UnusableChain, read_chain
 from ocpp_actors.operator.http import problems as p
 from ocpp_actors.operator.http.desk import Desk
 from ocpp_actors.operator.http.operations import (
@@ -105,6 +106,8 @@ async def post_security_profile(desk: Desk, asked: Asked[Nothing, UpgradeRequest
     If a step fails, the charge point is required nothing more than before. The answer may take minutes.
     """
     identity, body = asked.path["identity"], asked.body
+    if body.root_certificate is not None:
+        _check_root(body.root_certificate)
     try:
         done = await attempted(
             desk.upgrades.upgrade(
@@ -123,6 +126,13 @@ async def post_security_profile(desk: Desk, asked: Asked[Nothing, UpgradeRequest
             p.UPGRADE_FAILED, f"{error.step}: {error}", step=error.step.value, steps=steps
         ) from None
     return json_answer(UpgradeModel(security_profile=body.profile, steps=list(map(_shown, done))))
+
+
+def _check_root(pem: str) -> None:
+    try:
+        read_chain(pem)
+    except UnusableChain:
+        raise p.broken_rule("/rootCertificate", "there is no certificate in PEM in it") from None
 
 
 def _shown(done: Done) -> StepModel:
