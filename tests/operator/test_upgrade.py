@@ -120,6 +120,15 @@ async def test_from_nothing_to_certificates_at_once(autojump_clock: Any, pki: Pk
         assert it.follower.used == [0, 1, 3]
 
 
+async def test_a_key_that_the_charge_point_does_not_know_is_replaced(
+    autojump_clock: Any, pki: Pki, tmp_path: Path
+) -> None:
+    async with scene(pki, tmp_path) as it:
+        assert (await it.api.client.put(f"{CP1}/key", json={})).status_code == 200
+        await it.upgraded(1)
+        assert it.follower.used == [0, 1, 1]
+
+
 async def test_a_lower_profile_is_refused_from_then_on(autojump_clock: Any, pki: Pki, tmp_path: Path) -> None:
     async with scene(pki, tmp_path, profile=1) as it:
         await it.upgraded(2)

@@ -120,12 +120,14 @@ class Upgrade:
     # --- the steps ---------------------------------------------------------------------------------------------
 
     async def have_key(self) -> None:
-        """See to it that the charge point has a key (A05.FR.02). It needs one to get a certificate, too."""
-        record = await self._record()
-        if record.key is not None:
+        """See to it that the charge point has a key (A05.FR.02). It needs one to get a certificate, too.
+
+        One that was set here alone is of no use: the charge point has to show that it has it.
+        """
+        session = await self.session()
+        if session.security_profile:
             self.note(Step.KEY, "it has one")
             return
-        generation = (await self.session()).generation
         key = self._central_system.keys.generate()
         status = await self._ask(Step.KEY, ChangeConfiguration(key="AuthorizationKey", value=key))
         if status == "RebootRequired":
@@ -137,7 +139,7 @@ class Upgrade:
         )
         self.note(Step.KEY, "it was given a new one")
         with trio.move_on_after(SETTLING):
-            await self._fleet.newer_session(self.identity, generation)
+            await self._fleet.newer_session(self.identity, session.generation)
 
     async def have_root(self, root: str | None) -> None:
         """Install the root certificate of the server's (A05.FR.03)."""
