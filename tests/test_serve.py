@@ -5,6 +5,7 @@ import resource
 import signal
 import socket
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ import trio
 from structlog.testing import capture_logs
 
 from ocpp_actors import app
+from ocpp_actors.certificates.authority import Authority
+from ocpp_actors.settings import Settings
 from tests.support.client import open_charger
 from tests.support.process import END_TIMEOUT, environment, open_server
 
@@ -80,8 +83,16 @@ async def test_a_wrong_setting_is_said_in_one_line(tmp_path: Path) -> None:
     assert "OCPP_ACTORS_HEARTBEAT_INTERVAL" in await refusal_to_start(tmp_path, heartbeat_interval="soon")
 
 
+async def test_a_certificate_authority_that_cannot_be_used_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "authority.pem").write_text("nothing")
+    line = await refusal_to_start(tmp_path, certificate_authority=f"builtin:{tmp_path}")
+    assert line.startswith(
+        f"ocpp-actors: CERTIFICATE_AUTHORITY: {tmp_path / 'authority.pem'}: there is no cert"
+    )
+
+
 async def test_an_empty_port_leaves_nothing_to_listen_on(tmp_path: Path) -> None:
-    assert "PORT is empty" in await refusal_to_start(tmp_path, port="")
+    assert "PORT and TLS_PORT are empty" in await refusal_to_start(tmp_path, port="")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -135,6 +146,28 @@ async def test_connections_and_a_restart_keep_what_was_recorded(tmp_path: Path) 
         await server.kill()
     async with open_server(tmp_path) as server, open_charger(server.url, "cp1") as charger:
         assert await charger.result("StartTransaction", start) == first
+
+
+def test_a_root_that_cannot_be_given_is_said(tmp_path: Path) -> None:
+    root = tmp_path / "root.pem"
+    pem = Authority.new(datetime.now(UTC)).root_pem
+
+    def given() -> str | None:
+        return app._root(Settings(tls_root=str(root)))
+
+    assert app._root(Settings()) is None
+    with pytest.raises(app.CannotStart, match=r"TLS_ROOT: .*root\.pem cannot be read: No such file"):
+        given()
+    for text, reason in (
+        ("nothing", "no certificate in PEM"),
+        ("é", "no certificate"),
+        (pem * 20, "give one"),
+    ):
+        root.write_text(text)
+        with pytest.raises(app.CannotStart, match=reason):
+            given()
+    root.write_text(f"a comment\n{pem}")
+    assert given() == pem
 
 
 def test_the_limit_on_open_files_is_raised_and_a_larger_one_is_warned_about() -> None:

@@ -1,10 +1,13 @@
 """The only place that puts the parts of the server together, and takes them apart again."""
 
+import os
 import resource
 import signal
 import sys
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -16,7 +19,9 @@ from ocpp_actors.central_system.context import CentralSystem, Policy
 from ocpp_actors.central_system.handlers import default_router
 from ocpp_actors.central_system.reservations import expire_reservations
 from ocpp_actors.central_system.router import Router
-from ocpp_actors.clock import SystemClock
+from ocpp_actors.certificates.chains import UnusableChain, read_chain
+from ocpp_actors.certificates.signers import Signer, UnusableSigner, signer_of
+from ocpp_actors.clock import Clock, SystemClock
 from ocpp_actors.ledger.bridge import open_ledger
 from ocpp_actors.ledger.database import LedgerUrlError
 from ocpp_actors.ledger.message_log import open_message_log
@@ -28,6 +33,7 @@ from ocpp_actors.operator.webhooks import UnusableWebhook
 from ocpp_actors.protocol.messages import RegistrationStatus
 from ocpp_actors.recorder import recorder
 from ocpp_actors.server.admission import Step
+from ocpp_actors.server.certificates import see_to_certificates
 from ocpp_actors.server.fleet import Fleet
 from ocpp_actors.server.server import Server
 from ocpp_actors.server.tls import ServerTls, UnusableCertificate
@@ -37,6 +43,9 @@ log = structlog.get_logger(__name__)
 
 BACKLOG = 4096
 """Connections that the kernel keeps until they are accepted; it may allow fewer."""
+
+MAX_ROOT = 5500
+"""Characters of InstallCertificate.req's certificate (security whitepaper §5.11)."""
 
 
 class CannotStart(Exception):
@@ -122,7 +131,9 @@ async def serve(
     """
     _raise_open_files(settings.max_connections)
     clock = SystemClock()
+    signer = signer_from(settings, clock)  # before TLS: it may make the file that TLS_CLIENT_CA names
     tls = _tls(settings)
+    root = _root(settings)
     listeners: list[trio.SocketListener] = []
     secure_listeners: list[trio.SocketListener] = []
     api_listeners: list[trio.SocketListener] = []
@@ -145,7 +156,7 @@ async def serve(
             ) as message_log,
         ):
             observer = Observer(recorder(message_log))
-            system = CentralSystem(ledger, clock, observer, policy_of(settings))
+            system = CentralSystem(ledger, clock, observer, policy_of(settings), signer=signer)
             fleet = Fleet(system, settings.mailbox_size, testing=settings.testing)
             metrics.set_active_transactions((await ledger.ask(CountAll())).active_transactions)
             await fleet.restore_commands()
@@ -169,6 +180,9 @@ async def serve(
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(fleet.run)
                 nursery.start_soon(expire_reservations, system)
+                nursery.start_soon(
+                    see_to_certificates, system, fleet, timedelta(days=settings.certificate_renewal)
+                )
                 async with operators_side(
                     settings,
                     system,
@@ -178,6 +192,7 @@ async def serve(
                     lambda: not server.shutting_down,
                     running.urls,
                     api_listeners,
+                    root,
                 ):
                     await nursery.start(attend, running)
                     await server.run(listeners, secure_listeners)
@@ -216,6 +231,23 @@ def _tls(settings: Settings) -> ServerTls | None:
         raise CannotStart(f"TLS_CERTIFICATE, TLS_KEY, TLS_CLIENT_CA: {error}") from None
 
 
+def _root(settings: Settings) -> str | None:
+    """Return the root certificate that charge points are given before they use TLS, if there is one."""
+    if settings.tls_root is None:
+        return None
+    try:
+        root = read_chain(Path(settings.tls_root).read_text("ascii")).pem
+    except OSError as error:
+        raise CannotStart(f"TLS_ROOT: {settings.tls_root} cannot be read: {error.strerror}") from None
+    except (UnicodeDecodeError, UnusableChain):
+        raise CannotStart(f"TLS_ROOT: there is no certificate in PEM in {settings.tls_root}") from None
+    if len(root) > MAX_ROOT:
+        raise CannotStart(
+            f"TLS_ROOT: {settings.tls_root} has more than {MAX_ROOT} characters: give one certificate"
+        )
+    return root
+
+
 def _raise_open_files(max_connections: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -234,7 +266,22 @@ def policy_of(settings: Settings) -> Policy:
         open_authorization=settings.authorization == "open",
         heartbeat_interval=settings.heartbeat_interval,
         ledger_patience=settings.ledger_patience,
+        organization=settings.tls_client_organization,
+        signing_timeout=settings.certificate_authority_timeout,
     )
+
+
+def signer_from(settings: Settings, clock: Clock) -> Signer | None:
+    """Return who signs certificates of charge points, if anybody does.
+
+    Raises CannotStart: the certificate authority cannot be used.
+    """
+    if settings.certificate_authority is None:
+        return None
+    try:
+        return signer_of(settings.certificate_authority, clock, os.environ)
+    except UnusableSigner as error:
+        raise CannotStart(f"CERTIFICATE_AUTHORITY: {error}") from None
 
 
 def _urls(scheme: str, listeners: list[trio.SocketListener], path: str) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from ocpp_actors.operator_cli.output import tell
 from ocpp_actors.operator_cli.reservations import reservations
 from ocpp_actors.operator_cli.security_events import security_events
 from ocpp_actors.operator_cli.transactions import transactions
+from ocpp_actors.operator_cli.upgrade import upgrade
 from ocpp_actors.settings import PREFIX, SETTINGS, Setting, SettingsError, load_settings
 from ocpp_actors.testbench_cli.group import testbench
 from ocpp_actors.testbench_cli.replay import replay
@@ -180,7 +181,7 @@ for _each in (
     replay, simulate, testbench,
 ):  # fmt: skip
     commands.add_command(_each)
-for _each in (misbehave, certificates, revoke_certificate):
+for _each in (misbehave, certificates, revoke_certificate, upgrade):
     charge_points.add_command(_each)
 
 

@@ -2,12 +2,19 @@ from attrs import evolve
 from tests.ledger.facts import NOON, later, security_event
 
 from ocpp_actors.ledger.port import (
+    Certificate,
+    CertificateState,
+    FindCertificate,
     Ledger,
+    ListCertificates,
     ListSecurityEvents,
     ListSigningRequests,
     Origin,
+    RecordCertificate,
+    RecordCertificateAnswer,
     RecordSigningRequest,
     SecurityEvent,
+    SetCertificateState,
     SigningRequest,
 )
 
@@ -41,3 +48,58 @@ async def test_signing_requests_get_rising_ids_and_are_listed_newest_first(ledge
         SigningRequest(ids[1], "CP-1", "csr 1", NOON),
     ]
     assert await ledger.ask(ListSigningRequests("CP-2")) == [SigningRequest(other, "CP-2", "csr", later(5))]
+
+
+def certificate(fingerprint: str, identity: str = "CP-1", ends: int = 100) -> Certificate:
+    return Certificate(
+        identity=identity,
+        fingerprint=fingerprint,
+        serial_number="ab12",
+        issuer="CN=root",
+        subject=f"CN={identity}",
+        chain="PEM",
+        not_before=NOON,
+        not_after=later(ends),
+        state=CertificateState.SIGNED,
+        changed_at=NOON,
+    )
+
+
+async def test_certificates_are_kept_once_and_listed_newest_first_in_pages(ledger: Ledger) -> None:
+    kept = [certificate("a"), certificate("b", "CP-2", ends=50), certificate("c", "cp-1", ends=200)]
+    ids = [await ledger.ask(RecordCertificate(each)) for each in kept]
+    assert ids == sorted(set(ids))
+    assert await ledger.ask(RecordCertificate(certificate("a", "CP-9"))) == ids[0]
+    a, b, c = (evolve(each, certificate_id=number) for each, number in zip(kept, ids, strict=True))
+    assert await ledger.ask(ListCertificates()) == [c, b, a]
+    assert await ledger.ask(ListCertificates(identity="CP-1")) == [c, a]
+    assert await ledger.ask(ListCertificates(expire_before=later(101))) == [b, a]
+    assert await ledger.ask(ListCertificates(state=CertificateState.ACCEPTED)) == []
+    assert await ledger.ask(ListCertificates(limit=1, before=c.certificate_id)) == [b]
+    assert await ledger.ask(FindCertificate("b")) == b
+    assert await ledger.ask(FindCertificate("x")) is None
+
+
+async def test_what_a_charge_point_says_of_a_certificate_is_kept(ledger: Ledger) -> None:
+    for fingerprint in "ab":
+        await ledger.ask(RecordCertificate(certificate(fingerprint)))
+
+    async def said(fingerprint: str, accepted: bool, identity: str = "cp-1") -> bool:
+        return await ledger.ask(RecordCertificateAnswer(identity, fingerprint, accepted, later(1)))
+
+    assert await said("a", accepted=True)
+    assert await said("b", accepted=False)
+    assert not await said("x", accepted=True)
+    assert not await said("b", accepted=True, identity="CP-2")
+    b, a = await ledger.ask(ListCertificates())
+    assert (a.state, a.changed_at) == (CertificateState.ACCEPTED, later(1))
+    assert b.state is CertificateState.REJECTED
+
+
+async def test_a_revoked_certificate_stays_revoked(ledger: Ledger) -> None:
+    number = await ledger.ask(RecordCertificate(certificate("a")))
+    assert await ledger.ask(SetCertificateState(number, CertificateState.REVOKED, later(1)))
+    assert not await ledger.ask(SetCertificateState(number + 1, CertificateState.REVOKED, later(1)))
+    assert await ledger.ask(RecordCertificateAnswer("CP-1", "a", accepted=True, at=later(2)))
+    [kept] = await ledger.ask(ListCertificates())
+    assert (kept.state, kept.changed_at) == (CertificateState.REVOKED, later(1))

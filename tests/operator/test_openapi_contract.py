@@ -66,6 +66,10 @@ parameters = {{ "path.identity" = {{ dictionary = "called", probability = 0.8 }}
 [[operations]]
 include-path-regex = "/misbehaviour$"
 parameters = {{ "path.identity" = {{ dictionary = "offline", probability = 1.0 }} }}
+# An upgrade waits for the charge point to come back.
+[[operations]]
+include-path-regex = "/security-profile$"
+parameters = {{ "path.identity" = {{ dictionary = "offline", probability = 1.0 }} }}
 # A stream has no end that could be waited for; what is refused has one.
 [[operations]]
 include-path = "/api/v1/events"

@@ -37,7 +37,8 @@ class Variant:
     tls: bool = False
     key: bytes | None = None
     certificate: dict[str, Any] | None = None
-    revoked: bool = False
+    kept_as: tuple[str, CertificateState] | None = None
+    """Whose it is, and in which state, where it was signed here."""
 
 
 OWN: dict[str, Any] = {"common_name": SERIAL, "organization_name": OPERATOR}
@@ -54,7 +55,11 @@ VARIANTS = {
     "certificate, wrong CN": Variant(tls=True, certificate=OWN | {"common_name": "SN-002"}),
     "certificate, wrong CN, key": Variant(tls=True, key=KEY, certificate=OWN | {"common_name": "SN-002"}),
     "certificate, wrong O": Variant(tls=True, certificate=OWN | {"organization_name": "Another"}),
-    "revoked certificate": Variant(tls=True, certificate=OWN, revoked=True),
+    "revoked certificate": Variant(tls=True, certificate=OWN, kept_as=("CP1", CertificateState.REVOKED)),
+    "own certificate": Variant(
+        tls=True, certificate=OWN | {"common_name": "CP1"}, kept_as=("cp1", CertificateState.ACCEPTED)
+    ),
+    "certificate of another": Variant(tls=True, certificate=OWN, kept_as=("CP2", CertificateState.ACCEPTED)),
 }
 
 FAILED = "FailedToAuthenticateAtCentralSystem"
@@ -76,6 +81,8 @@ TABLE: dict[str, dict[int, tuple[Any, Any]]] = {
     "certificate, wrong CN": {0: (401, FAILED), 1: (401, FAILED), 2: (401, FAILED), 3: (401, INVALID)},
     "certificate, wrong CN, key": {0: LET_IN, 1: LET_IN, 2: LET_IN, 3: (401, INVALID)},
     "certificate, wrong O": {0: (401, FAILED), 1: (401, FAILED), 2: (401, FAILED), 3: (401, INVALID)},
+    "own certificate": {0: LET_IN, 1: LET_IN, 2: LET_IN, 3: LET_IN},
+    "certificate of another": {0: (401, FAILED), 1: (401, FAILED), 2: (401, FAILED), 3: (401, INVALID)},
     "revoked certificate": {0: (401, FAILED), 1: (401, FAILED), 2: (401, FAILED), 3: (401, INVALID)},
 }
 
@@ -121,8 +128,8 @@ async def outcome(central: Central, authorities: Authorities, variant: Variant) 
     if variant.tls:
         context, shown = client_context(authorities, variant)
         how["tls"] = (authorities.server, context)
-        if variant.revoked and shown is not None:
-            await revoke(central, shown)
+        if variant.kept_as is not None and shown is not None:
+            await keep(central, shown, *variant.kept_as)
     status = 0
     try:
         async with central.charger(**how) as charger:
@@ -141,14 +148,14 @@ def leaves(group: BaseExceptionGroup[Any]) -> list[Any]:
     ]
 
 
-async def revoke(central: Central, pem: bytes) -> None:
+async def keep(central: Central, pem: bytes, identity: str, state: CertificateState) -> None:
     import hashlib
 
     der = ssl.PEM_cert_to_DER_cert(pem.decode())
     await central.ledger.ask(
         RecordCertificate(
             Certificate(
-                identity="CP1",
+                identity=identity,
                 fingerprint=hashlib.sha256(der).hexdigest(),
                 serial_number="1",
                 issuer="CN=ca",
@@ -156,7 +163,7 @@ async def revoke(central: Central, pem: bytes) -> None:
                 chain=pem.decode(),
                 not_before=START,
                 not_after=START,
-                state=CertificateState.REVOKED,
+                state=state,
                 changed_at=START,
             )
         )
@@ -282,3 +289,33 @@ async def test_what_is_no_good_ends_the_tls_handshake(
         assert [(each.type, each.identity) for each in recorded] == ([] if event is None else [(event, "")])
         async with central.charger("CP2", tls=(authorities.server, without(authorities))) as charger:
             await charger.boot()
+
+
+@pytest.mark.parametrize(
+    ("name", "profile"),
+    [
+        ("nothing", 0),
+        ("tls", 0),
+        ("key", 1),
+        ("tls, key", 2),
+        ("certificate, wrong CN, key", 2),
+        ("certificate", 3),
+    ],
+)
+async def test_the_profile_in_use_is_known(
+    autojump_clock: trio.abc.Clock, authorities: Authorities, name: str, profile: int
+) -> None:
+    variant = VARIANTS[name]
+    async with open_central() as central:
+        await introduce(central.ledger, key=KEY if variant.key else None)
+        how: dict[str, Any] = {"headers": basic(variant.key) if variant.key else []}
+        if variant.tls:
+            boot = {"chargePointVendor": "V", "chargePointModel": "M", "chargePointSerialNumber": SERIAL}
+            await central.ledger.ask(RecordBoot("CP1", RegistrationStatus.ACCEPTED, boot, START))
+            how["tls"] = (authorities.server, client_context(authorities, variant)[0])
+        async with central.charger(**how) as charger:
+            await charger.boot()
+            entry = central.fleet.find("CP1")
+            assert entry is not None
+            assert entry.session is not None
+            assert entry.session.security_profile == profile

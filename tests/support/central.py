@@ -5,7 +5,7 @@ import random
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -18,11 +18,13 @@ from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnec
 from ocpp_actors.central_system.context import CentralSystem, Policy
 from ocpp_actors.central_system.handlers import default_router
 from ocpp_actors.central_system.router import Router
+from ocpp_actors.certificates.signers import Signer
 from ocpp_actors.clock import TrioClock
 from ocpp_actors.ledger.memory import MemoryLedger
 from ocpp_actors.ledger.port import Ledger
 from ocpp_actors.observer import Event, Observer
 from ocpp_actors.protocol.messages import RegistrationStatus
+from ocpp_actors.server.certificates import see_to_certificates
 from ocpp_actors.server.fleet import Fleet
 from ocpp_actors.server.server import Server
 from ocpp_actors.server.tls import ServerTls
@@ -145,7 +147,12 @@ class Charger:
 
 @asynccontextmanager
 async def open_central(
-    *, ledger: Ledger | None = None, router: Router | None = None, change_steps: Any = list, **settings: Any
+    *,
+    ledger: Ledger | None = None,
+    router: Router | None = None,
+    change_steps: Any = list,
+    signer: Signer | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Central]:
     """Run a central system for the length of the block; settings are given by their names."""
     chosen = Settings(**{"ping_interval": 0.0, **settings})
@@ -160,7 +167,10 @@ async def open_central(
             open_authorization=chosen.authorization == "open",
             heartbeat_interval=chosen.heartbeat_interval,
             ledger_patience=chosen.ledger_patience,
+            organization=chosen.tls_client_organization,
+            signing_timeout=chosen.certificate_authority_timeout,
         ),
+        signer=signer,
         chance=random.Random(1),
     )
     router = router or default_router()
@@ -168,5 +178,6 @@ async def open_central(
     server = Server(system, router, fleet, chosen, lambda: f"s{next(ids)}", change_steps=change_steps)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(fleet.run)
+        nursery.start_soon(see_to_certificates, system, fleet, timedelta(days=chosen.certificate_renewal))
         yield Central(system.ledger, events, system, router, fleet, server, nursery)
         nursery.cancel_scope.cancel()

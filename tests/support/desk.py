@@ -12,6 +12,7 @@ from ocpp_actors.ledger.message_log import NoMessageLog
 from ocpp_actors.operator.calls import Calls
 from ocpp_actors.operator.http.application import create_application
 from ocpp_actors.operator.http.desk import Desk
+from ocpp_actors.operator.upgrade import Upgrades
 from tests.support.central import START, Central, open_central
 
 BASE = "http://localhost"
@@ -70,12 +71,14 @@ class FixedHealth:
 
 
 def make_desk(central: Central, **given: Any) -> Desk:
+    calls = Calls(central.fleet, central.system, 30.0)
     return Desk(
         **{
             "ledger": central.ledger,
             "keys": central.system.keys,
             "fleet": central.fleet,
-            "calls": Calls(central.fleet, central.system, 30.0),
+            "calls": calls,
+            "upgrades": Upgrades(central.fleet, calls, central.system, tls=True, client_certificates=True),
             "clock": central.system.clock,
             "message_log": NoMessageLog(),
             "feed": StillFeed(),

@@ -12,6 +12,8 @@ from attrs import define, field
 from ocpp_actors.central_system.charge_point import ChargePoint
 from ocpp_actors.central_system.keys import Keys
 from ocpp_actors.central_system.security_log import SecurityLog
+from ocpp_actors.central_system.signing import Signing
+from ocpp_actors.certificates.signers import Signer
 from ocpp_actors.clock import Clock
 from ocpp_actors.ledger.port import Ledger, LedgerUnavailable, Note, R, Request
 from ocpp_actors.observer import Event, Flagged, Observer
@@ -39,6 +41,10 @@ class Policy:
     open_authorization: bool = True
     heartbeat_interval: int = 300
     ledger_patience: float = 10.0
+    organization: str | None = None
+    """The operator's name, which certificates of charge points have to bear (``TLS_CLIENT_ORGANIZATION``)."""
+    signing_timeout: float = 30.0
+    """Seconds for the certificate authority."""
 
 
 @define
@@ -51,10 +57,21 @@ class CentralSystem:
     policy: Policy = field(factory=Policy)
     chance: random.Random = field(factory=random.Random)
     keys: Keys = field(factory=Keys)
+    signer: Signer | None = None
+    """Who signs certificates of charge points; None: nobody."""
     security_log: SecurityLog = field(init=False)
+    signing: Signing = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.security_log = SecurityLog(self.ledger, self.clock, self.observer)
+        self.signing = Signing(
+            self.ledger,
+            self.clock,
+            self.security_log,
+            self.signer,
+            self.policy.organization,
+            self.policy.signing_timeout,
+        )
 
 
 @define
@@ -72,6 +89,10 @@ class Context:
     received_at: datetime
     command: Callable[[str, Mapping[str, object]], bool]
     """Queue a CALL (action, payload) to this charge point without waiting for its outcome; False: there is no room."""
+    security_profile: int = 0
+    """The security profile that the charge point uses on its connection."""
+    answer: Mapping[str, Any] | None = field(default=None, init=False)
+    """The payload that it was answered with, for what follows the answer."""
     _deadline: float | None = field(default=None, init=False)
 
     @property

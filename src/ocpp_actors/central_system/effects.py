@@ -7,12 +7,14 @@ from typing import Any, Final
 from attrs import frozen
 
 from ocpp_actors.central_system.rules import AUTHORIZATION_KEY
+from ocpp_actors.certificates.chains import UnusableChain, read_chain
 from ocpp_actors.ledger.port import (
     AddReservation,
     CommandState,
     ConfigurationKey,
     InstalledProfile,
     KeyHash,
+    RecordCertificateAnswer,
     RecordClearedProfiles,
     RecordConfiguration,
     RecordInstalledProfile,
@@ -27,6 +29,7 @@ from ocpp_actors.ledger.port import (
 from ocpp_actors.protocol import timestamps
 from ocpp_actors.protocol.messages import (
     CancelReservationStatus,
+    CertificateSignedStatus,
     ChargingProfileStatus,
     ClearChargingProfileStatus,
     ConfigurationStatus,
@@ -60,6 +63,16 @@ def effects(exchange: Exchange) -> list[Request[Any]]:
     if effect is None or (exchange.state is not CommandState.ANSWERED and effect not in _WHATEVER_CAME):
         return []
     return effect(exchange)
+
+
+def _certificate_signed(exchange: Exchange) -> list[Request[Any]]:
+    """Keep whether a certificate was taken (A02, A03). One that an operator made elsewhere is not known."""
+    try:
+        chain = read_chain(exchange.payload["certificateChain"])
+    except UnusableChain:
+        return []
+    accepted = exchange.response.status == CertificateSignedStatus.ACCEPTED
+    return [RecordCertificateAnswer(exchange.identity, chain.fingerprint, accepted, exchange.at)]
 
 
 def _change_configuration(exchange: Exchange) -> list[Request[Any]]:
@@ -197,6 +210,7 @@ _WHATEVER_CAME: Final = (_change_configuration, _reserve_now)
 
 _EFFECTS: Final[dict[str, Callable[[Exchange], list[Request[Any]]]]] = {
     "CancelReservation": _cancel_reservation,
+    "CertificateSigned": _certificate_signed,
     "ChangeConfiguration": _change_configuration,
     "ClearChargingProfile": _clear_charging_profile,
     "GetConfiguration": _get_configuration,

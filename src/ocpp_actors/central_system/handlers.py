@@ -3,6 +3,7 @@
 from ocpp_actors.central_system import (
     authorization,
     availability,
+    certificates,
     maintenance,
     metering,
     registration,
@@ -29,7 +30,8 @@ def default_router(vendors: Vendors | None = None) -> Router:
     router.on(messages.LogStatusNotification)(maintenance.log_status_notification)
     router.on(messages.MeterValues)(metering.meter_values)
     router.on(messages.SecurityEventNotification)(security_events.security_event_notification)
-    router.on(messages.SignCertificate)(security_events.sign_certificate)
+    router.on(messages.SignCertificate)(certificates.sign_certificate)
+    router.after(messages.SignCertificate)(certificates.begin_signing)
     router.on(messages.SignedFirmwareStatusNotification)(maintenance.signed_firmware_status_notification)
     router.on(messages.StartTransaction)(transactions.start_transaction)
     router.on(messages.StatusNotification)(availability.status_notification)

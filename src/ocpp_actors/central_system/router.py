@@ -75,7 +75,7 @@ class Router:
         return register
 
     def after(self, request_class: type) -> Callable[[H], H]:
-        """Have the decorated function called with request and context after the answer was written.
+        """Have the decorated function called with request and context after the answer was written; the context has it.
 
         It may take its time, and call the charge point; what it raises is logged and has no other effect.
 
@@ -128,6 +128,7 @@ class Router:
             raise ProtocolFault(
                 ErrorCode.INTERNAL_ERROR, "the central system failed to handle this message"
             ) from None
+        context.answer = payload
         return Handled(payload, request, tuple(self._after.get(action.name, ())))
 
 

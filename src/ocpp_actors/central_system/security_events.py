@@ -1,15 +1,9 @@
-"""Security events and certificate signing requests of charge points (security whitepaper)."""
+"""Security events of charge points (security whitepaper)."""
 
 from ocpp_actors.central_system.context import Context
-from ocpp_actors.ledger.port import Origin, RecordSecurityEvent, RecordSigningRequest, SecurityEvent
+from ocpp_actors.ledger.port import Origin, RecordSecurityEvent, SecurityEvent
 from ocpp_actors.observer import SecurityEventRaised
-from ocpp_actors.protocol.messages import (
-    GenericStatus,
-    SecurityEventNotification,
-    SecurityEventNotificationResponse,
-    SignCertificate,
-    SignCertificateResponse,
-)
+from ocpp_actors.protocol.messages import SecurityEventNotification, SecurityEventNotificationResponse
 
 
 async def security_event_notification(
@@ -27,12 +21,3 @@ async def security_event_notification(
     await context.ask(RecordSecurityEvent(event))
     context.tell(SecurityEventRaised(context.identity, context.now(), request.type, request.tech_info or ""))
     return SecurityEventNotificationResponse()
-
-
-async def sign_certificate(request: SignCertificate, context: Context) -> SignCertificateResponse:
-    """Keep a certificate signing request (SignCertificate).
-
-    Accepted would promise a CertificateSigned.req; without a certificate authority the answer is Rejected.
-    """
-    await context.ask(RecordSigningRequest(context.identity, request.csr, context.received_at))
-    return SignCertificateResponse(status=GenericStatus.REJECTED)

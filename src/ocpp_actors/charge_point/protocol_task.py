@@ -165,6 +165,7 @@ def _context(session: Session, call: Call, turn: Turn) -> Context:
         size=turn.size,
         received_at=session.time_of(turn.received_at),
         command=command,
+        security_profile=session.security_profile,
     )
 
 

@@ -97,6 +97,8 @@ class Session:
     remote: str
     certificate: str | None = None
     """The fingerprint of the certificate that the charge point showed."""
+    security_profile: int = 0
+    """The security profile that the charge point uses on this connection."""
     misbehaviour: Misbehaviour | None = None
     """How answers are broken on purpose; None: never (``TESTING`` is off)."""
     stall: Stall | None = None

@@ -19,6 +19,7 @@ from ocpp_actors.operator.http.desk import Desk
 from ocpp_actors.operator.http.serving import MAX_CONNECTIONS, HttpServer
 from ocpp_actors.operator.live import Live
 from ocpp_actors.operator.metrics import Metrics
+from ocpp_actors.operator.upgrade import Upgrades
 from ocpp_actors.operator.webhooks import Webhooks
 from ocpp_actors.server.fleet import Fleet
 from ocpp_actors.settings import Settings
@@ -39,20 +40,31 @@ async def operators_side(
     listening: Callable[[], bool],
     charge_point_urls: tuple[str, ...],
     listeners: Sequence[trio.SocketListener],
+    root: str | None = None,
 ) -> AsyncIterator[Desk]:
     """Run webhooks, and the API on these listeners if there are any, for as long as the block lasts.
 
-    ``listening`` tells whether charge points can connect, ``charge_point_urls`` where, without identity. At the end
-    streams are closed and answers that are on their way get a moment.
+    ``listening`` tells whether charge points can connect, ``charge_point_urls`` where, without identity. ``root`` is
+    the root certificate of the server's own (PEM), for charge points that move to TLS. At the end streams are closed
+    and answers that are on their way get a moment.
 
     Raises UnusableWebhook: the settings of the webhook cannot be used.
     """
     observer, clock, epoch = central_system.observer, central_system.clock, secrets.token_hex(4)
     feed, live, lag = Feed(epoch, max_clients=MAX_CONNECTIONS // 2), Live(clock), LoopLag(metrics.on_lag)
+    calls = Calls(fleet, central_system, settings.call_timeout)
     desk = Desk(
         ledger=central_system.ledger,
         fleet=fleet,
-        calls=Calls(fleet, central_system, settings.call_timeout),
+        calls=calls,
+        upgrades=Upgrades(
+            fleet,
+            calls,
+            central_system,
+            tls=settings.tls_port is not None or bool(settings.trusted_proxies),
+            client_certificates=settings.tls_port is not None and settings.tls_client_ca is not None,
+            root=root,
+        ),
         clock=clock,
         message_log=message_log,
         feed=feed,

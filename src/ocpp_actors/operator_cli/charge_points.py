@@ -37,6 +37,7 @@ def charge_points() -> None:
       ocpp-actors charge-points set-key CP1
       ocpp-actors charge-points rotate-key CP1
       ocpp-actors charge-points misbehave CP1 --drop StartTransaction
+      ocpp-actors charge-points upgrade CP1 --to 2
     """  # noqa: D301
 
 

@@ -39,17 +39,15 @@ MAX_IDENTITY: Final = 255
 RETRY_AFTER: Final = "30"
 """Seconds after which a charge point that was turned away for load may try again."""
 
+BASIC: Final = 1
 TLS: Final = 2
 CERTIFICATES: Final = 3
-"""Security profiles: from 2 on TLS, 3 with certificates of charge points."""
+"""Security profiles: 1 with a key, from 2 on over TLS, 3 with certificates of charge points. 0 is none of them."""
 
 FAILED_TO_AUTHENTICATE: Final = "FailedToAuthenticateAtCentralSystem"
 INVALID_CERTIFICATE: Final = "InvalidChargePointCertificate"
 PROFILE_TOO_LOW: Final = "SecurityProfileTooLow"
 """Types of security events: those of the whitepaper (§8) that fit, and one of our own."""
-
-SERIAL_NUMBERS: Final = ("chargePointSerialNumber", "chargeBoxSerialNumber")
-"""Where a BootNotification.req has the charge point's serial number (OCPP 1.6 §6.3)."""
 
 
 class Refused(Exception):
@@ -85,6 +83,8 @@ class Handshake:
     """Whether it speaks TLS, to this server or to a trusted proxy."""
     certificate: ClientCertificate | None = None
     """The certificate that it showed, and that is valid."""
+    security_profile: int = 0
+    """The security profile that it uses: what it proved who it is with."""
     identity: str | None = field(default=None)
     record: ChargePointRecord | None = field(default=None)
     subprotocol: str | None = field(default=None)
@@ -252,29 +252,33 @@ class Credentials:
         if required >= TLS and not handshake.secure:
             raise _too_low(required, "connect over TLS")
         if handshake.certificate is not None and await self._is_owner(handshake, handshake.certificate):
+            handshake.security_profile = CERTIFICATES
             return
         if required == CERTIFICATES and handshake.certificate is None:
             raise _too_low(required, "show a client certificate")
         if required == CERTIFICATES:
             raise _wrong("the certificate is not one of this charge point", INVALID_CERTIFICATE)
-        await self._ask_for_key(handshake, required)
+        if await self._has_key(handshake, required):
+            handshake.security_profile = TLS if handshake.secure else BASIC
 
     async def _is_owner(self, handshake: Handshake, certificate: ClientCertificate) -> bool:
         """Whether the certificate is the operator's (A00.FR.404), for this charge point (A00.FR.405), and not revoked.
 
-        Its CN is the serial number of the charge point, or its identity.
+        Its CN is the serial number of the charge point, or its identity. One that was signed for another charge point
+        is not this one's: a charge point says itself which serial number it has.
         """
         if self.organization is not None and certificate.organization != self.organization:
             return False
-        boot = handshake.known.boot or {}
-        names = {handshake.known.identity, *(boot.get(name) for name in SERIAL_NUMBERS)}
-        if certificate.common_name not in names or not certificate.common_name:
+        if certificate.common_name not in handshake.known.names:
             return False
         kept = await _ask(self.ledger, FindCertificate(certificate.fingerprint))
-        return kept is None or kept.state is not CertificateState.REVOKED
+        if kept is None:
+            return True
+        own = kept.identity.casefold() == handshake.known.identity.casefold()
+        return own and kept.state is not CertificateState.REVOKED
 
-    async def _ask_for_key(self, handshake: Handshake, required: int) -> None:
-        """Ask for HTTP Basic credentials where the charge point has a key, or has to have one.
+    async def _has_key(self, handshake: Handshake, required: int) -> bool:
+        """Ask for HTTP Basic credentials where the charge point has a key, or has to have one; False: it has none.
 
         The user name should be the identity (A00.FR.204); charge points that send another one are known by their key
         all the same. One that was sent its first key needs none until it uses that.
@@ -284,9 +288,9 @@ class Credentials:
             raise _wrong("this charge point has no key yet: set one", FAILED_TO_AUTHENTICATE)
         credentials = basic_credentials(handshake.header(b"authorization"))
         if credentials is not None and await self._is_right(handshake, credentials.password):
-            return
+            return True
         if record.key is None and not required:
-            return
+            return False
         if credentials is not None:
             self.attempts.failed(handshake.address, record.identity)
         raise _wrong("wrong or missing credentials", FAILED_TO_AUTHENTICATE)

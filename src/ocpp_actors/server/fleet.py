@@ -79,6 +79,8 @@ class Entry:
     charge_point: ChargePoint
     mailbox: Mailbox
     session: Session | None = None
+    arrival: trio.Event = field(factory=trio.Event)
+    """Is set when the next session begins."""
     generation: int = 0
     takeovers: deque[float] = field(factory=deque)
     fight_told_at: float = -math.inf
@@ -215,6 +217,17 @@ class Fleet:
         log.warning("identity is fought over", identity=identity, detail=detail)
         await self._central_system.security_log.record(identity, IDENTITY_CONFLICT, detail)
 
+    async def newer_session(self, identity: str, generation: int) -> Session:
+        """Wait for a session of a charge point that is newer than this generation, and return it.
+
+        Raises UnknownChargePoint: nothing is kept of this identity.
+        """
+        while (entry := self.find(identity)) is not None:
+            if entry.session is not None and entry.session.generation > generation:
+                return entry.session
+            await entry.arrival.wait()
+        raise UnknownChargePoint(f"{identity} was removed")
+
     def next_generation(self, entry: Entry) -> int:
         """Return the number of the session that is about to begin."""
         entry.generation += 1
@@ -231,6 +244,8 @@ class Fleet:
             log.info("replaced by a newer connection", generation=entry.session.generation)
             entry.session.end(1008, REPLACED)
         entry.session = session
+        entry.arrival.set()
+        entry.arrival = trio.Event()
         tell(Connected(session.identity, self._now(), session.remote, session.generation))
         try:
             yield

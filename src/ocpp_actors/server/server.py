@@ -196,10 +196,10 @@ class Server:
                         stall = Stall()
                         stream = StallingStream(stream, stall)
                     async with open_transport(stream, self._settings.max_message_size) as transport:
-                        entry = await self._let_in(transport, origin, stay, handshaking)
+                        guest = await self._let_in(transport, origin, stay, handshaking)
                         handshaking.close()
-                        if entry is not None:
-                            await self._run_session(transport, entry, origin, stall)
+                        if guest is not None:
+                            await self._run_session(transport, guest, origin, stall)
             except* Exception as group:
                 log.error("a connection failed", exc_info=group)  # noqa: TRY400 — the group as it is
             finally:
@@ -227,7 +227,7 @@ class Server:
 
     async def _let_in(
         self, transport: Transport, origin: "_Origin", stay: ExitStack, handshaking: ExitStack
-    ) -> Entry | None:
+    ) -> "_Guest | None":
         """Take a peer through its handshake; None: it was turned away.
 
         ``stay`` is closed when the connection has ended, ``handshaking`` when it no longer counts as a handshake.
@@ -271,7 +271,7 @@ class Server:
         request: WebSocketRequest,
         handshake: Handshake,
         before_pause: Callable[[], None],
-    ) -> Entry | None:
+    ) -> "_Guest | None":
         try:
             await admit(handshake, self._steps)
         except Refused as refused:
@@ -293,7 +293,7 @@ class Server:
             )
             await transport.close(1002, "no common subprotocol")
             return None
-        return entry
+        return _Guest(entry, handshake.security_profile)
 
     async def _refuse(self, request: WebSocketRequest, handshake: Handshake, refused: Refused) -> None:
         self._refusals.warning(
@@ -308,8 +308,9 @@ class Server:
             )
 
     async def _run_session(
-        self, transport: Transport, entry: Entry, origin: "_Origin", stall: Stall | None
+        self, transport: Transport, guest: "_Guest", origin: "_Origin", stall: Stall | None
     ) -> None:
+        entry = guest.entry
         session = Session(
             charge_point=entry.charge_point,
             central_system=self._central_system,
@@ -321,12 +322,15 @@ class Server:
             generation=self._fleet.next_generation(entry),
             remote=origin.remote,
             certificate=None if origin.certificate is None else origin.certificate.fingerprint,
+            security_profile=guest.security_profile,
             misbehaviour=entry.misbehaviour,
             stall=stall,
         )
         with structlog.contextvars.bound_contextvars(identity=session.identity):
             with self._fleet.attached(entry, session):
-                log.info("connected", generation=session.generation)
+                log.info(
+                    "connected", generation=session.generation, security_profile=session.security_profile
+                )
                 if self.shutting_down:
                     session.drain()
                 over = await supervise(session)
@@ -357,6 +361,14 @@ class _Origin:
     @property
     def address(self) -> str:
         return self.remote.rpartition(":")[0].strip("[]")
+
+
+@frozen
+class _Guest:
+    """A charge point that was let in."""
+
+    entry: Entry
+    security_profile: int
 
 
 class _RareLog:

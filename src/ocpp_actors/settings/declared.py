@@ -185,6 +185,13 @@ class Settings:
         "The private keys of `TLS_CERTIFICATE` (PEM), as many, in the same order.",
         default_text="in the files of `TLS_CERTIFICATE`",
     )
+    tls_root: str | None = setting(
+        None,
+        _FILE,
+        SECURITY,
+        "The root certificate (PEM) of `TLS_CERTIFICATE`. Charge points are given it before they move to TLS.",
+        default_text="none",
+    )
     tls_client_ca: str | None = setting(
         None,
         _FILE,
@@ -207,6 +214,27 @@ class Settings:
         SECURITY,
         "The lowest security profile that any charge point may use: 1 with a key, 2 over TLS with a key, 3 over TLS "
         "with a certificate. For each it can be raised.",
+    )
+    certificate_authority: str | None = setting(
+        None,
+        or_empty(text("a command line, a URL or builtin:DIRECTORY", r"[^\x00-\x1f\x7f]+")),
+        SECURITY,
+        "Who signs certificates of charge points. A command line: it gets the request (PEM) on stdin and writes the "
+        "chain (PEM) to stdout. A URL (http, https): the request is posted there, the chain is the answer. "
+        "`builtin:DIRECTORY`: a small authority for trying things out, made there at the first start; its `root.pem` "
+        "is for `TLS_CLIENT_CA`. Empty: requests are rejected.",
+        default_text="none",
+        secret=True,
+    )
+    certificate_authority_timeout: float = setting(
+        30.0, number(1, 3600), SECURITY, "How long `CERTIFICATE_AUTHORITY` may take for a request.", _SECONDS
+    )
+    certificate_renewal: int = setting(
+        30,
+        whole(0, 365),
+        SECURITY,
+        "How long before its certificate ends a charge point is asked to have a new one signed, once a day. 0: never.",
+        "days",
     )
 
     admission: Literal["open", "known"] = setting(

@@ -4,7 +4,7 @@ import itertools
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import httpx2
@@ -13,7 +13,7 @@ import trio.testing
 from attrs import frozen
 
 from ocpp_actors import __version__
-from ocpp_actors.app import policy_of
+from ocpp_actors.app import policy_of, signer_from
 from ocpp_actors.central_system.context import CentralSystem
 from ocpp_actors.central_system.handlers import default_router
 from ocpp_actors.central_system.reservations import expire_reservations
@@ -26,6 +26,7 @@ from ocpp_actors.observer import Observer, Subscriber
 from ocpp_actors.operator.http.application import create_application
 from ocpp_actors.operator.metrics import Metrics
 from ocpp_actors.operator.side import operators_side
+from ocpp_actors.server.certificates import see_to_certificates
 from ocpp_actors.server.fleet import Fleet
 from ocpp_actors.server.server import Server
 from ocpp_actors.settings import Settings
@@ -71,6 +72,7 @@ async def open_in_process(
         clock=clock,
         observer=Observer(*subscribers),
         policy=policy_of(chosen),
+        signer=signer_from(chosen, clock),
         chance=random.Random(1),  # noqa: S311 — jitter
     )
     fleet = Fleet(system, chosen.mailbox_size, testing=chosen.testing)
@@ -86,6 +88,7 @@ async def open_in_process(
 
         nursery.start_soon(fleet.run)
         nursery.start_soon(expire_reservations, system)
+        nursery.start_soon(see_to_certificates, system, fleet, timedelta(days=chosen.certificate_renewal))
         async with operators_side(
             chosen,
             system,

@@ -62,6 +62,7 @@ async def test_a_connected_charge_point_shows_its_newest_facts(autojump_clock: M
         "bootedAt": "2026-03-01T12:00:00.000Z",
         "connectedSince": "2026-03-01T12:00:00.000Z",
         "remote": "test:1",
+        "securityProfile": 0,
         "settings": {"lenient": False, "pings": True, "abortOnShutdown": False, "securityProfile": 0},
         "hasKey": False,
         "hasNextKey": False,

@@ -69,6 +69,15 @@ def _set_certificate_state(request: port.SetCertificateState, facts: Facts) -> b
 
 
 @carry_out.register
+def _record_answer(request: port.RecordCertificateAnswer, facts: Facts) -> bool:
+    known = _find_certificate(port.FindCertificate(request.fingerprint), facts)
+    if known is None or not of(request.identity, known.identity):
+        return False
+    state = port.CertificateState.ACCEPTED if request.accepted else port.CertificateState.REJECTED
+    return _set_certificate_state(port.SetCertificateState(known.certificate_id, state, request.at), facts)
+
+
+@carry_out.register
 def _find_certificate(request: port.FindCertificate, facts: Facts) -> port.Certificate | None:
     return next((each for each in facts.certificates if each.fingerprint == request.fingerprint), None)
 

@@ -1,12 +1,15 @@
 """Charge points: what is known of them and how they are treated."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from attrs import define, field, frozen
 
 from ocpp_actors.ledger.port.base import Note, Request
 from ocpp_actors.protocol.messages import ChargePointErrorCode, ChargePointStatus, RegistrationStatus
+
+SERIAL_NUMBERS: Final = ("chargePointSerialNumber", "chargeBoxSerialNumber")
+"""Where a BootNotification.req has the charge point's serial number (OCPP 1.6 §6.3)."""
 
 
 @frozen
@@ -71,6 +74,12 @@ class ChargePointRecord:
     """Last status by kind: diagnostics, firmware, signedFirmware, log."""
     version: int = 1
     """Counts what an operator changed: registration and settings."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What the CN of its certificate may be: its identity, and the serial numbers of its last boot."""
+        boot = self.boot or {}
+        return frozenset(filter(None, (self.identity, *(boot.get(name) for name in SERIAL_NUMBERS))))
 
     @property
     def faulted(self) -> bool:

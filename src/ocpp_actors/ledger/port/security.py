@@ -128,6 +128,16 @@ class SetCertificateState(Request[bool]):
 
 
 @frozen
+class RecordCertificateAnswer(Request[bool]):
+    """A charge point was sent its certificate and answered; answers whether it is kept. A revoked one stays revoked."""
+
+    identity: str
+    fingerprint: str
+    accepted: bool
+    at: datetime
+
+
+@frozen
 class FindCertificate(Request["Certificate | None"]):
     """The certificate of this fingerprint, if it is kept."""
 

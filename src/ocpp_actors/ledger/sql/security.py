@@ -13,6 +13,7 @@ from ocpp_actors.ledger.port import (
     ListSigningRequests,
     Origin,
     RecordCertificate,
+    RecordCertificateAnswer,
     RecordSecurityEvent,
     RecordSigningRequest,
     SecurityEvent,
@@ -126,6 +127,15 @@ def _set_certificate_state(request: SetCertificateState, connection: Connection)
         .values(state=request.state.value, changed_at=request.at)
     )
     return connection.execute(select(certificates.c.id).where(known)).first() is not None
+
+
+@carry_out.register
+def _record_answer(request: RecordCertificateAnswer, connection: Connection) -> bool:
+    known = _find_certificate(FindCertificate(request.fingerprint), connection)
+    if known is None or known.identity.casefold() != request.identity.casefold():
+        return False
+    state = CertificateState.ACCEPTED if request.accepted else CertificateState.REJECTED
+    return _set_certificate_state(SetCertificateState(known.certificate_id, state, request.at), connection)
 
 
 @carry_out.register

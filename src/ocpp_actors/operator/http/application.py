@@ -49,6 +49,7 @@ from ocpp_actors.operator.http.routes import (
     profiles,
     reservations,
     transactions,
+    upgrade,
 )
 from ocpp_actors.operator.http.routes.common import BASE
 from ocpp_actors.operator.http.static import StaticFile, files_in
@@ -60,6 +61,7 @@ MODULES: Final = (
     charge_points,
     keys,
     certificates,
+    upgrade,
     lists,
     profiles,
     reservations,

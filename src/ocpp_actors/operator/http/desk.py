@@ -21,6 +21,7 @@ from ocpp_actors.ledger.port import (
     Request,
     Reservation,
 )
+from ocpp_actors.operator.upgrade import Upgrades
 from ocpp_actors.server.fleet import Fleet
 
 DASHBOARD: Final = Path(__file__).parent.parent / "dashboard"
@@ -118,6 +119,7 @@ class Desk:
     ledger: Ledger
     fleet: Fleet
     calls: Calls
+    upgrades: Upgrades
     clock: Clock
     message_log: MessageLog
     feed: Feed

@@ -55,6 +55,7 @@ CHARGE_POINT: Final = {
     "bootedAt": AT,
     "connectedSince": AT,
     "remote": "192.0.2.7:51724",
+    "securityProfile": 2,
     "settings": SETTINGS,
     "hasKey": True,
     "hasNextKey": False,

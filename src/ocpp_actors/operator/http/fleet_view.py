@@ -71,6 +71,7 @@ def charge_point_model(desk: Desk, kept: ChargePointRecord) -> ChargePointModel:
         booted_at=newest.booted_at,
         connected_since=None if session is None else session.connected_at,
         remote=None if session is None else session.remote,
+        security_profile=None if session is None else session.security_profile,
         settings=settings_model(newest.settings),
         has_key=kept.key is not None,
         has_next_key=kept.next_key is not None,

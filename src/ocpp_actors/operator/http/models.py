@@ -176,6 +176,7 @@ class ChargePointModel:
     booted_at: datetime | None
     connected_since: datetime | None
     remote: Annotated[str, Told("Address and port of its connection.")] | None
+    security_profile: Annotated[int, Told("The security profile that it uses on its connection.")] | None
     settings: SettingsModel
     has_key: bool
     has_next_key: Annotated[

@@ -70,6 +70,24 @@ NOT_CONNECTED: Final = Kind("not-connected", 409, "The charge point is not conne
 NOT_ALLOWED: Final = Kind("not-allowed", 409, "That is not allowed now", {"callId": _ID, "messageId": _TEXT})
 KEY_REUSED: Final = Kind("idempotency-key-reused", 409, "The idempotency key belongs to another call")
 UNKNOWN_LIST: Final = Kind("unknown-list", 409, "What the charge point's list holds is not known")
+UPGRADE_IN_PROGRESS: Final = Kind("upgrade-in-progress", 409, "The charge point is being upgraded")
+UPGRADE_FAILED: Final = Kind(
+    "upgrade-failed",
+    409,
+    "The charge point is not upgraded",
+    {
+        "step": {"type": "string", "description": "The step that failed."},
+        "steps": {
+            "type": "array",
+            "description": "The steps before it.",
+            "items": {
+                "type": "object",
+                "properties": {"step": _TEXT, "detail": _TEXT},
+                "required": ["step", "detail"],
+            },
+        },
+    },
+)
 VERSION_CONFLICT: Final = Kind(
     "version-conflict",
     412,
