@@ -26,7 +26,8 @@ from ocpp_actors.ledger.port import (
     RequestFailed,
     SetKey,
 )
-from ocpp_actors.server.attempts import Attempts
+from ocpp_actors.server.failures import Failures
+from ocpp_actors.server.handshakes import home_of
 from ocpp_actors.server.tls import ClientCertificate
 
 log = structlog.get_logger(__name__)
@@ -38,6 +39,11 @@ MAX_IDENTITY: Final = 255
 
 RETRY_AFTER: Final = "30"
 """Seconds after which a charge point that was turned away for load may try again."""
+
+ATTEMPTS_AT_ONCE: Final = 10.0
+ATTEMPT_RATE: Final = 0.2
+"""Wrong keys of one address for one identity at once, and then a second, after which no key is compared that takes
+long. One that is compared quickly, or was right before, needs no permission: the right charge point gets in."""
 
 TLS: Final = 2
 CERTIFICATES: Final = 3
@@ -240,7 +246,8 @@ class Credentials:
     organization: str | None
     ledger: Ledger
     keys: Keys
-    attempts: Attempts
+    attempts: Failures = field(factory=lambda: Failures(ATTEMPT_RATE, ATTEMPTS_AT_ONCE))
+    """Wrong keys by address and identity: whoever guesses locks out only who guesses the same from there."""
 
     async def step(self, handshake: Handshake) -> None:
         """Ask for what the charge point's security profile asks for, or for more.
@@ -295,19 +302,23 @@ class Credentials:
             await _ask(self.ledger, SetKey(record.identity, record.next_key))
             record.key, record.next_key = record.next_key, None
             return
-        self.attempts.failed(handshake.address, record.identity)
+        self.attempts.count(_who_guesses(handshake))
         raise _wrong("wrong or missing credentials", FAILED_TO_AUTHENTICATE)
 
     async def _matches(self, handshake: Handshake, password: bytes, key: KeyHash) -> bool:
         known = self.keys.known(password, key)
         if known is not None:
             return known
-        if not self.attempts.allowed(handshake.address, handshake.known.identity):
+        if not self.attempts.few(_who_guesses(handshake)):
             raise Refused(503, "too many wrong keys", [("Retry-After", RETRY_AFTER)])
         try:
             return await self.keys.matches(password, key)
         except TooManyKeys as error:
             raise Refused(503, str(error), [("Retry-After", RETRY_AFTER)]) from None
+
+
+def _who_guesses(handshake: Handshake) -> tuple[str, str]:
+    return home_of(handshake.address), handshake.known.identity.casefold()
 
 
 def _too_low(required: int, what_to_do: str) -> Refused:
