@@ -15,6 +15,7 @@ from tests.support.listening import PipeListener, charger_on
 from tests.support.raw import RawPeer, upgrade
 
 from ocpp_actors.ledger.port import AdmitChargePoint, ListSecurityEvents
+from ocpp_actors.server.admission import Handshake, Refused
 from ocpp_actors.server.handshakes import (
     FAILURE_RATE,
     FAILURES_AT_ONCE,
@@ -231,6 +232,15 @@ async def test_what_is_our_own_fault_is_no_failure_of_the_address(autojump_clock
         ledger.unavailable(AdmitChargePoint)
         assert await fail(central, listener, 100) == [503] * 100
         assert trio.current_time() == 0
+
+
+async def test_a_step_can_blame_the_peer_whatever_the_status(autojump_clock: trio.abc.Clock) -> None:
+    async def refuse(handshake: Handshake) -> None:
+        raise Refused(503, "too many guesses", blamed=True)
+
+    async with listening(change_steps=lambda steps: [refuse, *steps]) as (central, listener):
+        assert await fail(central, listener, 100) == [503] * 100
+        assert trio.current_time() > 0.5
 
 
 @pytest.mark.parametrize(

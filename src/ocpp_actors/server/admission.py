@@ -61,17 +61,25 @@ SERIAL_NUMBERS: Final = ("chargePointSerialNumber", "chargeBoxSerialNumber")
 class Refused(Exception):
     """The handshake is answered with this HTTP status instead of an upgrade. ``reason`` may be shown to the peer.
 
-    ``event`` is the type of the security event that it is, if it is one.
+    ``event`` is the type of the security event that it is, if it is one. ``blamed``: the peer is at fault, not our
+    load; without it, that is what the status says.
     """
 
     def __init__(
-        self, status: int, reason: str, headers: Sequence[tuple[str, str]] = (), *, event: str | None = None
+        self,
+        status: int,
+        reason: str,
+        headers: Sequence[tuple[str, str]] = (),
+        *,
+        event: str | None = None,
+        blamed: bool | None = None,
     ) -> None:
         super().__init__(f"{status} {reason}")
         self.status = status
         self.reason = reason
         self.headers = tuple(headers)
         self.event = event
+        self.blamed = status < 500 if blamed is None else blamed
 
 
 @define
@@ -310,7 +318,7 @@ class Credentials:
         if known is not None:
             return known
         if not self.attempts.few(_who_guesses(handshake)):
-            raise Refused(503, "too many wrong keys", [("Retry-After", RETRY_AFTER)])
+            raise Refused(503, "too many wrong keys", [("Retry-After", RETRY_AFTER)], blamed=True)
         try:
             return await self.keys.matches(password, key)
         except TooManyKeys as error:

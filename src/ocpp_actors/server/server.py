@@ -41,9 +41,6 @@ log = structlog.get_logger(__name__)
 ACCEPT_PAUSE = 0.5
 """Seconds before the next connection is accepted when one could not be."""
 
-FAULTS = range(400, 500)
-"""Of answers to a handshake: those for which the peer is to blame, not our load."""
-
 OVERTAKEN = Refused(503, "another device came later under this identity", [("Retry-After", RETRY_AFTER)])
 """What a newcomer is told that waited while two devices fought over its identity, when another came."""
 
@@ -286,7 +283,7 @@ class Server:
         try:
             await admit(handshake, self._steps)
         except Refused as refused:
-            if refused.status in FAULTS:
+            if refused.blamed:
                 place.failed()
             await self._refuse(request, handshake, refused)
             return None
