@@ -26,7 +26,8 @@ _PASSWORD: Final = re.compile(r"""(:\\?/\\?/[^\s/@:"\\]*):[^\s/"\\]*@""")
 def mask(text: str) -> str:
     """Return the frame with every value of AuthorizationKey, and every password in a URL, masked.
 
-    Any other frame is returned as it is. One that is no JSON but speaks of AuthorizationKey loses all its values.
+    Any other frame is returned as it is. A text that speaks of AuthorizationKey is masked as a whole, and a frame that
+    does so and is no JSON loses all its values.
     """
     masked = _without_key(text)
     return _PASSWORD.sub(rf"\1:{MASK}@", masked) if "@" in masked else masked
@@ -56,11 +57,15 @@ def _mask_within(frame: Any) -> bool:
     while rest:
         node = rest.pop()
         if isinstance(node, list):
+            for number, value in enumerate(node):
+                if _speaks_of_key(value):
+                    node[number] = MASK
+                    masked = True
             rest.extend(node)
         elif isinstance(node, dict):
             entry_of_key = any(_is_key(value) for value in node.values())
             for name, value in node.items():
-                secret = _is_key(name) or (entry_of_key and not _is_key(value))
+                secret = _is_key(name) or (entry_of_key and not _is_key(value)) or _speaks_of_key(value)
                 if secret and not isinstance(value, bool | None):
                     node[name] = MASK
                     masked = True
@@ -71,6 +76,11 @@ def _mask_within(frame: Any) -> bool:
 
 def _is_key(value: object) -> bool:
     return isinstance(value, str) and value.strip().lower() == _KEY
+
+
+def _speaks_of_key(value: object) -> bool:
+    """Whether it is a sentence about the key: errors of charge points have been seen to repeat what they refuse."""
+    return isinstance(value, str) and _KEY in value.lower() and not _is_key(value)
 
 
 def _mask_roughly(text: str) -> str:
