@@ -10,9 +10,14 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
+from ocpp_actors.protocol.frames import MAX_CONTAINERS
+
 T = TypeVar("T")
 
 MASK: Final = "***"
+MAX_ROUGH: Final = 1 << 16
+"""Characters of a text that is no JSON and speaks of AuthorizationKey, above which nothing of it is kept."""
+
 _KEY: Final = "authorizationkey"
 _JSON_VALUE: Final = re.compile(
     r"""(?P<before>:\s*)(?P<value>"(?:[^"\\]|\\.)*(?:"|\\?\Z)|'[^']*(?:'|\Z)|[^\s"'\[\]{},][^"\[\]{},]*)""",
@@ -43,6 +48,8 @@ def mask_document(document: T) -> T:
 def _without_key(text: str) -> str:
     if _KEY not in text.lower() and "\\u" not in text:
         return text
+    if text.count("[") + text.count("{") > MAX_CONTAINERS:
+        return MASK if _KEY in _unescaped(text).lower() else text
     try:
         frame = orjson.loads(text)
         return orjson.dumps(frame).decode() if _mask_within(frame) else text
@@ -83,10 +90,16 @@ def _speaks_of_key(value: object) -> bool:
     return isinstance(value, str) and _KEY in value.lower() and not _is_key(value)
 
 
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text)
+
+
 def _mask_roughly(text: str) -> str:
-    unescaped = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text)
+    unescaped = _unescaped(text)
     if _KEY not in unescaped.lower():
         return text
+    if len(unescaped) > MAX_ROUGH:
+        return MASK
     return _JSON_VALUE.sub(
         lambda match: match[0] if _KEY in match["value"].lower() else f'{match["before"]}"{MASK}"', unescaped
     )
