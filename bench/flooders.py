@@ -26,7 +26,7 @@ HALF_OPEN_RATE = 2000
 PASSWORD_RATE = 1000
 """Wrong passwords a second."""
 
-IMPATIENCE = 1.0
+IMPATIENCE = 10.0
 """Seconds after which a charge point that was turned away for load comes again; the server asks for thirty."""
 
 
