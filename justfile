@@ -49,6 +49,10 @@ types:
 imports:
     {{bin}}/lint-imports
 
+# look for known vulnerabilities in what the server is run with; says so where the database of them cannot be asked
+audit:
+    bash .ci/audit
+
 # build the site in docs/_build/html; warnings are errors
 docs:
     {{bin}}/sphinx-build --fail-on-warning --keep-going --quiet docs docs/_build/html
@@ -74,3 +78,5 @@ lock *arguments:
     {{bin}}/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header {{arguments}} \
         --constraint requirements/dev.txt --extra postgresql --group build pyproject.toml \
         --output-file requirements/run.txt
+    {{bin}}/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header {{arguments}} \
+        --group audit --output-file requirements/audit.txt

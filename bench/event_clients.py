@@ -92,7 +92,7 @@ async def main(charge_points: int, number: int, stalled: int, rounds: int, durat
     print(f"{'round':<8}{'per second':>14}{'p99 ms':>10}{'per second':>14}{'p99 ms':>10}{'per second':>12}")
     without, beside = [], []
     with tempfile.TemporaryDirectory() as directory:
-        async with server(Path(directory)) as (url, api):
+        async with server(Path(directory)) as (url, api, _):
             await measure(url, "Heartbeat", charge_points, 1.0)
             for index in range(rounds):
                 alone = await measure(url, "Heartbeat", charge_points, duration)

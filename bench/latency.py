@@ -48,14 +48,18 @@ def payload(action: str, number: int) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def server(directory: Path) -> AsyncIterator[tuple[str, str]]:
-    """Run a server without a limit on messages; yield the URL that charge points connect to, and that of its API."""
+async def server(directory: Path, **more: str) -> AsyncIterator[tuple[str, str, int]]:
+    """Run a server without a limit on messages.
+
+    Yields the URL that charge points connect to, that of its API, and the id of its process.
+    """
     settings = {
         "PORT": "0",
         "API_PORT": "0",
         "DATABASE": f"sqlite:///{directory / 'ledger.db'}",
         "MAX_MESSAGE_RATE": "0",
         "LOG_LEVEL": "error",
+        **more,
     }
     environment = os.environ | {f"OCPP_ACTORS_{name}": value for name, value in settings.items()}
     async with trio.open_nursery() as nursery:
@@ -70,7 +74,7 @@ async def server(directory: Path) -> AsyncIterator[tuple[str, str]]:
         url, api = re.search(rb"(ws://\S+)/IDENTITY", text), re.search(rb"(http://\S+?)/? ", text)
         assert url
         assert api
-        yield url[1].decode(), api[1].decode()
+        yield url[1].decode(), api[1].decode(), process.pid
         process.send_signal(signal.SIGTERM)
 
 
@@ -128,7 +132,7 @@ async def main(charge_points: int, duration: float) -> None:
     print(f"{charge_points} charge points, closed loop, {duration:g} s each; milliseconds")
     print(f"{'message':<14}{'per second':>12}{'p50':>8}{'p95':>8}{'p99':>8}{'max':>8}")
     with tempfile.TemporaryDirectory() as directory:
-        async with server(Path(directory)) as (url, _):
+        async with server(Path(directory)) as (url, _, _):
             for action in ("Heartbeat", "MeterValues"):
                 seconds = await measure(url, action, charge_points, duration)
                 cuts = statistics.quantiles(seconds, n=100)

@@ -127,7 +127,7 @@ def test_chatty_libraries_are_heard_only_when_debugging() -> None:
         stream = io.StringIO()
         logs.configure("json", level, stream)
         logging.getLogger("alembic").info("step")
-        logging.getLogger("trio-websocket").debug("detail")
+        logging.getLogger("pykka").debug("detail")
         assert [each["event"] for each in records(stream)] == heard
 
 

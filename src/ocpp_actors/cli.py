@@ -104,6 +104,7 @@ def serve(config: Path | None, **options: str | None) -> int:
     from ocpp_actors import app
 
     logs.configure(settings.log_format, settings.log_level, sys.stderr)
+    os.umask(os.umask(0o077) | 0o007)  # what is recorded is nobody else's business
     return app.run(settings)
 
 

@@ -18,11 +18,11 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 SECRETS: Final = frozenset({"authorization", "authorization_key", "password", "secret", "token"})
 """Names of values that are never written."""
 
-CHATTY: Final = ("alembic", "pykka", "sqlalchemy", "trio-websocket")
+CHATTY: Final = ("alembic", "pykka")
 """Libraries whose lines below a warning are of interest only to who debugs."""
 
-SILENT: Final = ("httpcore", "httpcore2", "httpx2")
-"""Libraries whose lines below a warning have URLs and headers with secrets in them."""
+SILENT: Final = ("httpcore", "httpcore2", "httpx2", "sqlalchemy", "trio-websocket")
+"""Libraries whose lines below a warning have frames, parameters, URLs and headers with secrets in them."""
 
 _PASSWORD: Final = re.compile(r"(?<=://)([^\s/@:]*):[^\s/@]*@")
 

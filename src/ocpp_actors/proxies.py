@@ -18,7 +18,7 @@ class TrustedProxies:
 
         ``address`` and ``secure`` are those of the connection; the others the two headers, empty where there is none.
         """
-        if not self._trusted(address):
+        if not self.trusts(address):
             return address, secure
         secure = forwarded_proto.strip().lower() in ("https", "wss")
         for hop in reversed(forwarded_for.split(",")):
@@ -26,11 +26,12 @@ class TrustedProxies:
             if before is None:
                 break
             address = before
-            if not self._trusted(address):
+            if not self.trusts(address):
                 break
         return address, secure
 
-    def _trusted(self, text: str) -> bool:
+    def trusts(self, text: str) -> bool:
+        """Whether this is the address of one of them."""
         try:
             address = ip_address(text)
         except ValueError:

@@ -98,6 +98,24 @@ def test_a_frame_nested_deep_is_masked(depth: int) -> None:
     assert SECRET not in mask(text)
 
 
+@pytest.mark.parametrize("closing", ["]", ""], ids=["JSON", "no JSON"])
+def test_of_a_frame_that_takes_too_long_nothing_is_kept(closing: str) -> None:
+    text = '[{"key":"AuthorizationKey","value":"' + SECRET + '"}' + ",[]" * 60_000 + closing
+    assert mask(text) == "***"
+    assert mask(text.replace("AuthorizationKey", "Other")) == text.replace("AuthorizationKey", "Other")
+
+
+def test_of_a_long_text_that_is_no_frame_nothing_is_kept() -> None:
+    assert mask("AuthorizationKey" + ':"\\' * 50_000 + SECRET) == "***"
+
+
+def test_a_sentence_about_the_key_is_masked() -> None:
+    said = [4, "1", "GenericError", f"cannot set AuthorizationKey to {SECRET}", {}]
+    assert mask(orjson.dumps(said).decode()) == '[4,"1","GenericError","***",{}]'
+    told = {"status": "Rejected", "info": f"{SECRET}: no authorizationKey"}
+    assert mask(orjson.dumps(told).decode()) == '{"status":"Rejected","info":"***"}'
+
+
 @given(
     cut=st.integers(0, 200),
     change=st.text('{}[]",:\\ x', max_size=2),

@@ -4,6 +4,8 @@ import pytest
 
 from ocpp_actors.protocol.errors import ErrorCode, ProtocolFault
 from ocpp_actors.protocol.frames import (
+    MAX_CONTAINERS,
+    MAX_DEPTH,
     Call,
     CallError,
     CallResult,
@@ -116,3 +118,69 @@ def test_protocol_fault_carries_code_description_and_details() -> None:
     assert (fault.code, fault.description, fault.details) == (ErrorCode.SECURITY_ERROR, "not yet", {"a": 1})
     assert str(fault) == "SecurityError: not yet"
     assert ProtocolFault(ErrorCode.GENERIC_ERROR, "x").details == {}
+
+
+# --- what would hold up the interpreter ---------------------------------------------------------------------------
+
+
+def nested(depth: int, opening: str = "[", closing: str = "]", inside: str = "") -> str:
+    return opening * depth + inside + closing * depth
+
+
+@pytest.mark.parametrize(("opening", "closing", "inside"), [("[", "]", ""), ('{"a":', "}", "1")])
+@pytest.mark.parametrize("wide", [0, 2 * MAX_DEPTH])
+@pytest.mark.parametrize("encode", [str, str.encode])
+def test_as_deep_as_allowed_is_read_and_deeper_is_not(
+    opening: str, closing: str, inside: str, wide: int, encode: type
+) -> None:
+    def text(depth: int) -> str:
+        payload = nested(depth - 1, opening, closing, inside)
+        beside = "".join(',{"b":[]}' for _ in range(wide))
+        return f'[2,"19","Authorize",[{payload}{beside}]]' if wide else f'[2,"19","Authorize",{payload}]'
+
+    deepest = MAX_DEPTH - 1 if wide else MAX_DEPTH
+    assert isinstance(parse(encode(text(deepest))), Call)
+    with pytest.raises(FrameFault, match="nested more than 100 deep") as fault:
+        parse(encode(text(deepest + 1)))
+    assert (fault.value.code, fault.value.message_id) == (ErrorCode.FORMATION_VIOLATION, "19")
+
+
+@pytest.mark.parametrize("depth", [1_000, 100_000, 500_000])
+def test_any_depth_is_survived(depth: int) -> None:
+    with pytest.raises(FrameFault) as fault:
+        parse('[2,"19","Authorize",' + nested(depth) + "]")
+    assert (fault.value.code, fault.value.message_id) == (ErrorCode.FORMATION_VIOLATION, "19")
+
+
+@pytest.mark.parametrize("encode", [str, str.encode])
+def test_too_many_arrays_and_objects_are_not_read(encode: type) -> None:
+    def text(number: int) -> str:
+        return '[2,"19","Authorize",[' + ",".join(["{}"] * (number - 2)) + "]]"
+
+    assert isinstance(parse(encode(text(MAX_CONTAINERS))), Call)
+    with pytest.raises(FrameFault, match="more than 50000 arrays and objects") as fault:
+        parse(encode(text(MAX_CONTAINERS + 1)))
+    assert (fault.value.code, fault.value.message_id) == (ErrorCode.FORMATION_VIOLATION, "19")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["],[", "]]],[[[", '[2,"1","Heartbeat",{}],[]', '[2,"1","Heartbeat",{}]],[[', "1", "]"],
+)
+def test_brackets_that_do_not_match_are_not_json(broken: str) -> None:
+    many = ",[]" * 200
+    for text in (broken + many, f"[{many[1:]}]{broken}", f"{broken}[{many[1:]}]"):
+        with pytest.raises(FrameFault, match="not valid JSON"):
+            parse(text)
+
+
+@pytest.mark.parametrize("number", ["0." + "9" * 5000, "1e-999"])
+def test_a_number_of_any_length_is_read(number: str) -> None:
+    assert isinstance(parse(f'[2,"19","Authorize",{{"idTag":{number}}}]'), Call)
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "-" + "9" * 5000, "1e999"])
+def test_a_number_that_is_infinite_is_not(number: str) -> None:
+    with pytest.raises(FrameFault) as fault:
+        parse(f'[2,"19","Authorize",{{"idTag":{number}}}]')
+    assert (fault.value.code, fault.value.message_id) == (ErrorCode.FORMATION_VIOLATION, "19")

@@ -35,6 +35,11 @@ class PipedSocket(trio.abc.HalfCloseableStream):
     async def send_eof(self) -> None:
         await self.stream.send_eof()
 
+    def close(self) -> None:
+        """Close at once, as a socket does."""
+        self.stream.send_stream.close()
+        self.stream.receive_stream.close()
+
     async def aclose(self) -> None:
         await self.stream.aclose()
 

@@ -127,6 +127,7 @@ def _set_up_sqlite(engine: Engine, synchronous: str) -> None:
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        connection.execute("PRAGMA secure_delete = FAST")  # a key that was masked is to be gone from the file
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:

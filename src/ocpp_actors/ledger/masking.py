@@ -10,9 +10,14 @@ from typing import Any, Final, TypeVar
 
 import orjson
 
+from ocpp_actors.protocol.frames import MAX_CONTAINERS
+
 T = TypeVar("T")
 
 MASK: Final = "***"
+MAX_ROUGH: Final = 1 << 16
+"""Characters of a text that is no JSON and speaks of AuthorizationKey, above which nothing of it is kept."""
+
 _KEY: Final = "authorizationkey"
 _JSON_VALUE: Final = re.compile(
     r"""(?P<before>:\s*)(?P<value>"(?:[^"\\]|\\.)*(?:"|\\?\Z)|'[^']*(?:'|\Z)|[^\s"'\[\]{},][^"\[\]{},]*)""",
@@ -26,7 +31,8 @@ _PASSWORD: Final = re.compile(r"""(:\\?/\\?/[^\s/@:"\\]*):[^\s/"\\]*@""")
 def mask(text: str) -> str:
     """Return the frame with every value of AuthorizationKey, and every password in a URL, masked.
 
-    Any other frame is returned as it is. One that is no JSON but speaks of AuthorizationKey loses all its values.
+    Any other frame is returned as it is. A text that speaks of AuthorizationKey is masked as a whole, and a frame that
+    does so and is no JSON loses all its values.
     """
     masked = _without_key(text)
     return _PASSWORD.sub(rf"\1:{MASK}@", masked) if "@" in masked else masked
@@ -42,6 +48,8 @@ def mask_document(document: T) -> T:
 def _without_key(text: str) -> str:
     if _KEY not in text.lower() and "\\u" not in text:
         return text
+    if text.count("[") + text.count("{") > MAX_CONTAINERS:
+        return MASK if _KEY in _unescaped(text).lower() else text
     try:
         frame = orjson.loads(text)
         return orjson.dumps(frame).decode() if _mask_within(frame) else text
@@ -56,11 +64,15 @@ def _mask_within(frame: Any) -> bool:
     while rest:
         node = rest.pop()
         if isinstance(node, list):
+            for number, value in enumerate(node):
+                if _speaks_of_key(value):
+                    node[number] = MASK
+                    masked = True
             rest.extend(node)
         elif isinstance(node, dict):
             entry_of_key = any(_is_key(value) for value in node.values())
             for name, value in node.items():
-                secret = _is_key(name) or (entry_of_key and not _is_key(value))
+                secret = _is_key(name) or (entry_of_key and not _is_key(value)) or _speaks_of_key(value)
                 if secret and not isinstance(value, bool | None):
                     node[name] = MASK
                     masked = True
@@ -73,10 +85,21 @@ def _is_key(value: object) -> bool:
     return isinstance(value, str) and value.strip().lower() == _KEY
 
 
+def _speaks_of_key(value: object) -> bool:
+    """Whether it is a sentence about the key: errors of charge points have been seen to repeat what they refuse."""
+    return isinstance(value, str) and _KEY in value.lower() and not _is_key(value)
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text)
+
+
 def _mask_roughly(text: str) -> str:
-    unescaped = re.sub(r"\\u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), text)
+    unescaped = _unescaped(text)
     if _KEY not in unescaped.lower():
         return text
+    if len(unescaped) > MAX_ROUGH:
+        return MASK
     return _JSON_VALUE.sub(
         lambda match: match[0] if _KEY in match["value"].lower() else f'{match["before"]}"{MASK}"', unescaped
     )

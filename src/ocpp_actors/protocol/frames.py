@@ -20,6 +20,13 @@ MAX_DEPTH: Final = 100
 """Arrays and objects within each other in a frame. No message of OCPP 1.6 has ten; what is nested a thousand deep
 breaks whoever walks through it."""
 
+MAX_CONTAINERS: Final = 50_000
+"""Arrays and objects in a frame. The longest StopTransaction that fits into a mebibyte has fewer; half a million of
+them, which fit too, hold up the interpreter for a second."""
+
+_WRAPPING: Final = 1024 - MAX_DEPTH
+"""Arrays around a text, so that the depth that orjson takes, 1024, leaves MAX_DEPTH for the text."""
+
 _MALFORMED_CALL_ID: Final = re.compile(r'\A\s*\[\s*2\s*,\s*("(?:[^"\\]|\\.)*")')
 
 
@@ -74,22 +81,18 @@ def parse(text: str | bytes) -> Frame:
     """Read one frame.
 
     Raises FrameFault:
-        FormationViolation, where the text is not JSON, or nested more than MAX_DEPTH deep. The message id is recovered
-        if the text begins like a CALL.
+        FormationViolation, where the text is not JSON, nested more than MAX_DEPTH deep, or has more than MAX_CONTAINERS
+        arrays and objects. The message id is recovered if the text begins like a CALL.
         ProtocolError, where it is JSON but not one of the three frames: not an array, a CALL with too few or too many
         elements, a message id that is no string, empty or over 36 characters, an action that is no string. A message
         type other than 2, 3 and 4 is to be ignored (§4.1.3), so it carries no message id; nor does a bad answer.
     """
     try:
-        frame = orjson.loads(text)
+        frame = _load(text)
     except orjson.JSONDecodeError as error:
         raise FrameFault(
             f"not valid JSON: {error}", ErrorCode.FORMATION_VIOLATION, _recover_message_id(text)
         ) from None
-    if len(text) > 2 * MAX_DEPTH and _is_too_deep(frame):
-        raise FrameFault(
-            f"nested more than {MAX_DEPTH} deep", ErrorCode.FORMATION_VIOLATION, _recover_message_id(text)
-        )
     if not isinstance(frame, list) or not frame:
         raise FrameFault("a frame is a JSON array that is not empty", ErrorCode.PROTOCOL_ERROR)
     message_type = frame[0]
@@ -157,18 +160,50 @@ def _parse_call_error(frame: list[Any]) -> CallError:
     return CallError(frame[1], frame[2], description, frame[4] if len(frame) > 4 else {})
 
 
-def _is_too_deep(frame: Any) -> bool:
-    level = [frame]
-    for _ in range(MAX_DEPTH + 1):
-        level = [
-            child
-            for item in level
-            if isinstance(item, list | dict)
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-        if not level:
-            return False
-    return True
+def _load(text: str | bytes) -> Any:
+    """Read JSON that is not nested deeper than MAX_DEPTH.
+
+    orjson looks at the depth at no cost, but its limit is higher: the rest is used up by arrays around the text.
+
+    Raises FrameFault: it has too many arrays and objects, or is nested too deep.
+    Raises JSONDecodeError: it is not JSON.
+    """
+    containers = _containers(text)
+    if containers > MAX_CONTAINERS:
+        raise FrameFault(
+            f"more than {MAX_CONTAINERS} arrays and objects",
+            ErrorCode.FORMATION_VIOLATION,
+            _recover_message_id(text),
+        )
+    if containers > MAX_DEPTH:
+        try:
+            return _unwrapped(orjson.loads(_wrapped(text)))
+        except (orjson.JSONDecodeError, ValueError):
+            orjson.loads(text)  # if it is not JSON, this says so as the text is
+            raise FrameFault(
+                f"nested more than {MAX_DEPTH} deep", ErrorCode.FORMATION_VIOLATION, _recover_message_id(text)
+            ) from None
+    return orjson.loads(text)
+
+
+def _containers(text: str | bytes) -> int:
+    """Count arrays and objects; brackets within strings count too."""
+    if isinstance(text, bytes):
+        return text.count(b"[") + text.count(b"{")
+    return text.count("[") + text.count("{")
+
+
+def _wrapped(text: str | bytes) -> str | bytes:
+    if isinstance(text, bytes):
+        return b"[" * _WRAPPING + text + b"]" * _WRAPPING
+    return "[" * _WRAPPING + text + "]" * _WRAPPING
+
+
+def _unwrapped(document: Any) -> Any:
+    """Raises ValueError: brackets of the text closed what was put around it."""
+    for _ in range(_WRAPPING):
+        (document,) = document
+    return document
 
 
 def _recover_message_id(text: str | bytes) -> str | None:

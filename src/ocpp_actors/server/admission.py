@@ -26,7 +26,8 @@ from ocpp_actors.ledger.port import (
     RequestFailed,
     SetKey,
 )
-from ocpp_actors.server.attempts import Attempts
+from ocpp_actors.server.failures import Failures
+from ocpp_actors.server.handshakes import home_of
 from ocpp_actors.server.tls import ClientCertificate
 
 log = structlog.get_logger(__name__)
@@ -38,6 +39,11 @@ MAX_IDENTITY: Final = 255
 
 RETRY_AFTER: Final = "30"
 """Seconds after which a charge point that was turned away for load may try again."""
+
+ATTEMPTS_AT_ONCE: Final = 10.0
+ATTEMPT_RATE: Final = 0.2
+"""Wrong keys of one address for one identity at once, and then a second, after which no key is compared that takes
+long. One that is compared quickly, or was right before, needs no permission: the right charge point gets in."""
 
 BASIC: Final = 1
 TLS: Final = 2
@@ -53,17 +59,25 @@ PROFILE_TOO_LOW: Final = "SecurityProfileTooLow"
 class Refused(Exception):
     """The handshake is answered with this HTTP status instead of an upgrade. ``reason`` may be shown to the peer.
 
-    ``event`` is the type of the security event that it is, if it is one.
+    ``event`` is the type of the security event that it is, if it is one. ``blamed``: the peer is at fault, not our
+    load; without it, that is what the status says.
     """
 
     def __init__(
-        self, status: int, reason: str, headers: Sequence[tuple[str, str]] = (), *, event: str | None = None
+        self,
+        status: int,
+        reason: str,
+        headers: Sequence[tuple[str, str]] = (),
+        *,
+        event: str | None = None,
+        blamed: bool | None = None,
     ) -> None:
         super().__init__(f"{status} {reason}")
         self.status = status
         self.reason = reason
         self.headers = tuple(headers)
         self.event = event
+        self.blamed = status < 500 if blamed is None else blamed
 
 
 @define
@@ -240,7 +254,8 @@ class Credentials:
     organization: str | None
     ledger: Ledger
     keys: Keys
-    attempts: Attempts
+    attempts: Failures = field(factory=lambda: Failures(ATTEMPT_RATE, ATTEMPTS_AT_ONCE))
+    """Wrong keys by address and identity: whoever guesses locks out only who guesses the same from there."""
 
     async def step(self, handshake: Handshake) -> None:
         """Ask for what the charge point's security profile asks for, or for more.
@@ -292,7 +307,7 @@ class Credentials:
         if record.key is None and not required:
             return False
         if credentials is not None:
-            self.attempts.failed(handshake.address, record.identity)
+            self.attempts.count(_who_guesses(handshake))
         raise _wrong("wrong or missing credentials", FAILED_TO_AUTHENTICATE)
 
     async def _is_right(self, handshake: Handshake, password: bytes) -> bool:
@@ -310,12 +325,16 @@ class Credentials:
         known = self.keys.known(password, key)
         if known is not None:
             return known
-        if not self.attempts.allowed(handshake.address, handshake.known.identity):
-            raise Refused(503, "too many wrong keys", [("Retry-After", RETRY_AFTER)])
+        if not self.attempts.few(_who_guesses(handshake)):
+            raise Refused(503, "too many wrong keys", [("Retry-After", RETRY_AFTER)], blamed=True)
         try:
             return await self.keys.matches(password, key)
         except TooManyKeys as error:
             raise Refused(503, str(error), [("Retry-After", RETRY_AFTER)]) from None
+
+
+def _who_guesses(handshake: Handshake) -> tuple[str, str]:
+    return home_of(handshake.address), handshake.known.identity.casefold()
 
 
 def _too_low(required: int, what_to_do: str) -> Refused:

@@ -1,7 +1,7 @@
 """Accepts connections and runs each behind a barrier, until it is told to shut down."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import structlog
 import trio
@@ -29,8 +29,9 @@ from ocpp_actors.server.admission import (
     path_step,
     subprotocol_step,
 )
-from ocpp_actors.server.attempts import Attempts
 from ocpp_actors.server.fleet import FIGHT_PAUSE, Entry, Fleet
+from ocpp_actors.server.handshakes import Handshakes, Place
+from ocpp_actors.server.rare_log import RareLog
 from ocpp_actors.server.tls import ClientCertificate, ServerTls, client_certificate, fault_of, say_why
 from ocpp_actors.server.transport import HandshakeFailed, Transport, open_transport
 from ocpp_actors.settings import Settings
@@ -42,10 +43,6 @@ ACCEPT_PAUSE = 0.5
 
 OVERTAKEN = Refused(503, "another device came later under this identity", [("Retry-After", RETRY_AFTER)])
 """What a newcomer is told that waited while two devices fought over its identity, when another came."""
-
-REFUSALS_LOGGED = 1.0
-REFUSALS_LOGGED_AT_ONCE = 20.0
-"""Lines a second, and at once, about connections that were not let in."""
 
 
 class Server:
@@ -75,11 +72,11 @@ class Server:
         self._tls = tls
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._steps = change_steps(self._own_steps())
-        self._handshakes = trio.Semaphore(settings.max_handshakes)
+        self._handshakes = Handshakes(settings.max_handshakes, self._proxies.trusts, central_system.chance)
         self._accepting = trio.CancelScope()
         self.shutting_down = False
         """No charge point is let in any more."""
-        self._refusals = _RareLog()
+        self._refusals = RareLog(log)
         self._serving = 0
         self._one_ended = Doorbell()
 
@@ -94,7 +91,6 @@ class Server:
                 organization=self._settings.tls_client_organization,
                 ledger=self._central_system.ledger,
                 keys=self._central_system.keys,
-                attempts=Attempts(),
             ).step,
             subprotocol_step,
         ]
@@ -120,9 +116,7 @@ class Server:
                 with self._accepting:
                     async with trio.open_nursery() as acceptors:
                         for listener in listeners:
-                            acceptors.start_soon(
-                                self._accept, listener, self._serve_accepted, pace, connections
-                            )
+                            acceptors.start_soon(self._accept, listener, self.serve, pace, connections)
                         for listener in secure_listeners:
                             acceptors.start_soon(
                                 self._accept, listener, self._serve_secure, pace, connections
@@ -148,7 +142,7 @@ class Server:
     async def _accept(
         self,
         listener: trio.abc.Listener[trio.SocketStream],
-        serve: Callable[[trio.SocketStream], Awaitable[None]],
+        serve: Callable[[trio.SocketStream, str, Place], Awaitable[None]],
         pace: TokenBucket,
         connections: trio.Nursery,
     ) -> None:
@@ -160,35 +154,38 @@ class Server:
                 self._refusals.warning("a connection could not be accepted", reason=error.strerror)
                 await trio.sleep(ACCEPT_PAUSE)
                 continue
+            remote = _remote(stream)
             try:
-                await self._handshakes.acquire()
+                place = await self._handshakes.place(_address(remote), stream.socket.close)
             except BaseException:
                 await trio.aclose_forcefully(stream)
                 raise
-            connections.start_soon(serve, stream)
-            await trio.sleep(pace.take(trio.current_time()))
+            if place is None:
+                stream.socket.close()
+            else:
+                connections.start_soon(serve, stream, remote, place)
+            if pause := pace.take(trio.current_time()):
+                await trio.sleep(pause)
 
-    async def _serve_accepted(self, stream: trio.SocketStream) -> None:
-        await self.serve(stream, _remote(stream), self._handshakes.release)
-
-    async def _serve_secure(self, stream: trio.SocketStream) -> None:
+    async def _serve_secure(self, stream: trio.SocketStream, remote: str, place: Place) -> None:
         assert self._tls is not None, "secure listeners need it"
         secured = trio.SSLStream(stream, self._tls.context(), server_side=True, https_compatible=True)
-        await self.serve(secured, _remote(stream), self._handshakes.release)
+        await self.serve(secured, remote, place)
 
-    async def serve(
-        self, stream: trio.abc.Stream, remote: str, after_handshake: Callable[[], None] = lambda: None
-    ) -> None:
-        """Serve one connection over any stream until it ends.
+    async def serve(self, stream: trio.abc.Stream, remote: str, place: Place | None = None) -> None:
+        """Serve one connection over any stream until it ends. Without a ``place`` its handshake counts nowhere.
 
         No Exception gets past here, whatever the peer sends and whatever bug it triggers.
         """
         self._serving += 1
+        place = place or self._handshakes.apart(_address(remote))
         with structlog.contextvars.bound_contextvars(remote=remote):
             try:
                 with ExitStack() as stay, ExitStack() as handshaking:
-                    handshaking.callback(after_handshake)
-                    origin = await self._origin(stream, remote)
+                    handshaking.callback(place.leave)
+                    if not await place.wait_turn():
+                        return
+                    origin = await self._origin(stream, remote, place)
                     if origin is None:
                         return
                     stall = None
@@ -196,7 +193,7 @@ class Server:
                         stall = Stall()
                         stream = StallingStream(stream, stall)
                     async with open_transport(stream, self._settings.max_message_size) as transport:
-                        guest = await self._let_in(transport, origin, stay, handshaking)
+                        guest = await self._let_in(transport, origin, place, stay, handshaking)
                         handshaking.close()
                         if guest is not None:
                             await self._run_session(transport, guest, origin, stall)
@@ -206,7 +203,7 @@ class Server:
                 self._serving -= 1
                 self._one_ended.ring()
 
-    async def _origin(self, stream: trio.abc.Stream, remote: str) -> "_Origin | None":
+    async def _origin(self, stream: trio.abc.Stream, remote: str, place: Place) -> "_Origin | None":
         """Find out who comes, with the TLS handshake if there is one; None: it failed, and the stream is closed."""
         if not isinstance(stream, trio.SSLStream):
             return _Origin(remote, secure=False, certificate=None)
@@ -214,19 +211,25 @@ class Server:
             with trio.fail_after(self._settings.handshake_timeout):
                 await stream.do_handshake()
             return _Origin(remote, secure=True, certificate=client_certificate(stream))
-        except (trio.BrokenResourceError, trio.TooSlowError) as error:
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError) as error:
             fault = fault_of(error)
             await say_why(stream)
         except BaseException:
             await trio.aclose_forcefully(stream)
             raise
+        place.failed()
         self._refusals.warning("no TLS connection", reason=fault.reason)
         if fault.event is not None:
             await self._central_system.security_log.record("", fault.event, f"{fault.reason}, from {remote}")
         return None
 
     async def _let_in(
-        self, transport: Transport, origin: "_Origin", stay: ExitStack, handshaking: ExitStack
+        self,
+        transport: Transport,
+        origin: "_Origin",
+        place: Place,
+        stay: ExitStack,
+        handshaking: ExitStack,
     ) -> "_Guest | None":
         """Take a peer through its handshake; None: it was turned away.
 
@@ -240,6 +243,7 @@ class Server:
 
             try:
                 request = await transport.request()
+                place.asked()
                 handshake = Handshake(
                     target=request.path,
                     headers=request.headers,
@@ -255,13 +259,16 @@ class Server:
                     handshake.joined(b"x-forwarded-for"),
                     handshake.joined(b"x-forwarded-proto"),
                 )
-                return await self._answer_handshake(transport, request, handshake, before_pause)
+                return await self._answer_handshake(transport, request, handshake, place, before_pause)
             except HandshakeFailed as error:
+                place.failed()
                 self._refusals.warning("no charge point", reason=str(error))
                 return None
             except ConnectionClosed:
+                place.failed()
                 self._refusals.warning("no charge point", reason="the peer left during the handshake")
                 return None
+        place.failed()
         self._refusals.warning("the handshake took too long", seconds=self._settings.handshake_timeout)
         return None
 
@@ -270,11 +277,14 @@ class Server:
         transport: Transport,
         request: WebSocketRequest,
         handshake: Handshake,
+        place: Place,
         before_pause: Callable[[], None],
     ) -> "_Guest | None":
         try:
             await admit(handshake, self._steps)
         except Refused as refused:
+            if refused.blamed:
+                place.failed()
             await self._refuse(request, handshake, refused)
             return None
         handshake.stay.enter_context(self._fleet.place(handshake.known.identity))
@@ -301,7 +311,8 @@ class Server:
         )
         headers = [(name.encode(), value.encode()) for name, value in refused.headers]
         headers.append((b"Content-Type", b"text/plain; charset=utf-8"))
-        await request.reject(refused.status, extra_headers=headers, body=f"{refused.reason}\n".encode())
+        with suppress(ConnectionClosed):  # who does not wait for the answer was refused all the same
+            await request.reject(refused.status, extra_headers=headers, body=f"{refused.reason}\n".encode())
         if refused.event is not None:
             await self._central_system.security_log.record(
                 handshake.identity or "", refused.event, f"{refused.reason}, from {handshake.address}"
@@ -360,7 +371,7 @@ class _Origin:
 
     @property
     def address(self) -> str:
-        return self.remote.rpartition(":")[0].strip("[]")
+        return _address(self.remote)
 
 
 @frozen
@@ -371,21 +382,8 @@ class _Guest:
     security_profile: int
 
 
-class _RareLog:
-    """Log lines about strangers, of whom there may be many: a burst, then one a second, the others counted."""
-
-    def __init__(self) -> None:
-        self._bucket = TokenBucket(REFUSALS_LOGGED, REFUSALS_LOGGED_AT_ONCE, trio.current_time())
-        self._unsaid = 0
-
-    def warning(self, event: str, **values: object) -> None:
-        if not self._bucket.allows(trio.current_time()):
-            self._unsaid += 1
-            return
-        if self._unsaid:
-            values["lines_left_out"] = self._unsaid
-            self._unsaid = 0
-        log.warning(event, **values)
+def _address(remote: str) -> str:
+    return remote.rpartition(":")[0].strip("[]")
 
 
 def _remote(stream: trio.SocketStream) -> str:

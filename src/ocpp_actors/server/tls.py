@@ -2,6 +2,7 @@
 
 import hashlib
 import ssl
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -99,6 +100,7 @@ class ServerTls:
                 raise UnusableCertificate(
                     f"{certificate}{f' with {key}' if key else ''} cannot be used: {_reason(error)}"
                 ) from None
+            _warn_if_readable(key or certificate)
         if self.client_ca is not None:
             try:
                 context.load_verify_locations(self.client_ca)
@@ -107,6 +109,11 @@ class ServerTls:
             context.verify_mode = ssl.CERT_OPTIONAL
             context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         return context
+
+
+def _warn_if_readable(key: str) -> None:
+    if Path(key).stat().st_mode & stat.S_IROTH:
+        log.warning("every user of this machine can read the private key: take that right away", file=key)
 
 
 def _no_password() -> str:

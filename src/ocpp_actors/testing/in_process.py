@@ -16,6 +16,7 @@ from ocpp_actors import __version__
 from ocpp_actors.app import policy_of, signer_from
 from ocpp_actors.central_system.context import CentralSystem
 from ocpp_actors.central_system.handlers import default_router
+from ocpp_actors.central_system.keys import Keys
 from ocpp_actors.central_system.reservations import expire_reservations
 from ocpp_actors.central_system.router import Router
 from ocpp_actors.clock import Clock, TrioClock
@@ -72,6 +73,7 @@ async def open_in_process(
         clock=clock,
         observer=Observer(*subscribers),
         policy=policy_of(chosen),
+        keys=Keys(in_thread=not isinstance(trio.lowlevel.current_clock(), trio.testing.MockClock)),
         signer=signer_from(chosen, clock),
         chance=random.Random(1),  # noqa: S311 — jitter
     )
