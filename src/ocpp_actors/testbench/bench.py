@@ -13,6 +13,7 @@ from ocpp_actors.testbench.client import Client, open_client
 from ocpp_actors.testbench.failures import Skipped
 from ocpp_actors.testbench.operators import Operator
 from ocpp_actors.testbench.profiles.profile import RestartKind
+from ocpp_actors.testbench.secured import Secured
 from ocpp_actors.testbench.station import Station
 from ocpp_actors.testbench.target import Target
 from ocpp_actors.testbench.wire import Wire
@@ -41,6 +42,7 @@ class Bench:
     label: str
     operator_or_none: Operator | None = None
     station_or_none: Station | None = None
+    secured_or_none: Secured | None = None
     id_tags: Mapping[str, str] = field(factory=dict)
     restart_or_none: "Callable[[RestartKind, float], Awaitable[None]] | None" = None
     patience: float = PATIENCE
@@ -65,6 +67,13 @@ class Bench:
         if self.station_or_none is None:
             raise Skipped("it needs a charge point that lives by itself")
         return self.station_or_none
+
+    @property
+    def secured(self) -> Secured:
+        """The central system over TLS. Raises Skipped: it is not reached so."""
+        if self.secured_or_none is None:
+            raise Skipped("the central system is reached without TLS")
+        return self.secured_or_none
 
     async def restart(self, how: RestartKind, down: float = 0.0) -> None:
         """End the server, and start it on the same address after some seconds; returns when it listens.
@@ -100,18 +109,24 @@ class Bench:
 
     @asynccontextmanager
     async def client(
-        self, identity: str | None = None, *, boot: bool = False, **how: Any
+        self,
+        identity: str | None = None,
+        *,
+        boot: bool = False,
+        target: Target | None = None,
+        **how: Any,
     ) -> AsyncIterator[Client]:
         """Connect a client for the length of the block; ``how`` is what open_client() takes.
 
-        It has an identity of its own where none is given. ``boot``: it sends a BootNotification first.
+        It has an identity of its own where none is given, and goes to ``target`` instead of the bench's.
+        ``boot``: it sends a BootNotification first.
 
         Raises Refused, Unreachable, as open_client() does.
         """
         wire = Wire(identity or self.new_name())
         self.wires.append(wire)
         self.on_wire(wire)
-        async with open_client(self.target, wire.identity, wire=wire, **how) as client:
+        async with open_client(target or self.target, wire.identity, wire=wire, **how) as client:
             if boot:
                 with trio.fail_after(self.patience):
                     await client.call("BootNotification", BOOT)

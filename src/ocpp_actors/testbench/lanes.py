@@ -95,8 +95,8 @@ class Lanes:
             return "it needs a server with testing = true"
         if Need.RESTART in scenario.needs and self.under_test.restart is None:
             return "it needs a server that may be killed and started again"
-        if Need.SECURITY in scenario.needs:
-            return "it needs a server with TLS and credentials"
+        if Need.SECURITY in scenario.needs and self.under_test.secured is None:
+            return "it needs a server of the session's own that speaks TLS"
         return None
 
     def _bench(self, scenario: Scenario, station: Station | None, judged: bool) -> Bench:
@@ -114,6 +114,7 @@ class Lanes:
             label=f"{self.label}-{number}-",
             operator_or_none=self.under_test.operator,
             station_or_none=station if Need.STATION in scenario.needs else None,
+            secured_or_none=self.under_test.secured,
             id_tags=self.under_test.id_tags,
             restart_or_none=self.under_test.restart if Need.RESTART in scenario.needs else None,
             on_wire=on_wire,

@@ -135,7 +135,9 @@ class Run:
         settings = dict(self.profile.server)
         if self.profile.misbehaviour or any(Need.TESTING in each.needs for each in self.scenarios):
             settings.setdefault("testing", True)
-        return own_server(directory.work, settings)
+        wants_tls = any(Need.SECURITY in each.needs for each in self.scenarios)
+        # A profile that brings certificates of its own has an authority that the session cannot sign with.
+        return own_server(directory.work, settings, secure=wants_tls and "tls_port" not in settings)
 
     def _where(self) -> str:
         return self.profile.central_system.url or "a server of the session's own"

@@ -23,6 +23,7 @@ from ocpp_actors.testbench.failures import Failed
 from ocpp_actors.testbench.microocpp.instance import reserved_port
 from ocpp_actors.testbench.operators import Operator, open_operator
 from ocpp_actors.testbench.profiles.profile import CentralSystem, RestartKind
+from ocpp_actors.testbench.secured import Secured, TlsFiles, secure_url
 from ocpp_actors.testbench.target import Target, target_of
 
 log = structlog.get_logger(__name__)
@@ -65,6 +66,8 @@ class UnderTest:
     operator: Operator | None = None
     id_tags: Mapping[str, str] = field(factory=dict)
     testing: bool = False
+    secured: Secured | None = None
+    """The same central system over TLS; None: it was not asked for."""
     restart: "Callable[[RestartKind, float], Awaitable[None]] | None" = None
     metrics: Callable[[], Awaitable[str | None]] | None = None
     unexpected_ends: Callable[[], int] = int
@@ -267,19 +270,29 @@ class ServerProcess:
 
 
 @asynccontextmanager
-async def own_server(directory: Path, settings: Mapping[str, Any]) -> AsyncIterator[UnderTest]:
+async def own_server(
+    directory: Path, settings: Mapping[str, Any], *, secure: bool = False
+) -> AsyncIterator[UnderTest]:
     """Run a server with free ports and a ledger, a message log and a token of its own for the length of the block.
 
     Nobody else is given its ports while it is down; who asks for just these, with ``SO_REUSEADDR``, gets them, because
     that is what the server itself does.
 
+    ``secure``: it speaks TLS, too, on a port of its own, with certificates that are made for it.
+
     Raises ServerTrouble: it does not start.
     """
     host, api_host = settings.get("host", LOOPBACK), settings.get("api_host", LOOPBACK)
-    with reserved_port(host) as port, reserved_port(api_host) as api_port:
+    files = TlsFiles.made(directory / "tls", SystemClock()) if secure else None
+    with (
+        reserved_port(host) as port,
+        reserved_port(api_host) as api_port,
+        reserved_port(host) as tls_port,
+    ):
+        over_tls = files.settings(tls_port) if files else {}
         process = ServerProcess(
             directory,
-            {"host": host, "port": port, "api_port": api_port, **settings},
+            {"host": host, "port": port, "api_port": api_port, **over_tls, **settings},
             secrets.token_urlsafe(24),
         )
         async with trio.open_nursery() as nursery, AsyncExitStack() as stack:
@@ -289,11 +302,13 @@ async def own_server(directory: Path, settings: Mapping[str, Any]) -> AsyncItera
                 operator = await stack.enter_async_context(
                     open_operator(process.addresses.api[0], process.token)
                 )
+            url = secure_url(process.addresses.charge_points)
             yield UnderTest(
                 target_of(process.addresses.url, _trust(settings)),
                 SystemClock(),
                 operator,
                 testing=bool(settings.get("testing")),
+                secured=Secured(url, files) if url and files else None,
                 restart=process.restart,
                 metrics=_metrics_of(operator) if operator else None,
                 unexpected_ends=lambda: process.unexpected_ends,

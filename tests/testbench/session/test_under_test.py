@@ -1,6 +1,7 @@
 """The server under test as a process: restarted on the same ports, watched, and gone in the end."""
 
 import os
+import random
 import re
 import signal
 import socket
@@ -10,14 +11,19 @@ from pathlib import Path
 
 import pytest
 import trio
+from attrs import evolve
 from tests.testbench.session.test_process import processes_of, server_of
 
+from ocpp_actors.clock import SystemClock
 from ocpp_actors.testbench import under_test as module
-from ocpp_actors.testbench.bench import BOOT
+from ocpp_actors.testbench.bench import BOOT, Bench
 from ocpp_actors.testbench.client import Unreachable, open_client
 from ocpp_actors.testbench.groups import ungrouped
 from ocpp_actors.testbench.profiles.reading import read
 from ocpp_actors.testbench.profiles.tables import Table
+from ocpp_actors.testbench.runner import Verdict, run_scenario
+from ocpp_actors.testbench.scenario import catalogue
+from ocpp_actors.testbench.secured import Authority, Secured
 from ocpp_actors.testbench.target import target_of
 from ocpp_actors.testbench.under_test import (
     ServerTrouble,
@@ -173,3 +179,37 @@ async def test_a_foreign_one_is_used_as_it_is_told(tmp_path: Path) -> None:
         assert under_test.operator is not None
         assert under_test.metrics is not None
         assert await under_test.metrics() is None, "nobody listens there"
+
+
+async def test_it_speaks_tls_on_the_same_port_after_a_restart(tmp_path: Path) -> None:
+    async with own_server(tmp_path, {"log_level": "warning"}, secure=True) as under_test:
+        assert under_test.secured is not None
+        assert under_test.restart is not None
+        assert under_test.target.url.startswith("ws:")
+        for _ in range(2):
+            with trio.fail_after(PATIENCE):
+                for name in (None, "CP1"):
+                    async with open_client(under_test.secured.target(name), "CP1") as client:
+                        boot = await client.call("BootNotification", BOOT)
+                        assert boot.result["status"] == "Accepted"
+            await under_test.restart("kill", 0)
+        foreign = Authority.new(SystemClock().now())
+        stranger = Secured(under_test.secured.url, evolve(under_test.secured.files, authority=foreign))
+        with trio.fail_after(PATIENCE), pytest.raises(Unreachable):
+            async with open_client(stranger.target("CP1"), "CP1"):
+                pass
+
+
+async def test_a_server_that_asks_for_no_client_certificate_fails_the_case(tmp_path: Path) -> None:
+    async with own_server(tmp_path, {"tls_client_ca": ""}, secure=True) as under_test:
+        bench = Bench(
+            target=under_test.target,
+            clock=under_test.clock,
+            chance=random.Random(1),
+            label="B",
+            operator_or_none=under_test.operator,
+            secured_or_none=under_test.secured,
+        )
+        outcome = await run_scenario(catalogue()["tls-with-a-valid-client-certificate"], bench)
+    assert outcome.verdict is Verdict.FAILED
+    assert "401" in outcome.reason

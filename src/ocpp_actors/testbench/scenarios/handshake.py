@@ -2,7 +2,7 @@
 
 from ocpp_actors.testbench.bench import BOOT, Bench
 from ocpp_actors.testbench.client import Client
-from ocpp_actors.testbench.failures import Skipped, expect, expect_equal
+from ocpp_actors.testbench.failures import expect, expect_equal
 from ocpp_actors.testbench.scenario import Need, scenario
 from ocpp_actors.testbench.steps.passwords import basic, give_password, refused
 from ocpp_actors.testbench.steps.registration import expect_accepted_boot
@@ -35,12 +35,6 @@ async def basic_authentication_with_valid_credentials(bench: Bench) -> None:
         expect(challenge.lower().startswith("basic"), f"WWW-Authenticate is {challenge!r}, and no Basic")
 
 
-def over_tls(bench: Bench) -> None:
-    """Go on where the central system is reached over TLS. Raises Skipped: it is not."""
-    if not bench.target.url.startswith("wss:"):
-        raise Skipped("the central system is reached without TLS")
-
-
 @scenario(case="TC_086", needs={Need.SECURITY})
 async def tls_with_a_valid_server_certificate(bench: Bench) -> None:
     """A charge point connects over TLS and trusts the certificate of the central system.
@@ -50,23 +44,26 @@ async def tls_with_a_valid_server_certificate(bench: Bench) -> None:
 
     Not known: the versions and cipher suites that the original tries.
     """
-    over_tls(bench)
-    async with bench.client() as client:
+    async with bench.client(target=bench.secured.target()) as client:
         await boots(bench, client)
 
 
-@scenario(case="TC_087", needs={Need.SECURITY})
+@scenario(case="TC_087", needs={Need.SECURITY, Need.OPERATOR})
 async def tls_with_a_valid_client_certificate(bench: Bench) -> None:
-    """A charge point connects over TLS and shows a certificate of its own.
+    """A charge point connects over TLS and shows a certificate of its own instead of its password.
 
-    Checks: the BootNotification is Accepted (security whitepaper A00.FR.401 to A00.FR.405). The bench has to connect
-    with a client certificate.
+    Checks: with the certificate it is let in and its BootNotification Accepted; without a certificate, or with that
+    of another charge point, it gets 401, for it names no password (security whitepaper A00.FR.401 to A00.FR.405).
 
     Not known: the subject of the original's certificate, and whether one without a certificate is tried too.
     """
-    over_tls(bench)
-    async with bench.client() as client:
+    secured, identity, other = bench.secured, bench.new_name(), bench.new_name()
+    await give_password(bench, identity)
+    async with bench.client(identity, target=secured.target(identity)) as client:
         await boots(bench, client)
+    for shown, whose in ((None, "no certificate"), (other, "a certificate of another charge point")):
+        refusal = await refused(bench, identity, target=secured.target(shown))
+        expect_equal(refusal.status, 401, f"the status with {whose}")
 
 
 @scenario(case="TC_088")
