@@ -20,6 +20,7 @@ from ocpp_actors.ledger.port import AdmitChargePoint, CommandState, FindCommand,
 from ocpp_actors.observer import Connected, Disconnected, FrameReceived, Restarted
 from ocpp_actors.protocol.messages import ClearCache
 from ocpp_actors.server.fleet import NotConnected
+from ocpp_actors.server.handshakes import Place
 
 IDENTITY, NEIGHBOUR = "CP1", "CP2"
 SILENCE_LIMIT = 20.0
@@ -243,13 +244,13 @@ class World:
             line.end((1006, "no handshake"))
 
     async def _serve(self, line: Line) -> None:
-        def handshake_ended() -> None:
-            line.handshakes_ended += 1
+        class CountedPlace(Place):
+            def leave(self) -> None:
+                line.handshakes_ended += 1
 
+        place = CountedPlace(self.central.server._handshakes, line.remote, trio.current_time(), lambda: None)
         watched.set(True)
-        await self.injector.run(
-            CONNECTION, self.central.server.serve(line.theirs, line.remote, handshake_ended)
-        )
+        await self.injector.run(CONNECTION, self.central.server.serve(line.theirs, line.remote, place))
 
     async def online(self) -> Line:
         """Return the open connection, a new one if the last was lost."""
