@@ -43,7 +43,7 @@ async def _host(
     task_status: trio.TaskStatus[SimulatedChargePoint],
 ) -> None:
     target = around.target
-    if group.faults and around.faulty:
+    if around.faulty:
         target = Target(target.url, around.network.faulty(target.dial, wire.identity))
     try:
         async with trio.open_nursery() as nursery:
