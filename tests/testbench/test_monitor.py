@@ -109,6 +109,16 @@ async def test_a_session_goes_on_when_nobody_reads_its_lines(
             nursery.cancel_scope.cancel()
 
 
+async def test_where_a_person_is_asked_for_things_there_are_lines(
+    monitor: Monitor, autojump_clock: MockClock
+) -> None:
+    terminal, monitor.plain = Terminal(), True
+    with trio.move_on_after(11):
+        await monitor.run(terminal)
+    assert len(terminal.getvalue().splitlines()) == 1
+    assert "\x1b" not in terminal.getvalue()
+
+
 async def test_rates_are_of_the_last_second(monitor: Monitor, autojump_clock: MockClock) -> None:
     monitor.line()
     wire = Wire("CP2")

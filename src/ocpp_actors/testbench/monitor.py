@@ -38,6 +38,8 @@ class Monitor:
     measures: Measures
     faults: Callable[[], list[str]] = field(default=list)
     """The names of the faults that are on."""
+    plain: bool = False
+    """Lines on a terminal, too, because a person is asked for things there."""
     _seen_frames: int = 0
     _seen_at: float | None = None
     _rate: float = 0.0
@@ -46,7 +48,7 @@ class Monitor:
         self, stream: TextIO, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Show it until cancelled."""
-        if not stream.isatty():
+        if self.plain or not stream.isatty():
             await self._tell(stream, task_status)
             return
         console = Console(file=stream)

@@ -122,7 +122,10 @@ class Run:
                     on_wire=frames.follow if self.profile.frame_logs == "all" else _ignore,
                     stop=self._stop,
                 )
-                monitor = Monitor(self.profile.title, progress, measures, lambda: session.faults_on)
+                plain = any(each.kind == "attached" and each.identities for each in self.profile.chargers)
+                monitor = Monitor(
+                    self.profile.title, progress, measures, lambda: session.faults_on, plain=plain
+                )
                 await beside.start(monitor.run, self.output)
                 beside.start_soon(frames.run)
                 result = await session.run()

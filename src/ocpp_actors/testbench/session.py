@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from ocpp_actors.testbench.auditing import find_out
 from ocpp_actors.testbench.chargers.unit import OpenChargers
@@ -28,6 +28,9 @@ from ocpp_actors.testbench.yard import Placed, Yard
 
 SETTLING: Final = 180.0
 """Seconds that activities have to come to an end."""
+
+HANDS: Final = 300.0
+"""Seconds more that a scenario has where a person is asked to plug in, present cards and switch."""
 
 
 @frozen(kw_only=True)
@@ -188,9 +191,10 @@ class Session:
             for _ in range(self.profile.scenarios.lanes):
                 nursery.start_soon(lanes.wire_lane, queue)
             for each in hosts:
-                nursery.start_soon(
-                    lanes.station_lane, each.station, each.followed, each.unit.group.kind, on_stations
-                )
+                group, own = each.unit.group, on_stations
+                if group.hands:
+                    own = [evolve(scenario, seconds=scenario.seconds + HANDS) for scenario in own]
+                nursery.start_soon(lanes.station_lane, each.station, each.followed, group.kind, own)
         await lanes.wire_lane(iter(restarting))
 
     @property

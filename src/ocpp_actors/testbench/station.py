@@ -1,7 +1,7 @@
 """The port through which scenarios drive a charge point, whatever it is made of."""
 
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ocpp_actors.protocol.frames import CallError
 from ocpp_actors.testbench.wire import Wire
@@ -36,6 +36,20 @@ class Feature(StrEnum):
     DIAGNOSTICS = "diagnostics"
     SECURITY = "security"
     """The actions of the security extension."""
+
+
+OPTIONAL: Final = frozenset(
+    {
+        Feature.SMART_CHARGING,
+        Feature.LOCAL_LIST,
+        Feature.RESERVATION,
+        Feature.UNLOCK,
+        Feature.FIRMWARE,
+        Feature.DIAGNOSTICS,
+        Feature.SECURITY,
+    }
+)
+"""What a charge point may support or not."""
 
 
 class Station(Protocol):

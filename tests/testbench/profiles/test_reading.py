@@ -10,6 +10,7 @@ from ocpp_actors.testbench.isolation import refuse_what_is_not_ours
 from ocpp_actors.testbench.profiles.profile import NO_ACTIVITY, Profile, ProfileError
 from ocpp_actors.testbench.profiles.reading import load, shipped, template, text_of
 from ocpp_actors.testbench.scenario import Need, catalogue
+from ocpp_actors.testbench.station import Feature
 
 NAMES = [each.name for each in shipped()]
 
@@ -67,10 +68,10 @@ def test_the_template_is_a_profile_with_every_key(tmp_path: Path) -> None:
     for key in (
         "title", "description", "seed", "duration", "deadline", "frame_logs", "kind", "count", "connectors", "quirks",
         "activity", "charges_for", "pauses_for", "reconnect_interval", "boot_within", "faults", "configuration", "api",
-        "identities", "listen", "hands", "run", "skip", "lanes", "url", "foreign", "anywhere", "foreign_storage",
-        "api_url", "api_token_file", "id_tags", "at", "how", "down", "back_within", "response_time_p99",
-        "response_time_max", "connection_stability", "verdict_accuracy", "restarts", "lost_transactions",
-        "doubled_transactions",
+        "identities", "listen", "features", "hands", "run", "skip", "lanes", "url", "foreign", "anywhere",
+        "foreign_storage", "api_url", "api_token_file", "id_tags", "at", "how", "down", "back_within",
+        "response_time_p99", "response_time_max", "connection_stability", "verdict_accuracy", "restarts",
+        "lost_transactions", "doubled_transactions",
     ):  # fmt: skip
         assert f"\n{key} = " in uncommented or f"{key}]" in uncommented, key
 
@@ -100,6 +101,7 @@ def test_all_of_a_profile(tmp_path: Path) -> None:
         kind = "attached"
         api = ["http://127.0.0.1:8101", "http://127.0.0.1:8102"]
         identities = ["REAL"]
+        features = ["unlock", "smart charging"]
         [[faults.steps]]
         at = 5
         for = 2
@@ -122,6 +124,7 @@ def test_all_of_a_profile(tmp_path: Path) -> None:
         """,
     )
     assert [each.count for each in profile.chargers] == [4, 3]
+    assert profile.chargers[1].features == {Feature.UNLOCK, Feature.SMART_CHARGING}
     assert profile.chargers[0].charges_for == (1.0, 2.5)
     assert profile.chargers[0].configuration == {"HeartbeatInterval": 60, "LocalPreAuthorize": True}
     assert profile.faults.steps[0].stations == ("C1",)
@@ -152,6 +155,10 @@ def test_all_of_a_profile(tmp_path: Path) -> None:
         ("[[chargers]]\nkind = 'simulated'\nquirks = ['duplicate-strat']", "chargers.1.quirks: there is no quirk"),
         ("[[chargers]]\nkind = 'attached'", "FILE: chargers.1.api is missing"),
         ("[[chargers]]\nkind = 'attached'\nidentities = ['A']\nlisten = '9000'", "it takes an address: HOST:PORT"),
+        (
+            "[[chargers]]\nkind = 'attached'\nidentities = ['A']\nfeatures = ['plug']",
+            "chargers.1.features: ['plug'] is not allowed, it takes what chargers support: diagnostics, firmware,",
+        ),
         ("scenarios = 1", "FILE: scenarios: 1 is not allowed, it takes a table"),
         ("[scenarios]\nrun = [1]", "FILE: scenarios.run: [1] is not allowed, it takes names, groups or cases"),
         ("[server]\nheartbeat_intervall = 3", "there is no such setting of the server; did you mean heartbeat_"),

@@ -9,6 +9,7 @@ from attrs import evolve
 from ocpp_actors.testbench.chargers.outside import open_attached, open_microocpp
 from ocpp_actors.testbench.chargers.simulated import open_simulated
 from ocpp_actors.testbench.chargers.unit import OpenChargers, Surroundings, Unit
+from ocpp_actors.testbench.microocpp.attached import Terminal
 from ocpp_actors.testbench.microocpp.path import NoSimulator, find_simulator
 from ocpp_actors.testbench.microocpp.station import CONNECTORS
 from ocpp_actors.testbench.profiles.profile import NO_ACTIVITY, Chargers, Profile, ProfileError
@@ -36,12 +37,13 @@ def opener(profile: Profile, microocpp: Path | None, environ: Mapping[str, str])
             binary = find_simulator(microocpp, environ)
         except NoSimulator as error:
             raise ProfileError(str(error)) from None
+    terminal = Terminal()
 
     def open_chargers(group: Chargers, around: Surroundings) -> AbstractAsyncContextManager[list[Unit]]:
         if group.kind == "simulated":
             return open_simulated(group, around)
         if group.kind == "attached":
-            return open_attached(group, around)
+            return open_attached(group, around, terminal.ask)
         assert binary is not None
         return open_microocpp(binary, group, around)
 

@@ -41,7 +41,7 @@ def _make(
     group: Chargers, around: Surroundings, personality: Personality, wire: Wire, nursery: trio.Nursery
 ) -> SimulatedChargePoint:
     target = around.target
-    if group.faults and around.faulty:
+    if around.faulty:
         target = Target(target.url, around.network.faulty(target.dial, wire.identity))
     return SimulatedChargePoint(
         target=target,

@@ -30,6 +30,7 @@ from ocpp_actors.testbench.profiles.profile import (
 )
 from ocpp_actors.testbench.profiles.tables import Table, one_text, pairs, scalars, span, texts, yes_or_no
 from ocpp_actors.testbench.simulated.quirks import QUIRKS
+from ocpp_actors.testbench.station import OPTIONAL, Feature
 
 VARIABLES: Final = f"{PREFIX}TESTBENCH_"
 """What the environment variables begin with that override a profile; ``__`` stands for the dot between keys."""
@@ -48,6 +49,7 @@ _SHARE: Final = or_empty(number(0, 1))
 _LIMIT: Final = or_empty(number(0, DAY))
 _COUNT: Final = or_empty(whole(0, 1_000_000))
 _SETTINGS: Final = {each.name: each for each in SETTINGS}
+_FEATURES: Final = {each.value: each for each in sorted(OPTIONAL)}
 
 
 @frozen
@@ -152,6 +154,9 @@ def _chargers(table: Table) -> Chargers:
         listen=table.take(
             "listen", text("an address: HOST:PORT", r"(\[[0-9A-Fa-f:]+\]|[^:\s]+):\d{1,5}"), "127.0.0.1:0"
         ),
+        features=frozenset(
+            table.take("features", texts(f"what chargers support: {', '.join(_FEATURES)}", _feature), ())
+        ),
         hands=table.take("hands", yes_or_no(), False),
     )
     table.done()
@@ -167,6 +172,12 @@ def _chargers(table: Table) -> Chargers:
             f"{table.where('api')} is missing: it takes the addresses of simulators; or give the identities of chargers"
         )
     return evolve(group, count=len(group.api) + len(group.identities))
+
+
+def _feature(name: str) -> Feature:
+    if name not in _FEATURES:
+        raise ValueError(name)
+    return _FEATURES[name]
 
 
 def _faults(table: Table) -> Schedule:
