@@ -23,7 +23,7 @@ from ocpp_actors.testbench.links.network import LinkEvent, Network, open_network
 from ocpp_actors.testbench.links.schedule import Schedule, run_timeline, timeline
 from ocpp_actors.testbench.measuring.measures import DAMAGE, Event, Followed, Measures
 from ocpp_actors.testbench.profiles.profile import Chargers, Profile
-from ocpp_actors.testbench.progress import Progress
+from ocpp_actors.testbench.progress import Progress, counted
 from ocpp_actors.testbench.under_test import UnderTest
 from ocpp_actors.testbench.wire import MAX_KEPT, Wire
 
@@ -73,7 +73,7 @@ class Yard:
 
     async def bring_up(self, stack: AsyncExitStack) -> None:
         """Make the chargers, to be unmade with the stack, and wait until all are accepted, or are not in time."""
-        self.progress.enter(f"bringing up {self._total} chargers")
+        self.progress.enter(f"bringing up {counted(self._total, 'charger')}")
         self._network = await stack.enter_async_context(
             self._open_network(always=self.profile.faults.always, tell=self._link_changed)
         )

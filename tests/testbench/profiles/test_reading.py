@@ -12,6 +12,7 @@ from ocpp_actors.testbench.profiles.reading import load, shipped, template, text
 from ocpp_actors.testbench.scenario import Need, catalogue
 from ocpp_actors.testbench.station import Feature
 
+ONE = "[[chargers]]\nkind = 'simulated'\n"
 NAMES = [each.name for each in shipped()]
 
 
@@ -165,6 +166,11 @@ def test_all_of_a_profile(tmp_path: Path) -> None:
         ("[server]\nheartbeat_interval = 0", "FILE: server.heartbeat_interval: 0 is not allowed"),
         ("[central_system]\nurl = 'http://x'", "central_system.url: 'http://x' is not allowed, it takes a URL: ws://"),
         ("[central_system]\nforeign = 'yes'", "central_system.foreign: 'yes' is not allowed, it takes true or false"),
+        ("[central_system.id_tags]\nBlokced = 'X'", "there is no such status of an idTag; did you mean Blocked?"),
+        (ONE + "configuration = { MeterValueSampleInterval = 'x' }", "MeterValueSampleInterval: 'x' is not"),
+        (ONE + "configuration = { MeterValueSampelInterval = 10 }", "did you mean MeterValueSampleInterval?"),
+        (ONE + "[[faults.steps]]\nat = 1\nfor = 1\nfault = 'stall'\nstations = ['C9']", "there is no C9"),
+        (ONE + "[[misbehaviour]]\nkind = 'drop'\nchargers = ['C4']", "FILE: misbehaviour.1.chargers: there is no C4"),
         ("[[restarts]]\nat = 1\nhow = 'softly'", "it takes kill or gracefully"),
         ("[[misbehaviour]]\naction = 'Heartbeat'", "FILE: misbehaviour.1.kind is missing: it takes"),
         ("[[misbehaviour]]\nkind = 'drop'\nchargers = ['X']", "FILE: misbehaviour.1.chargers: 'X' is not allowed"),
