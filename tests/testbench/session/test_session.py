@@ -470,7 +470,9 @@ async def test_a_server_that_is_told_to_misbehave_does(autojump_clock: MockClock
 
 
 async def test_rules_that_the_server_does_not_know_are_a_trouble(autojump_clock: MockClock) -> None:
-    async with open_session(BUSY + "[[misbehaviour]]\nkind = 'sulk'", settings={"testing": True}) as session:
+    async with open_session(
+        BUSY + "[[misbehaviour]]\nkind = 'close'\ncloseCode = 1", settings={"testing": True}
+    ) as session:
         result = await session.run()
     assert len(result.troubles) == 1
     assert "/charge-points/lab-C1/misbehaviour was answered with 422" in result.troubles[0]

@@ -43,6 +43,23 @@ OPTIONS: Final = frozenset({"DIRECTORY"})
 PACKAGE: Final = "ocpp_actors.testbench.profiles"
 TEMPLATE: Final = "template.toml"
 
+MISBEHAVIOURS: Final = tuple(
+    [
+        "delay",
+        "drop",
+        "callError",
+        "wrongId",
+        "duplicate",
+        "invalid",
+        "malformed",
+        "crash",
+        "close",
+        "cut",
+        "stall",
+    ]
+)
+"""The kinds that the server's API knows."""
+
 MAX_CHARGERS: Final = 20_000
 DAY: Final = 86_400
 
@@ -275,7 +292,12 @@ def _restart(table: Table) -> Restart:
 def _misbehaviour(table: Table) -> Misbehaviour:
     chargers = table.take("chargers", texts("names of chargers: C1, C2, …"), ())
     _check_names(chargers, table.where("chargers"))
-    table.take("kind", one_text("a kind of misbehaviour, such as drop, delay or callError"))
+    table.take("kind", choice(*MISBEHAVIOURS))
+    if "action" in table.values and table.values["action"] not in ACTIONS:
+        action = str(table.values["action"])
+        near = difflib.get_close_matches(action, ACTIONS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ProfileError(f"{table.where('action')}: there is no action {action!r}{hint}")
     return Misbehaviour(
         chargers=chargers, rule={key: value for key, value in table.values.items() if key != "chargers"}
     )
@@ -338,7 +360,7 @@ def _variables(environ: Mapping[str, str]) -> Iterator[tuple[str, object, str]]:
 def _key_of(name: str) -> str:
     """Return the path of the key that a variable is for; only the names of actions have capitals."""
     capitals = {action.upper(): action for action in ACTIONS}
-    return ".".join(capitals.get(part, part.lower()) for part in name.split("__"))
+    return ".".join(capitals.get(part.upper(), part.lower()) for part in name.split("__"))
 
 
 def _given(options: Mapping[str, tuple[str, object]]) -> Iterator[tuple[str, object, str]]:
