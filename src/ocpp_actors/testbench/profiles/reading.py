@@ -43,20 +43,18 @@ OPTIONS: Final = frozenset({"DIRECTORY"})
 PACKAGE: Final = "ocpp_actors.testbench.profiles"
 TEMPLATE: Final = "template.toml"
 
-MISBEHAVIOURS: Final = tuple(
-    [
-        "delay",
-        "drop",
-        "callError",
-        "wrongId",
-        "duplicate",
-        "invalid",
-        "malformed",
-        "crash",
-        "close",
-        "cut",
-        "stall",
-    ]
+MISBEHAVIOURS: Final = (
+    "delay",
+    "drop",
+    "callError",
+    "wrongId",
+    "duplicate",
+    "invalid",
+    "malformed",
+    "crash",
+    "close",
+    "cut",
+    "stall",
 )
 """The kinds that the server's API knows."""
 
