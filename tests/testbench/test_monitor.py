@@ -120,7 +120,8 @@ async def test_where_a_person_is_asked_for_things_there_are_lines(
 
 
 async def test_rates_are_of_the_last_second(monitor: Monitor, autojump_clock: MockClock) -> None:
-    monitor.line()
+    await trio.sleep(2)
+    assert "1 messages/s" in monitor.line(), "the first is of the time since the beginning"
     wire = Wire("CP2")
     monitor.measures.follow(wire)
     for _ in range(20):

@@ -41,8 +41,11 @@ class Monitor:
     plain: bool = False
     """Lines on a terminal, too, because a person is asked for things there."""
     _seen_frames: int = 0
-    _seen_at: float | None = None
+    _seen_at: float = field(init=False)
     _rate: float = 0.0
+
+    def __attrs_post_init__(self) -> None:
+        self._seen_at = self.measures.began_at
 
     async def run(
         self, stream: TextIO, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
@@ -180,9 +183,7 @@ class Monitor:
     def _messages_a_second(self) -> float:
         """Return the rate since a second ago or a little longer."""
         now, frames = trio.current_time(), self.measures.frames
-        if self._seen_at is None:
-            self._seen_at, self._seen_frames = now, frames
-        elif now - self._seen_at >= 1.0:
+        if now - self._seen_at >= 1.0:
             self._rate = (frames - self._seen_frames) / (now - self._seen_at)
             self._seen_at, self._seen_frames = now, frames
         return self._rate

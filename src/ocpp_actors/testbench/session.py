@@ -18,7 +18,7 @@ from ocpp_actors.testbench.lanes import Lanes
 from ocpp_actors.testbench.measuring.limits import Findings, LimitVerdict, verdicts
 from ocpp_actors.testbench.measuring.measures import Measures
 from ocpp_actors.testbench.profiles.profile import NO_ACTIVITY, Profile
-from ocpp_actors.testbench.progress import Progress
+from ocpp_actors.testbench.progress import Progress, counted
 from ocpp_actors.testbench.restarting import Restarts
 from ocpp_actors.testbench.runner import Outcome, Verdict
 from ocpp_actors.testbench.scenario import Need, Scenario
@@ -51,15 +51,12 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """Whether all is well: nothing failed, every limit held, and something was tested at all."""
+        """Whether all is well: nothing failed, every limit held, and there was no trouble."""
         return (
             not self.interrupted
             and not self.troubles
             and not any(each.verdict in (Verdict.FAILED, Verdict.BROKEN) for each in self.outcomes)
             and not any(each.held is False for each in self.limits)
-            and (
-                any(each.verdict is Verdict.PASSED for each in self.outcomes) or bool(self.measures.chargers)
-            )
         )
 
 
@@ -115,6 +112,8 @@ class Session:
             for trouble in dict.fromkeys(map(_told, leaves(group))):
                 self.progress.trouble(trouble)
         self._stop_measuring()
+        if not (self._ending.cancelled_caught or self.progress.troubles or self._tested):
+            self.progress.trouble(f"nothing was tested: {self._why_not}")
         self.progress.enter("done")
         return Result(
             profile=self.profile,
@@ -129,6 +128,18 @@ class Session:
             troubles=tuple(self.progress.troubles),
             interrupted=self._ending.cancelled_caught,
         )
+
+    @property
+    def _tested(self) -> bool:
+        """Whether a scenario ran, or there were chargers for some time."""
+        ran = any(each.verdict is not Verdict.SKIPPED for each in self.progress.outcomes)
+        return ran or bool(self._yard.placed and (self.profile.duration or self.profile.restarts))
+
+    @property
+    def _why_not(self) -> str:
+        if self.progress.outcomes:
+            return "every scenario was skipped"
+        return "no scenario is chosen, and there are no chargers that live for a duration"
 
     async def _end_early(self) -> None:
         await self.stop.wait()
@@ -176,7 +187,7 @@ class Session:
         self.progress.scenarios = len(alone) + len(hosts) * len(on_stations) + len(restarting)
         if not self.progress.scenarios:
             return
-        self.progress.enter(f"running {self.progress.scenarios} scenarios")
+        self.progress.enter(f"running {counted(self.progress.scenarios, 'scenario')}")
         lanes = Lanes(
             under_test=self.under_test,
             measures=self.measures,

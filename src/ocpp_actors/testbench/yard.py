@@ -23,7 +23,7 @@ from ocpp_actors.testbench.links.network import LinkEvent, Network, open_network
 from ocpp_actors.testbench.links.schedule import Schedule, run_timeline, timeline
 from ocpp_actors.testbench.measuring.measures import DAMAGE, Event, Followed, Measures
 from ocpp_actors.testbench.profiles.profile import Chargers, Profile
-from ocpp_actors.testbench.progress import Progress
+from ocpp_actors.testbench.progress import Progress, counted
 from ocpp_actors.testbench.under_test import UnderTest
 from ocpp_actors.testbench.wire import MAX_KEPT, Wire
 
@@ -73,7 +73,7 @@ class Yard:
 
     async def bring_up(self, stack: AsyncExitStack) -> None:
         """Make the chargers, to be unmade with the stack, and wait until all are accepted, or are not in time."""
-        self.progress.enter(f"bringing up {self._total} chargers")
+        self.progress.enter(f"bringing up {counted(self._total, 'charger')}")
         self._network = await stack.enter_async_context(
             self._open_network(always=self.profile.faults.always, tell=self._link_changed)
         )
@@ -84,10 +84,10 @@ class Yard:
             around = Surroundings(
                 target=self.under_test.target,
                 network=self._network if group.faults else quiet,
-                faulty=group.faults and self.profile.faults != Schedule(),
+                faulty=self._behind_faults(group),
                 clock=self.under_test.clock,
                 identities=tuple(f"{self.label}-{name}" for name in own_names),
-                new_wire=partial(self._new_wire, group),
+                new_wire=partial(self._new_wire, group, self._behind_faults(group)),
                 seed=self.profile.seed,
                 id_tag=self.under_test.id_tags.get("Accepted", f"{self.label}-T"),
                 anywhere=self.profile.central_system.anywhere,
@@ -113,15 +113,20 @@ class Yard:
             **how,
         )
 
-    def _new_wire(self, group: Chargers, identity: str, *, tapped: bool) -> Wire:
+    def _behind_faults(self, group: Chargers) -> bool:
+        return group.faults and self.profile.faults != Schedule()
+
+    def _new_wire(self, group: Chargers, faulty: bool, identity: str, *, tapped: bool) -> Wire:
         key = identity.casefold()
         if key in self._made:
             raise Failed(f"two chargers are called {identity}")
         wire = Wire(identity, max(1, min(MAX_KEPT, MAX_FRAMES_KEPT // (2 * self._total))))
-        if tapped:
-            self._tapped[key] = wire
+        # What faults do to a link is not the central system's doing: it is measured at its own end.
+        measured = wire if tapped or not faulty else Wire(identity, max_kept=1)
+        if tapped or faulty:
+            self._tapped[key] = measured
         self.on_wire(wire)
-        followed = self.measures.add_charger(wire, group.kind, group.reconnect_interval)
+        followed = self.measures.add_charger(measured, group.kind, group.reconnect_interval)
         self._made[key] = made = _Made(wire, group, followed)
         self._judge_link(made, trio.current_time())
         return wire

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
+from ocpp_actors.charge_point.misbehaviour import Kind
 from ocpp_actors.testbench.choosing import chosen
 from ocpp_actors.testbench.isolation import refuse_what_is_not_ours
 from ocpp_actors.testbench.profiles.profile import NO_ACTIVITY, Profile, ProfileError
-from ocpp_actors.testbench.profiles.reading import load, shipped, template, text_of
+from ocpp_actors.testbench.profiles.reading import MISBEHAVIOURS, load, shipped, template, text_of
 from ocpp_actors.testbench.scenario import Need, catalogue
 from ocpp_actors.testbench.station import Feature
 
+ONE = "[[chargers]]\nkind = 'simulated'\n"
 NAMES = [each.name for each in shipped()]
 
 
@@ -165,6 +167,13 @@ def test_all_of_a_profile(tmp_path: Path) -> None:
         ("[server]\nheartbeat_interval = 0", "FILE: server.heartbeat_interval: 0 is not allowed"),
         ("[central_system]\nurl = 'http://x'", "central_system.url: 'http://x' is not allowed, it takes a URL: ws://"),
         ("[central_system]\nforeign = 'yes'", "central_system.foreign: 'yes' is not allowed, it takes true or false"),
+        ("[central_system.id_tags]\nBlokced = 'X'", "there is no such status of an idTag; did you mean Blocked?"),
+        (ONE + "configuration = { MeterValueSampleInterval = 'x' }", "MeterValueSampleInterval: 'x' is not"),
+        (ONE + "configuration = { MeterValueSampelInterval = 10 }", "did you mean MeterValueSampleInterval?"),
+        (ONE + "[[faults.steps]]\nat = 1\nfor = 1\nfault = 'stall'\nstations = ['C9']", "there is no C9"),
+        (ONE + "[[misbehaviour]]\nkind = 'drop'\nchargers = ['C4']", "FILE: misbehaviour.1.chargers: there is no C4"),
+        ("[[misbehaviour]]\nkind = 'dropp'", "FILE: misbehaviour.1.kind: 'dropp' is not allowed, it takes delay,"),
+        ("[[misbehaviour]]\nkind = 'drop'\naction = 'Hartbeat'", "action 'Hartbeat'; did you mean Heartbeat?"),
         ("[[restarts]]\nat = 1\nhow = 'softly'", "it takes kill or gracefully"),
         ("[[misbehaviour]]\naction = 'Heartbeat'", "FILE: misbehaviour.1.kind is missing: it takes"),
         ("[[misbehaviour]]\nkind = 'drop'\nchargers = ['X']", "FILE: misbehaviour.1.chargers: 'X' is not allowed"),
@@ -179,13 +188,17 @@ def test_mistakes(tmp_path: Path, text: str, told: str) -> None:
     assert told in mistake(tmp_path, text)
 
 
+def test_every_kind_of_misbehaviour_may_be_named() -> None:
+    assert set(MISBEHAVIOURS) == set(Kind)
+
+
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     text = "seed = 1\n[[chargers]]\nkind = 'simulated'\n[[chargers]]\nkind = 'simulated'"
     environ = {
         "OCPP_ACTORS_TESTBENCH_SEED": "9",
         "OCPP_ACTORS_TESTBENCH_CHARGERS__2__COUNT": "40",
         "OCPP_ACTORS_TESTBENCH_LIMITS__CONNECTION_STABILITY": "0.9",
-        "OCPP_ACTORS_TESTBENCH_LIMITS__ACTIONS__BOOTNOTIFICATION__RESPONSE_TIME_MAX": "3",
+        "OCPP_ACTORS_TESTBENCH_LIMITS__ACTIONS__BootNotification__RESPONSE_TIME_MAX": "3",
         "OCPP_ACTORS_TESTBENCH_SCENARIOS__RUN": "boot,TC_001",
         "OCPP_ACTORS_TESTBENCH_SERVER__HEARTBEAT_INTERVAL": "77",
         "OCPP_ACTORS_TESTBENCH_DIRECTORY": "/nowhere",

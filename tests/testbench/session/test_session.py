@@ -147,8 +147,25 @@ async def test_what_the_central_system_has_not_is_skipped(autojump_clock: MockCl
 
 
 async def test_where_nothing_was_tested_nothing_passed(autojump_clock: MockClock) -> None:
-    async with open_session("", [s.skips]) as session:
-        assert not (await session.run()).passed
+    nobody = "no scenario is chosen, and there are no chargers that live for a duration"
+    for profile, scenarios, why in (
+        ("", [s.skips], "every scenario was skipped"),
+        ("", [], nobody),
+        ("duration = 5", [], nobody),
+        (STATIONS, [], nobody),
+    ):
+        async with open_session(profile, scenarios) as session:
+            result = await session.run()
+        assert result.troubles == (f"nothing was tested: {why}",)
+        assert not result.passed
+    async with open_session("duration = 5\n" + STATIONS) as session:
+        lines = said(session)
+        assert (await session.run()).passed
+    assert lines[0] == "bringing up 3 chargers"
+    async with open_session("", [s.passes]) as session:
+        lines = said(session)
+        await session.run()
+    assert lines[1] == "running 1 scenario"
 
 
 async def test_what_a_misbehaving_server_answers_is_not_measured(autojump_clock: MockClock) -> None:
@@ -453,7 +470,9 @@ async def test_a_server_that_is_told_to_misbehave_does(autojump_clock: MockClock
 
 
 async def test_rules_that_the_server_does_not_know_are_a_trouble(autojump_clock: MockClock) -> None:
-    async with open_session(BUSY + "[[misbehaviour]]\nkind = 'sulk'", settings={"testing": True}) as session:
+    async with open_session(
+        BUSY + "[[misbehaviour]]\nkind = 'close'\ncloseCode = 1", settings={"testing": True}
+    ) as session:
         result = await session.run()
     assert len(result.troubles) == 1
     assert "/charge-points/lab-C1/misbehaviour was answered with 422" in result.troubles[0]

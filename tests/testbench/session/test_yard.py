@@ -12,6 +12,7 @@ from tests.testbench.session.running import open_session
 from trio.testing import MockClock
 
 from ocpp_actors.testbench import yard
+from ocpp_actors.testbench.chargers.simulated import open_simulated
 from ocpp_actors.testbench.chargers.unit import Surroundings, Unit
 from ocpp_actors.testbench.failures import Failed, Skipped
 from ocpp_actors.testbench.profiles.profile import Chargers
@@ -147,10 +148,46 @@ async def test_faults_are_not_for_a_group_without_them(autojump_clock: MockClock
         "lab-C2": False,
         "lab-C3": True,
     }
-    chargers = result.measures.chargers
-    assert chargers["lab-C1"].response_times.max < 1
-    assert chargers["lab-C2"].response_times.max < 1
-    assert chargers["lab-C3"].response_times.max > 1, "it was cut off while it waited"
+
+
+SLOW_LINKS = """
+duration = 30
+[[chargers]]
+kind = 'simulated'
+count = 2
+activity = 'charging'
+[[chargers]]
+kind = 'simulated'
+faults = false
+[faults.always]
+latency = 0.5
+[[faults.steps]]
+at = 5
+for = 6
+fault = 'partition'
+[[faults.steps]]
+at = 15
+for = 5
+fault = 'stall'
+"""
+
+
+async def test_what_faults_do_is_not_the_central_systems_response_time(autojump_clock: MockClock) -> None:
+    wires: list[Wire] = []
+    async with open_session(SLOW_LINKS, open_chargers=open_simulated, on_wire=wires.append) as session:
+        result = await session.run()
+    assert result.troubles == ()
+    assert result.measures.all_response_times.max < 0.5
+    for wire in wires[:2]:
+        seen = [each.seconds for each in wire.answered()]
+        assert min(seen) >= 1, "the charger's own record is as it sees it"
+        charger = result.measures.chargers[wire.identity]
+        assert charger.response_times.count >= len(seen)
+        assert charger.connection.stability == 1
+    assert result.measures.chargers["lab-C3"].response_times.count > 0
+    audit = result.findings.audit
+    assert audit is not None
+    assert (audit.compared > 0, audit.lost_count, audit.doubled_count) == (True, 0, 0)
 
 
 @pytest.mark.parametrize("condition", ["stall = true", "corrupt = 1e-12"])

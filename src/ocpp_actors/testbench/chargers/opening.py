@@ -16,7 +16,12 @@ from ocpp_actors.testbench.profiles.profile import NO_ACTIVITY, Chargers, Profil
 
 
 def on_simulators(profile: Profile) -> Profile:
-    """Return the profile with MicroOCPP simulators instead of the simulated chargers that scenarios run on."""
+    """Return the profile with MicroOCPP simulators instead of the simulated chargers that scenarios run on.
+
+    One that has simulators already stays as it is.
+    """
+    if any(each.kind == "microocpp" for each in profile.chargers):
+        return profile
     groups = tuple(
         evolve(each, kind="microocpp", connectors=CONNECTORS, quirks=(), configuration={})
         if each.kind == "simulated" and each.activity == NO_ACTIVITY

@@ -20,7 +20,10 @@ class NewWire(Protocol):
     """Makes the record of a charger, which is measured from then on. Raises Failed: another one has the identity."""
 
     def __call__(self, identity: str, *, tapped: bool) -> Wire:
-        """``tapped``: what passes is recorded by the network, because nobody else does."""
+        """``tapped``: what passes is recorded by the network, because nobody else does.
+
+        It is measured where the network ends at the central system, if there are faults on it.
+        """
         ...
 
 

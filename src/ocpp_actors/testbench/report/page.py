@@ -126,7 +126,7 @@ def _tile(name: str, value: str, detail: str, *, bad: bool = False) -> Markup:
 
 
 def _limits(limits: Sequence[Json]) -> Markup:
-    words = {True: "held", False: "broken", None: "not measured"}
+    words = {True: "held", False: "missed", None: "not measured"}
     return _table(
         ("Verdict", "Limit", "Asked", "Measured"),
         (
