@@ -87,6 +87,13 @@ class Station(Protocol):
         """Cut its power: the connection drops, what is in memory is lost, what it keeps is kept."""
         ...
 
+    async def wipe(self) -> None:
+        """While it is off, drop what it keeps and what is plugged in, except for its configuration and certificates.
+
+        Nothing happens where that cannot be done.
+        """
+        ...
+
     async def plug_in(self, connector_id: int = 1) -> None:
         """Connect a vehicle that is ready to charge."""
         ...

@@ -16,11 +16,11 @@ from tests.testbench.microocpp.conftest import MakeFake
 from trio.testing import MockClock
 
 from ocpp_actors.testbench.failures import Skipped
-from ocpp_actors.testbench.microocpp.api import ApiFailed, SimulatorApi, open_simulator_api
+from ocpp_actors.testbench.microocpp.api import ApiFailed, SimulatorApi, Transaction, open_simulator_api
 from ocpp_actors.testbench.microocpp.attached import AttachedStation, Terminal, borrowed
 from ocpp_actors.testbench.microocpp.instance import InstanceFailed, open_instance
 from ocpp_actors.testbench.microocpp.outside import OutsideStation
-from ocpp_actors.testbench.microocpp.station import MicroOcppStation
+from ocpp_actors.testbench.microocpp.station import DECISION, MicroOcppStation
 from ocpp_actors.testbench.microocpp.store import Seed, SeedRefused
 from ocpp_actors.testbench.station import Feature, Station
 from ocpp_actors.testbench.wire import Wire
@@ -74,7 +74,8 @@ class Simulator:
                 self.switches.append(self.backend_url)
             shown = {"backendUrl": self.backend_url, "chargeBoxId": "ELSEWHERE", "authorizationKey": ""}
             return httpx2.Response(200, json={**shown, "pingInterval": 5, "reconnectInterval": 10})
-        self.switches.append(f"{request.url.path} {json.dumps(body)}")
+        if body:
+            self.switches.append(f"{request.url.path} {json.dumps(body)}")
         if request.url.path.endswith("transaction"):
             return httpx2.Response(200, json={"idTag": "TAG1", "transactionId": -1})
         evse = dict.fromkeys(("evPlugged", "evsePlugged", "evReady", "evseReady"), True)
@@ -229,6 +230,34 @@ async def test_a_simulator_elsewhere_has_no_switch() -> None:
         '/api/connector/1/evse {"evPlugged": false, "evReady": false}',
         '/api/connector/2/transaction {"idTag": "TAG1"}',
     ]
+
+
+class Deciding(SimulatorApi):
+    """It decides about the first card until it was asked so many times."""
+
+    presented: tuple[str, ...] = ()
+    looks = 0
+
+    async def transaction(self, connector_id: int = 1) -> Transaction:
+        self.looks += 1
+        return Transaction("FIRST" if self.looks < 4 else None, None)
+
+    async def tap(self, id_tag: str, connector_id: int = 1) -> Transaction:
+        self.presented = (*self.presented, f"{id_tag} after {self.looks}")
+        return Transaction(id_tag, None)
+
+
+async def test_a_card_is_not_presented_while_another_is_decided_about(autojump_clock: MockClock) -> None:
+    async with open_simulator_api("http://127.0.0.1:1") as api:
+        deciding = Deciding(api.url, api._client, False)
+        station = MicroOcppStation(wire=Wire("SIM001"), api=deciding)
+        await station.tap("SECOND")
+        deciding.looks = -1000  # it charges offline, and never has an id
+        began = trio.current_time()
+        await station.tap("SECOND")
+        assert trio.current_time() - began == pytest.approx(DECISION)
+    assert deciding.presented[0] == "SECOND after 4"
+    assert len(deciding.presented) == 2
 
 
 async def test_a_simulator_of_ours(fake: MakeFake, tmp_path: Path) -> None:

@@ -14,9 +14,12 @@ from ocpp_actors.ledger.memory import MemoryLedger
 from ocpp_actors.testbench import runner
 from ocpp_actors.testbench.chargers.simulated import open_simulated
 from ocpp_actors.testbench.chargers.unit import Surroundings, Unit
+from ocpp_actors.testbench.microocpp.outside import OutsideStation
 from ocpp_actors.testbench.profiles.profile import Chargers, RestartKind
 from ocpp_actors.testbench.runner import Verdict
+from ocpp_actors.testbench.scenarios import authorization, charging
 from ocpp_actors.testbench.session import Result
+from ocpp_actors.testbench.simulated.charge_point import SimulatedChargePoint
 from ocpp_actors.testbench.target import Target
 from ocpp_actors.testbench.under_test import ServerTrouble, UnderTest
 from ocpp_actors.testing.in_process import open_in_process
@@ -125,6 +128,38 @@ async def test_a_station_on_which_a_scenario_failed_starts_again(autojump_clock:
         result = await session.run()
     assert verdicts(result) == {"station-fails": ["failed"] * 3, "station-is-up": ["passed"] * 3}
     assert result.troubles == ()
+
+
+UNANSWERED = "[[chargers]]\nkind = 'simulated'\n[[misbehaviour]]\nkind = 'drop'\naction = 'StopTransaction'\n"
+
+
+async def test_a_charger_is_free_again_after_a_failure(autojump_clock: MockClock) -> None:
+    chosen = [charging.plug_in_first_then_present_a_card, authorization.invalid_card_is_turned_away]
+    async with open_session(
+        UNANSWERED, chosen, settings={"testing": True}, open_chargers=open_simulated
+    ) as session:
+        result = await session.run()
+    first, then = result.outcomes
+    assert (first.verdict, then.verdict) == (Verdict.FAILED, Verdict.PASSED), then.reason
+    assert first.reason.startswith("StopTransaction was not answered (line ")
+    assert result.troubles == ()
+
+
+async def test_a_charger_that_does_not_come_back_free_is_given_up(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SimulatedChargePoint, "wipe", OutsideStation.wipe)  # it keeps what it has
+    chosen = [charging.plug_in_first_then_present_a_card, authorization.invalid_card_is_turned_away]
+    async with open_session(
+        UNANSWERED, chosen, settings={"testing": True}, open_chargers=open_simulated
+    ) as session:
+        result = await session.run()
+    first, then = result.outcomes
+    assert (first.verdict, then.verdict) == (Verdict.FAILED, Verdict.SKIPPED)
+    assert then.reason.startswith(
+        f"the charger was given up after {first.scenario.name}: it did not come back free: connector 1 is "
+    )
+    assert result.troubles == (then.reason.replace("the charger was", "lab-C1 was"),)
 
 
 async def test_without_a_charger_what_needs_one_is_skipped(autojump_clock: MockClock) -> None:
@@ -404,7 +439,7 @@ async def test_an_activity_that_crashes_leaves_the_others_alone(autojump_clock: 
     assert result.findings.audit.compared >= 20
 
 
-async def test_an_unfit_station_is_a_trouble_and_its_lane_goes_on(autojump_clock: MockClock) -> None:
+async def test_an_unfit_station_is_a_trouble_and_given_up(autojump_clock: MockClock) -> None:
     @asynccontextmanager
     async def open_stubborn(group: Chargers, around: Surroundings) -> AsyncIterator[list[Unit]]:
         async with open_fakes(group, around) as units:
@@ -419,7 +454,10 @@ async def test_an_unfit_station_is_a_trouble_and_its_lane_goes_on(autojump_clock
         result = await session.run()
     assert len(result.troubles) == 3
     assert "the switch is stuck" in result.troubles[0]
-    assert verdicts(result)["station-beats"] == ["passed"] * 3
+    assert verdicts(result)["station-beats"] == ["skipped"] * 3
+    assert (
+        "the charger was given up after station-fails: it could not be switched" in result.outcomes[-1].reason
+    )
 
 
 async def test_each_frame_is_recorded_once(autojump_clock: MockClock) -> None:
