@@ -109,8 +109,19 @@ async def test_a_session_goes_on_when_nobody_reads_its_lines(
             nursery.cancel_scope.cancel()
 
 
+async def test_where_a_person_is_asked_for_things_there_are_lines(
+    monitor: Monitor, autojump_clock: MockClock
+) -> None:
+    terminal, monitor.plain = Terminal(), True
+    with trio.move_on_after(11):
+        await monitor.run(terminal)
+    assert len(terminal.getvalue().splitlines()) == 1
+    assert "\x1b" not in terminal.getvalue()
+
+
 async def test_rates_are_of_the_last_second(monitor: Monitor, autojump_clock: MockClock) -> None:
-    monitor.line()
+    await trio.sleep(2)
+    assert "1 messages/s" in monitor.line(), "the first is of the time since the beginning"
     wire = Wire("CP2")
     monitor.measures.follow(wire)
     for _ in range(20):

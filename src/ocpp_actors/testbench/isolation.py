@@ -64,8 +64,14 @@ def _hosts(profile: Profile) -> Iterator[str]:
 
 def _about_a_foreign_server(profile: Profile) -> Iterator[str]:
     central = profile.central_system
-    if profile.server or profile.restarts:
-        yield f"server settings and restarts are for the session's own server, and {central.url} is not"
+    own = [f"server.{name}" for name in profile.server] + (["restarts"] if profile.restarts else [])
+    if own:
+        yield (
+            f"{', '.join(own)}: for the session's own server only, and {central.url} is not: take them out of a copy "
+            "(testbench new NAME --from PROFILE), or run validation, which is for any central system"
+        )
+    if profile.misbehaviour and central.api_url is None:
+        yield "misbehaviour needs the API of the central system: central_system.api_url, or --api-url"
     if not central.foreign:
         yield (
             f"{central.url} is not the session's own central system: if it may be tested, and hold what is left of it, "

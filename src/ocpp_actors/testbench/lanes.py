@@ -18,6 +18,7 @@ from ocpp_actors.testbench.progress import Progress, Running
 from ocpp_actors.testbench.runner import Outcome, Verdict, run_scenario
 from ocpp_actors.testbench.scenario import Need, Scenario
 from ocpp_actors.testbench.station import Feature, Station
+from ocpp_actors.testbench.steps.attending import in_words, occupied
 from ocpp_actors.testbench.under_test import UnderTest
 from ocpp_actors.testbench.wire import Mark, Wire
 
@@ -26,6 +27,9 @@ RECOVERY: Final = 60.0
 
 REPORTS: Final = 5.0
 """Seconds for the first StatusNotifications after a boot."""
+
+FREE: Final = 10.0
+"""Seconds after that in which all its connectors have to be reported as Available."""
 
 GRACE: Final = 30.0
 """Seconds beyond its own time that a scenario has to let go of what it holds; then its lane goes on without it."""
@@ -48,11 +52,26 @@ class Lanes:
     async def station_lane(
         self, station: Station, followed: Followed, kind: ChargerKind, scenarios: Sequence[Scenario]
     ) -> None:
-        """Run scenarios on a station, one after the other; after one that failed it is switched off and on."""
+        """Run scenarios on a station, one after the other.
+
+        After one that failed it is switched off, wiped and switched on; one that is not free then is given up.
+        """
+        lost: str | None = None
         for scenario in scenarios:
+            if lost is not None:
+                self._skip(scenario, station, lost)
+                continue
             outcome = await self._run(scenario, station, followed)
             if outcome.verdict in (Verdict.FAILED, Verdict.BROKEN) and Feature.POWER in station.features:
-                await self._recover(station, kind)
+                trouble = await self._recover(station, kind)
+                if trouble is not None:
+                    lost = f"the charger was given up after {scenario.name}: {trouble}"
+                    self.progress.trouble(f"{station.identity} was given up after {scenario.name}: {trouble}")
+
+    def _skip(self, scenario: Scenario, station: Station, reason: str) -> None:
+        running = Running(scenario, station.identity)
+        self.progress.started(running)
+        self.progress.ended(running, _ended(running, trio.current_time(), Verdict.SKIPPED, reason))
 
     async def wire_lane(self, scenarios: Iterator[Scenario]) -> None:
         """Run scenarios that need no station, until none is left."""
@@ -121,15 +140,23 @@ class Lanes:
             over=self.over,
         )
 
-    async def _recover(self, station: Station, kind: ChargerKind) -> None:
+    async def _recover(self, station: Station, kind: ChargerKind) -> str | None:
+        """Bring a station back free; return why it is not."""
         since = station.wire.mark()
         try:
             with trio.fail_after(RECOVERY):
                 await station.power_off()
+                await station.wipe()
                 await station.power_on()
                 await accepted(station, kind, since)
-        except Exception as error:  # noqa: BLE001 — what is wrong with it is said, its other scenarios will tell
-            self.progress.trouble(f"{station.identity} did not come back after a failure: {error!r}")
+        except trio.TooSlowError:
+            return f"it did not come back within {RECOVERY:g} seconds after it was switched off and on"
+        except Exception as error:  # noqa: BLE001 — whatever it was, this one is not used any more
+            return f"it could not be switched off and on: {error!r}"
+        with trio.move_on_after(FREE):
+            await station.wire.until(lambda: None if occupied(station.wire) else True)
+        busy = occupied(station.wire)
+        return f"it did not come back free: {in_words(busy)}" if busy else None
 
 
 async def accepted(station: Station, kind: ChargerKind, since: Mark = 0) -> None:

@@ -38,15 +38,20 @@ class Monitor:
     measures: Measures
     faults: Callable[[], list[str]] = field(default=list)
     """The names of the faults that are on."""
+    plain: bool = False
+    """Lines on a terminal, too, because a person is asked for things there."""
     _seen_frames: int = 0
-    _seen_at: float | None = None
+    _seen_at: float = field(init=False)
     _rate: float = 0.0
+
+    def __attrs_post_init__(self) -> None:
+        self._seen_at = self.measures.began_at
 
     async def run(
         self, stream: TextIO, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Show it until cancelled."""
-        if not stream.isatty():
+        if self.plain or not stream.isatty():
             await self._tell(stream, task_status)
             return
         console = Console(file=stream)
@@ -178,9 +183,7 @@ class Monitor:
     def _messages_a_second(self) -> float:
         """Return the rate since a second ago or a little longer."""
         now, frames = trio.current_time(), self.measures.frames
-        if self._seen_at is None:
-            self._seen_at, self._seen_frames = now, frames
-        elif now - self._seen_at >= 1.0:
+        if now - self._seen_at >= 1.0:
             self._rate = (frames - self._seen_frames) / (now - self._seen_at)
             self._seen_at, self._seen_frames = now, frames
         return self._rate

@@ -15,6 +15,11 @@ MAX_FRAMES: Final = 20_000
 """Frames of failed scenarios that are kept for the report, all in all; the files of frames have the others."""
 
 
+def counted(number: int, what: str) -> str:
+    """Write how many of something there are."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 @frozen
 class Running:
     """A scenario that runs, on a station or by itself."""

@@ -23,7 +23,7 @@ from ocpp_actors.testbench.report.frame_log import FrameLog
 from ocpp_actors.testbench.report.writing import write_report
 from ocpp_actors.testbench.scenario import Need, Scenario
 from ocpp_actors.testbench.session import Result, Session
-from ocpp_actors.testbench.under_test import UnderTest, foreign_server, own_server
+from ocpp_actors.testbench.under_test import UnderTest, foreign_server, own_server, reach
 
 LOG: Final = "testbench.log"
 """The file that has what the test bench itself has to say."""
@@ -68,12 +68,13 @@ class Run:
         SIGINT, SIGTERM or SIGHUP ends it in order, with a report; a second one at once, with nothing left.
 
         Raises ProfileError: the directory cannot be made. Raises NotAUrl, OSError: see foreign_server().
-        Raises ServerTrouble: the own server does not start. Raises Cut.
+        Raises ServerTrouble: the own server does not start, or another one cannot be reached. Raises Cut.
         """
         with ungrouped():
             return trio.run(self._run)
 
     async def _run(self) -> Finished:
+        await reach(self.profile.central_system)
         label, clock = new_label(), SystemClock()
         with (
             trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals,
@@ -122,7 +123,10 @@ class Run:
                     on_wire=frames.follow if self.profile.frame_logs == "all" else _ignore,
                     stop=self._stop,
                 )
-                monitor = Monitor(self.profile.title, progress, measures, lambda: session.faults_on)
+                plain = any(each.kind == "attached" and each.identities for each in self.profile.chargers)
+                monitor = Monitor(
+                    self.profile.title, progress, measures, lambda: session.faults_on, plain=plain
+                )
                 await beside.start(monitor.run, self.output)
                 beside.start_soon(frames.run)
                 result = await session.run()

@@ -1,6 +1,7 @@
 """Runs a scenario on a bench and gives its verdict."""
 
 import traceback
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -8,6 +9,7 @@ import trio
 from attrs import evolve, field, frozen
 
 from ocpp_actors.protocol.catalogue import Role
+from ocpp_actors.protocol.frames import Call
 from ocpp_actors.testbench.bench import Bench
 from ocpp_actors.testbench.client import Closed, Refused, Unreachable
 from ocpp_actors.testbench.failures import Failed, Skipped
@@ -18,6 +20,8 @@ from ocpp_actors.testbench.wire import Mark, Wire, WireFrame
 
 MAX_FRAMES: Final = 10_000
 """Frames of one wire that an outcome keeps, the newest; the wire itself may keep fewer."""
+
+NOT_IN_TIME: Final = "what was waited for did not come in time"
 
 
 class Verdict(StrEnum):
@@ -90,7 +94,9 @@ async def run_scenario(scenario: Scenario, bench: Bench) -> Outcome:
         with trio.fail_after(scenario.seconds):
             await scenario.run(bench)
     except Exception as error:  # noqa: BLE001 — whatever a scenario raises is its verdict
-        verdict, reason = _verdict(error)
+        verdict, reason = _verdict(
+            error, [each for wire in bench.own_wires() for each in _unanswered(wire, marks)]
+        )
     if Need.TESTING in scenario.needs or verdict not in (Verdict.PASSED, Verdict.BROKEN):
         return ended(verdict, reason)
     # A scenario may have tripped over an answer that breaks its schema.
@@ -98,7 +104,7 @@ async def run_scenario(scenario: Scenario, bench: Bench) -> Outcome:
     return ended(Verdict.FAILED, wrong[0]) if wrong else ended(verdict, reason)
 
 
-def _verdict(error: Exception) -> tuple[Verdict, str]:
+def _verdict(error: Exception, unanswered: Sequence[str]) -> tuple[Verdict, str]:
     causes = [each for each in leaves(error) if not isinstance(each, trio.Cancelled)]
     for cause in causes:
         if isinstance(cause, Skipped):
@@ -107,8 +113,18 @@ def _verdict(error: Exception) -> tuple[Verdict, str]:
         if isinstance(cause, Failed | Closed | Refused | Unreachable):
             return Verdict.FAILED, str(cause)
         if isinstance(cause, trio.TooSlowError):
-            return Verdict.FAILED, f"what was waited for did not come in time ({_place(cause)})"
+            what = f"{', '.join(dict.fromkeys(unanswered))} was not answered" if unanswered else NOT_IN_TIME
+            return Verdict.FAILED, f"{what} ({_place(cause)})"
     return Verdict.BROKEN, "".join(traceback.format_exception(error))
+
+
+def _unanswered(wire: Wire, marks: dict[Wire, Mark]) -> list[str]:
+    """Return the actions of the CALLs that wait for an answer."""
+    return [
+        frame.frame.action
+        for frame in wire.unanswered
+        if frame.number >= marks.get(wire, 0) and isinstance(frame.frame, Call)
+    ]
 
 
 def _place(error: BaseException) -> str:

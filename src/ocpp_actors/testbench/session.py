@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from ocpp_actors.testbench.auditing import find_out
 from ocpp_actors.testbench.chargers.unit import OpenChargers
@@ -18,7 +18,7 @@ from ocpp_actors.testbench.lanes import Lanes
 from ocpp_actors.testbench.measuring.limits import Findings, LimitVerdict, verdicts
 from ocpp_actors.testbench.measuring.measures import Measures
 from ocpp_actors.testbench.profiles.profile import NO_ACTIVITY, Profile
-from ocpp_actors.testbench.progress import Progress
+from ocpp_actors.testbench.progress import Progress, counted
 from ocpp_actors.testbench.restarting import Restarts
 from ocpp_actors.testbench.runner import Outcome, Verdict
 from ocpp_actors.testbench.scenario import Need, Scenario
@@ -28,6 +28,9 @@ from ocpp_actors.testbench.yard import Placed, Yard
 
 SETTLING: Final = 180.0
 """Seconds that activities have to come to an end."""
+
+HANDS: Final = 300.0
+"""Seconds more that a scenario has where a person is asked to plug in, present cards and switch."""
 
 
 @frozen(kw_only=True)
@@ -48,15 +51,12 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """Whether all is well: nothing failed, every limit held, and something was tested at all."""
+        """Whether all is well: nothing failed, every limit held, and there was no trouble."""
         return (
             not self.interrupted
             and not self.troubles
             and not any(each.verdict in (Verdict.FAILED, Verdict.BROKEN) for each in self.outcomes)
             and not any(each.held is False for each in self.limits)
-            and (
-                any(each.verdict is Verdict.PASSED for each in self.outcomes) or bool(self.measures.chargers)
-            )
         )
 
 
@@ -112,6 +112,8 @@ class Session:
             for trouble in dict.fromkeys(map(_told, leaves(group))):
                 self.progress.trouble(trouble)
         self._stop_measuring()
+        if not (self._ending.cancelled_caught or self.progress.troubles or self._tested):
+            self.progress.trouble(f"nothing was tested: {self._why_not}")
         self.progress.enter("done")
         return Result(
             profile=self.profile,
@@ -126,6 +128,18 @@ class Session:
             troubles=tuple(self.progress.troubles),
             interrupted=self._ending.cancelled_caught,
         )
+
+    @property
+    def _tested(self) -> bool:
+        """Whether a scenario ran, or there were chargers for some time."""
+        ran = any(each.verdict is not Verdict.SKIPPED for each in self.progress.outcomes)
+        return ran or bool(self._yard.placed and (self.profile.duration or self.profile.restarts))
+
+    @property
+    def _why_not(self) -> str:
+        if self.progress.outcomes:
+            return "every scenario was skipped"
+        return "no scenario is chosen, and there are no chargers that live for a duration"
 
     async def _end_early(self) -> None:
         await self.stop.wait()
@@ -173,7 +187,7 @@ class Session:
         self.progress.scenarios = len(alone) + len(hosts) * len(on_stations) + len(restarting)
         if not self.progress.scenarios:
             return
-        self.progress.enter(f"running {self.progress.scenarios} scenarios")
+        self.progress.enter(f"running {counted(self.progress.scenarios, 'scenario')}")
         lanes = Lanes(
             under_test=self.under_test,
             measures=self.measures,
@@ -188,9 +202,10 @@ class Session:
             for _ in range(self.profile.scenarios.lanes):
                 nursery.start_soon(lanes.wire_lane, queue)
             for each in hosts:
-                nursery.start_soon(
-                    lanes.station_lane, each.station, each.followed, each.unit.group.kind, on_stations
-                )
+                group, own = each.unit.group, on_stations
+                if group.hands:
+                    own = [evolve(scenario, seconds=scenario.seconds + HANDS) for scenario in own]
+                nursery.start_soon(lanes.station_lane, each.station, each.followed, group.kind, own)
         await lanes.wire_lane(iter(restarting))
 
     @property

@@ -1,7 +1,7 @@
 """The port through which scenarios drive a charge point, whatever it is made of."""
 
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from ocpp_actors.protocol.frames import CallError
 from ocpp_actors.testbench.wire import Wire
@@ -38,6 +38,20 @@ class Feature(StrEnum):
     """The actions of the security extension."""
 
 
+OPTIONAL: Final = frozenset(
+    {
+        Feature.SMART_CHARGING,
+        Feature.LOCAL_LIST,
+        Feature.RESERVATION,
+        Feature.UNLOCK,
+        Feature.FIRMWARE,
+        Feature.DIAGNOSTICS,
+        Feature.SECURITY,
+    }
+)
+"""What a charge point may support or not."""
+
+
 class Station(Protocol):
     """One charge point that lives by itself: it connects, boots, reports and charges without being told.
 
@@ -71,6 +85,13 @@ class Station(Protocol):
 
     async def power_off(self) -> None:
         """Cut its power: the connection drops, what is in memory is lost, what it keeps is kept."""
+        ...
+
+    async def wipe(self) -> None:
+        """While it is off, drop what it keeps and what is plugged in, except for its configuration and certificates.
+
+        Nothing happens where that cannot be done.
+        """
         ...
 
     async def plug_in(self, connector_id: int = 1) -> None:

@@ -31,6 +31,9 @@ log = structlog.get_logger(__name__)
 START_TIMEOUT: Final = 60.0
 """Seconds that a server has to say where it listens."""
 
+REACH: Final = 10.0
+"""Seconds in which a central system that somebody else runs, or its API, has to be there."""
+
 END_TIMEOUT: Final = 15.0
 """Seconds between SIGTERM and SIGKILL: more than the server's own shutdown takes by default."""
 
@@ -339,6 +342,32 @@ async def foreign_server(chosen: CentralSystem) -> AsyncIterator[UnderTest]:
     token = chosen.api_token_file and (await trio.Path(chosen.api_token_file).read_text("utf-8")).strip()
     async with open_operator(chosen.api_url, token or None) as operator:
         yield UnderTest(target, clock, operator, id_tags=chosen.id_tags, metrics=_metrics_of(operator))
+
+
+async def reach(chosen: CentralSystem) -> None:
+    """Return where a central system that somebody else runs, and its API, can be reached.
+
+    Raises NotAUrl: its URL cannot be one. Raises ServerTrouble: nobody is there, or the API does not want the token.
+    """
+    if chosen.url is None:
+        return
+    try:
+        with trio.fail_after(REACH):
+            await trio.aclose_forcefully(await target_of(chosen.url).dial())
+    except trio.TooSlowError:
+        raise ServerTrouble(f"the central system {chosen.url} does not answer within {REACH:g} s") from None
+    except OSError as error:
+        raise ServerTrouble(f"the central system {chosen.url} cannot be reached: {error}") from None
+    if chosen.api_url is not None:
+        async with foreign_server(chosen) as under_test:
+            assert under_test.operator is not None
+            try:
+                with trio.fail_after(REACH):
+                    await under_test.operator.items("/charge-points", limit=1)
+            except trio.TooSlowError:
+                raise ServerTrouble(f"the API {chosen.api_url} does not answer within {REACH:g} s") from None
+            except Failed as failed:
+                raise ServerTrouble(f"the API {chosen.api_url} cannot be used: {failed}") from None
 
 
 def _metrics_of(operator: Operator) -> Callable[[], Awaitable[str | None]]:

@@ -62,6 +62,8 @@ def new(name: str, source: str | None) -> None:
     """  # noqa: D301
     from ocpp_actors.testbench.profiles.reading import template, text_of
 
+    if not name.removesuffix(".toml"):
+        raise click.UsageError("the profile needs a name, such as mine")
     path = Path(name if name.endswith(".toml") else f"{name}.toml")
     text = template() if source is None else text_of(source)
     try:

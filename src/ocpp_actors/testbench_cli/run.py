@@ -95,13 +95,14 @@ def run(profile: str, microocpp: Path | None, as_json: bool, **options: Any) -> 
     from ocpp_actors.testbench.chargers.opening import on_simulators, opener
     from ocpp_actors.testbench.choosing import chosen
     from ocpp_actors.testbench.isolation import refuse_what_is_not_ours
+    from ocpp_actors.testbench.microocpp.path import VARIABLE
     from ocpp_actors.testbench.profiles.reading import load
     from ocpp_actors.testbench.run import Cut, Run
     from ocpp_actors.testbench.scenario import catalogue
     from ocpp_actors.testbench.under_test import ServerTrouble
 
     read = load(profile, os.environ, dict(_overrides(options)))
-    if microocpp is not None:
+    if microocpp is not None or os.environ.get(VARIABLE):
         read = on_simulators(read)
     refuse_what_is_not_ours(read)
     scenarios = chosen(read.scenarios, catalogue())
@@ -180,6 +181,8 @@ def _spelt(name: str) -> str:
 
 
 def _summary(finished: "Finished") -> Iterator[str]:
+    from ocpp_actors.testbench.progress import counted
+
     told = finished.document
     counts = told["counts"]
     bad = [each for each in told["scenarios"] if each["verdict"] in ("failed", "broken")]
@@ -188,13 +191,13 @@ def _summary(finished: "Finished") -> Iterator[str]:
         reason = each["reason"].strip().splitlines()[-1] if each["reason"].strip() else ""
         yield f"{each['verdict']:<10}{each['name']}{where}: {reason}"
     for each in told["limits"]:
-        verdict = {True: "held", False: "broken", None: "unknown"}[each["held"]]
+        verdict = {True: "held", False: "missed", None: "unknown"}[each["held"]]
         yield f"{verdict:<10}{each['name']}: {each['measured']}, asked {each['asked']}"
     for each in told["troubles"]:
         yield f"{'trouble':<10}{each}"
     yield (
-        f"{told['verdict']:<9} {counts['passed']} scenarios passed, {len(bad)} failed, {counts['skipped']} skipped, "
-        f"in {told['seconds']:.1f} s"
+        f"{told['verdict']:<9} {counted(counts['passed'], 'scenario')} passed, {len(bad)} failed, "
+        f"{counts['skipped']} skipped, in {told['seconds']:.1f} s"
     )
     yield f"{'report':<10}{finished.page}"
     if finished.kept:

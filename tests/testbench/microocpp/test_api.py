@@ -83,18 +83,6 @@ async def opened(
             Evse(True, True, True, False, "SuspendedEVSE"),
         ),
         (
-            lambda api: api.set_ready(ev=False),
-            EVSE,
-            ("POST", "/api/connector/1/evse", {"evReady": False}),
-            Evse(True, True, True, False, "SuspendedEVSE"),
-        ),
-        (
-            lambda api: api.set_ready(2, evse=True),
-            EVSE,
-            ("POST", "/api/connector/2/evse", {"evseReady": True}),
-            Evse(True, True, True, False, "SuspendedEVSE"),
-        ),
-        (
             SimulatorApi.meter,
             {"energy": 12, "power": 10993, "current": 16.5, "voltage": 228},
             ("GET", "/api/connector/1/meter", None),

@@ -1,9 +1,9 @@
 """Charge points that others made, as stations."""
 
-import io
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,16 @@ import httpx2
 import pytest
 import trio
 from attrs import define, field
+from tests.support.waiting import eventually
 from tests.testbench.microocpp.conftest import MakeFake
 from trio.testing import MockClock
 
 from ocpp_actors.testbench.failures import Skipped
-from ocpp_actors.testbench.microocpp.api import ApiFailed, SimulatorApi, open_simulator_api
-from ocpp_actors.testbench.microocpp.attached import AttachedStation, ask_at_terminal, borrowed
+from ocpp_actors.testbench.microocpp.api import ApiFailed, SimulatorApi, Transaction, open_simulator_api
+from ocpp_actors.testbench.microocpp.attached import AttachedStation, Terminal, borrowed
 from ocpp_actors.testbench.microocpp.instance import InstanceFailed, open_instance
 from ocpp_actors.testbench.microocpp.outside import OutsideStation
-from ocpp_actors.testbench.microocpp.station import MicroOcppStation
+from ocpp_actors.testbench.microocpp.station import DECISION, MicroOcppStation
 from ocpp_actors.testbench.microocpp.store import Seed, SeedRefused
 from ocpp_actors.testbench.station import Feature, Station
 from ocpp_actors.testbench.wire import Wire
@@ -73,7 +74,8 @@ class Simulator:
                 self.switches.append(self.backend_url)
             shown = {"backendUrl": self.backend_url, "chargeBoxId": "ELSEWHERE", "authorizationKey": ""}
             return httpx2.Response(200, json={**shown, "pingInterval": 5, "reconnectInterval": 10})
-        self.switches.append(f"{request.url.path} {json.dumps(body)}")
+        if body:
+            self.switches.append(f"{request.url.path} {json.dumps(body)}")
         if request.url.path.endswith("transaction"):
             return httpx2.Response(200, json={"idTag": "TAG1", "transactionId": -1})
         evse = dict.fromkeys(("evPlugged", "evsePlugged", "evReady", "evseReady"), True)
@@ -143,12 +145,62 @@ async def test_a_charger_without_a_person() -> None:
             await hand(station)
 
 
-async def test_a_person_at_the_terminal(
+@contextmanager
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[bytes], object]]:
+    """Have a person at the terminal, whose keys are given to what is yielded."""
+    theirs, ours = os.pipe()
+    with os.fdopen(theirs) as stdin, os.fdopen(ours, "wb", buffering=0) as keys:
+        monkeypatch.setattr("sys.stdin", stdin)
+        yield keys.write
+
+
+async def test_a_person_at_the_terminal_is_asked_for_one_thing_at_a_time(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("\nnot read"))
-    await ask_at_terminal("CP1: give it power")
-    assert capsys.readouterr().err == "CP1: give it power, then press Enter: "
+    person, done = Terminal(), []
+
+    async def ask(what: str) -> None:
+        await person.ask(what)
+        done.append(what)
+
+    with terminal(monkeypatch) as press, trio.fail_after(60):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, "CP1: give it power")
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(ask, "CP2: give it power")
+            await trio.testing.wait_all_tasks_blocked()
+            assert capsys.readouterr().err == "CP1: give it power, then press Enter\n"
+            assert done == []
+            press(b"yes\n")
+            await eventually(lambda: done == ["CP1: give it power"])
+            await trio.testing.wait_all_tasks_blocked()
+            assert capsys.readouterr().err == "CP2: give it power, then press Enter\n"
+            press(b"\n")
+    assert len(done) == 2
+
+
+async def test_a_question_that_is_given_up_takes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    person = Terminal()
+    with terminal(monkeypatch) as press, trio.fail_after(60):
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await person.ask("CP1: give it power")
+        press(b"\n")
+        await person.ask("CP1: cut its power")
+
+
+async def test_nobody_is_at_a_terminal_that_has_ended(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with terminal(monkeypatch) as press:
+        press(b"\n")
+        await Terminal().ask("CP1: give it power")
+    (tmp_path / "keys").write_text("\n")
+    with (tmp_path / "keys").open() as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        await Terminal().ask("CP1: give it power")
+        with pytest.raises(Skipped, match="nobody is at the terminal to do it: CP1: cut its power"):
+            await Terminal().ask("CP1: cut its power")
 
 
 async def test_a_simulator_elsewhere_has_no_switch() -> None:
@@ -178,6 +230,34 @@ async def test_a_simulator_elsewhere_has_no_switch() -> None:
         '/api/connector/1/evse {"evPlugged": false, "evReady": false}',
         '/api/connector/2/transaction {"idTag": "TAG1"}',
     ]
+
+
+class Deciding(SimulatorApi):
+    """It decides about the first card until it was asked so many times."""
+
+    presented: tuple[str, ...] = ()
+    looks = 0
+
+    async def transaction(self, connector_id: int = 1) -> Transaction:
+        self.looks += 1
+        return Transaction("FIRST" if self.looks < 4 else None, None)
+
+    async def tap(self, id_tag: str, connector_id: int = 1) -> Transaction:
+        self.presented = (*self.presented, f"{id_tag} after {self.looks}")
+        return Transaction(id_tag, None)
+
+
+async def test_a_card_is_not_presented_while_another_is_decided_about(autojump_clock: MockClock) -> None:
+    async with open_simulator_api("http://127.0.0.1:1") as api:
+        deciding = Deciding(api.url, api._client, False)
+        station = MicroOcppStation(wire=Wire("SIM001"), api=deciding)
+        await station.tap("SECOND")
+        deciding.looks = -1000  # it charges offline, and never has an id
+        began = trio.current_time()
+        await station.tap("SECOND")
+        assert trio.current_time() - began == pytest.approx(DECISION)
+    assert deciding.presented[0] == "SECOND after 4"
+    assert len(deciding.presented) == 2
 
 
 async def test_a_simulator_of_ours(fake: MakeFake, tmp_path: Path) -> None:

@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 
+from ocpp_actors.charge_point.misbehaviour import Kind
 from ocpp_actors.testbench.choosing import chosen
 from ocpp_actors.testbench.isolation import refuse_what_is_not_ours
 from ocpp_actors.testbench.profiles.profile import NO_ACTIVITY, Profile, ProfileError
-from ocpp_actors.testbench.profiles.reading import load, shipped, template, text_of
+from ocpp_actors.testbench.profiles.reading import MISBEHAVIOURS, load, shipped, template, text_of
 from ocpp_actors.testbench.scenario import Need, catalogue
+from ocpp_actors.testbench.station import Feature
 
+ONE = "[[chargers]]\nkind = 'simulated'\n"
 NAMES = [each.name for each in shipped()]
 
 
@@ -67,10 +70,10 @@ def test_the_template_is_a_profile_with_every_key(tmp_path: Path) -> None:
     for key in (
         "title", "description", "seed", "duration", "deadline", "frame_logs", "kind", "count", "connectors", "quirks",
         "activity", "charges_for", "pauses_for", "reconnect_interval", "boot_within", "faults", "configuration", "api",
-        "identities", "listen", "hands", "run", "skip", "lanes", "url", "foreign", "anywhere", "foreign_storage",
-        "api_url", "api_token_file", "id_tags", "at", "how", "down", "back_within", "response_time_p99",
-        "response_time_max", "connection_stability", "verdict_accuracy", "restarts", "lost_transactions",
-        "doubled_transactions",
+        "identities", "listen", "features", "hands", "run", "skip", "lanes", "url", "foreign", "anywhere",
+        "foreign_storage", "api_url", "api_token_file", "id_tags", "at", "how", "down", "back_within",
+        "response_time_p99", "response_time_max", "connection_stability", "verdict_accuracy", "restarts",
+        "lost_transactions", "doubled_transactions",
     ):  # fmt: skip
         assert f"\n{key} = " in uncommented or f"{key}]" in uncommented, key
 
@@ -100,6 +103,7 @@ def test_all_of_a_profile(tmp_path: Path) -> None:
         kind = "attached"
         api = ["http://127.0.0.1:8101", "http://127.0.0.1:8102"]
         identities = ["REAL"]
+        features = ["unlock", "smart charging"]
         [[faults.steps]]
         at = 5
         for = 2
@@ -122,6 +126,7 @@ def test_all_of_a_profile(tmp_path: Path) -> None:
         """,
     )
     assert [each.count for each in profile.chargers] == [4, 3]
+    assert profile.chargers[1].features == {Feature.UNLOCK, Feature.SMART_CHARGING}
     assert profile.chargers[0].charges_for == (1.0, 2.5)
     assert profile.chargers[0].configuration == {"HeartbeatInterval": 60, "LocalPreAuthorize": True}
     assert profile.faults.steps[0].stations == ("C1",)
@@ -152,12 +157,23 @@ def test_all_of_a_profile(tmp_path: Path) -> None:
         ("[[chargers]]\nkind = 'simulated'\nquirks = ['duplicate-strat']", "chargers.1.quirks: there is no quirk"),
         ("[[chargers]]\nkind = 'attached'", "FILE: chargers.1.api is missing"),
         ("[[chargers]]\nkind = 'attached'\nidentities = ['A']\nlisten = '9000'", "it takes an address: HOST:PORT"),
+        (
+            "[[chargers]]\nkind = 'attached'\nidentities = ['A']\nfeatures = ['plug']",
+            "chargers.1.features: ['plug'] is not allowed, it takes what chargers support: diagnostics, firmware,",
+        ),
         ("scenarios = 1", "FILE: scenarios: 1 is not allowed, it takes a table"),
         ("[scenarios]\nrun = [1]", "FILE: scenarios.run: [1] is not allowed, it takes names, groups or cases"),
         ("[server]\nheartbeat_intervall = 3", "there is no such setting of the server; did you mean heartbeat_"),
         ("[server]\nheartbeat_interval = 0", "FILE: server.heartbeat_interval: 0 is not allowed"),
         ("[central_system]\nurl = 'http://x'", "central_system.url: 'http://x' is not allowed, it takes a URL: ws://"),
         ("[central_system]\nforeign = 'yes'", "central_system.foreign: 'yes' is not allowed, it takes true or false"),
+        ("[central_system.id_tags]\nBlokced = 'X'", "there is no such status of an idTag; did you mean Blocked?"),
+        (ONE + "configuration = { MeterValueSampleInterval = 'x' }", "MeterValueSampleInterval: 'x' is not"),
+        (ONE + "configuration = { MeterValueSampelInterval = 10 }", "did you mean MeterValueSampleInterval?"),
+        (ONE + "[[faults.steps]]\nat = 1\nfor = 1\nfault = 'stall'\nstations = ['C9']", "there is no C9"),
+        (ONE + "[[misbehaviour]]\nkind = 'drop'\nchargers = ['C4']", "FILE: misbehaviour.1.chargers: there is no C4"),
+        ("[[misbehaviour]]\nkind = 'dropp'", "FILE: misbehaviour.1.kind: 'dropp' is not allowed, it takes delay,"),
+        ("[[misbehaviour]]\nkind = 'drop'\naction = 'Hartbeat'", "action 'Hartbeat'; did you mean Heartbeat?"),
         ("[[restarts]]\nat = 1\nhow = 'softly'", "it takes kill or gracefully"),
         ("[[misbehaviour]]\naction = 'Heartbeat'", "FILE: misbehaviour.1.kind is missing: it takes"),
         ("[[misbehaviour]]\nkind = 'drop'\nchargers = ['X']", "FILE: misbehaviour.1.chargers: 'X' is not allowed"),
@@ -172,13 +188,17 @@ def test_mistakes(tmp_path: Path, text: str, told: str) -> None:
     assert told in mistake(tmp_path, text)
 
 
+def test_every_kind_of_misbehaviour_may_be_named() -> None:
+    assert set(MISBEHAVIOURS) == set(Kind)
+
+
 def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     text = "seed = 1\n[[chargers]]\nkind = 'simulated'\n[[chargers]]\nkind = 'simulated'"
     environ = {
         "OCPP_ACTORS_TESTBENCH_SEED": "9",
         "OCPP_ACTORS_TESTBENCH_CHARGERS__2__COUNT": "40",
         "OCPP_ACTORS_TESTBENCH_LIMITS__CONNECTION_STABILITY": "0.9",
-        "OCPP_ACTORS_TESTBENCH_LIMITS__ACTIONS__BOOTNOTIFICATION__RESPONSE_TIME_MAX": "3",
+        "OCPP_ACTORS_TESTBENCH_LIMITS__ACTIONS__BootNotification__RESPONSE_TIME_MAX": "3",
         "OCPP_ACTORS_TESTBENCH_SCENARIOS__RUN": "boot,TC_001",
         "OCPP_ACTORS_TESTBENCH_SERVER__HEARTBEAT_INTERVAL": "77",
         "OCPP_ACTORS_TESTBENCH_DIRECTORY": "/nowhere",

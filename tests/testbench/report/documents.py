@@ -8,6 +8,10 @@ from tests.testbench.session import scenarios as s
 from tests.testbench.session.running import open_session
 from trio.testing import MockClock
 
+from ocpp_actors.central_system.context import Context
+from ocpp_actors.central_system.handlers import default_router
+from ocpp_actors.central_system.router import Router
+from ocpp_actors.protocol.messages import Heartbeat
 from ocpp_actors.testbench.report.document import document
 from ocpp_actors.testbench.session import Result
 
@@ -41,11 +45,23 @@ connection_stability = 0.9
 """
 
 
+def slow_router() -> Router:
+    """A central system that takes its time, so that a limit is missed."""
+    router = default_router()
+
+    @router.around(Heartbeat)
+    async def slowly(request: Any, context: Context, proceed: Any) -> Any:
+        await trio.sleep(0.2)
+        return await proceed(request, context)
+
+    return router
+
+
 @cache
 def result() -> Result:
     async def run() -> Result:
         chosen = [s.passes, s.fails, s.breaks, s.skips, s.station_beats, s.station_fails]
-        async with open_session(PROFILE, chosen) as session:
+        async with open_session(PROFILE, chosen, {"router": slow_router()}) as session:
             return await session.run()
 
     return trio.run(run, clock=MockClock(autojump_threshold=0))

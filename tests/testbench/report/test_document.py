@@ -6,6 +6,8 @@ import pytest
 from attrs import evolve
 from tests.testbench.report.documents import report, result
 
+from ocpp_actors.testbench.measuring.distribution import Distribution
+from ocpp_actors.testbench.measuring.measures import Measures
 from ocpp_actors.testbench.report import document as module
 from ocpp_actors.testbench.report.document import document
 
@@ -43,3 +45,15 @@ def test_what_is_left_out_of_frames_is_counted() -> None:
 )
 def test_times_have_four_digits(seconds: float, told: float) -> None:
     assert module._precise(seconds) == told
+
+
+def test_actions_that_are_none_are_counted_together() -> None:
+    measures = Measures(0.0)
+    for action in ("Heartbeat", "heartbeat", "H" * 60, ""):
+        measures.response_times.setdefault(action, Distribution()).add(0.1)
+    told = document(evolve(result(), measures=measures), "ws://127.0.0.1:9000/ocpp", command="x")
+    by_action = told["responseTimes"]["byAction"]
+    assert [(each["action"], each["count"]) for each in by_action] == [
+        ("Heartbeat", 1),
+        ("other (not OCPP 1.6)", 3),
+    ]

@@ -118,6 +118,12 @@ def test_where_there_is_nothing_it_is_said(plot: str) -> None:
     assert plot.startswith('<p class="empty">')
 
 
+def test_answers_that_took_no_time_are_drawn() -> None:
+    at_once = slot(0) | {"p50": 0.0, "p95": 0.0, "max": 0.0}
+    assert "<path" in plots.response_times([at_once], 1, 10)
+    assert "<rect" in plots.distribution([{"from": 0.0, "to": 0.0, "count": 3}])
+
+
 def test_lines_are_not_drawn_where_nothing_was_answered() -> None:
     svg = plots.response_times([slot(0), slot(1), slot(2, answers=0), slot(3)], 1, 4)
     paths = [each.get("d") or "" for each in parse(svg).iter(f"{SVG}path")]

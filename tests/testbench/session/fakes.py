@@ -51,6 +51,9 @@ class FakeStation:
             self._scope, self._booted = None, False
             await trio.sleep(0.01)
 
+    async def wipe(self) -> None:
+        pass
+
     async def link_down(self) -> None:
         self._link = False
         if self.client is not None:

@@ -1,6 +1,7 @@
 """The commands of the test bench: mistakes are one line and end with 2."""
 
 import shlex
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from ocpp_actors.cli import main
 from ocpp_actors.testbench.run import Run
 from ocpp_actors.testbench.under_test import ServerTrouble
+
+FOREIGN = ("run", "validation", "--url", "ws://127.0.0.1:1/ocpp")
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -34,7 +37,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("run", "validation", "--url", "ws://csms.example/ocpp"), "csms.example is beyond this machine"),
         (("run", "basic", "--seed", "-1"), "option --seed: -1 is not allowed"),
         (("run", "basic", "--microocpp", "./none"), "there is no file"),
-        (("run", "reconnect-storm", "--url", "ws://127.0.0.1:1/ocpp"), "restarts are for the session's own server"),
+        (("run", "reconnect-storm", "--url", "ws://127.0.0.1:1/ocpp"), "server.log_level, restarts: "),
+        ((*FOREIGN, "--api-token-file", "none"), "option --api-token-file: it goes with"),
+        (
+            (*FOREIGN, "--api-url", "http://127.0.0.1:1", "--api-token-file", "none"),
+            "option --api-token-file: none cannot be read: No such file",
+        ),
+        (("new", ""), "the profile needs a name, such as mine"),
         (("new", "basic", "--from", "basik"), "there is no profile 'basik'"),
         (("new", "no/where"), "no/where.toml cannot be written: No such file or directory"),
         (("list", "things"), "'things' is not one of 'profiles', 'scenarios'"),
@@ -49,6 +58,46 @@ def test_mistakes(
     assert told in err
     assert len(err.strip().splitlines()) == 1
     assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize("api", [False, True])
+def test_nobody_at_the_url_is_told_before_anything_starts(
+    capsys: pytest.CaptureFixture[str], here: Path, api: bool
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as there, socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        ports = [each.getsockname()[1] for each in (there, nobody)]
+        url = f"ws://127.0.0.1:{ports[0 if api else 1]}/ocpp"
+        more = ("--api-url", f"http://127.0.0.1:{ports[1]}") if api else ()
+        status, out, err = run(capsys, "run", "validation", "--url", url, *more)
+    told = f"the API http://127.0.0.1:{ports[1]} cannot be used" if api else f"{url} cannot be reached"
+    assert (status, out, told in err, len(err.strip().splitlines())) == (1, "", True, 1)
+    assert list(here.iterdir()) == []
+
+
+def test_the_simulator_of_the_environment_is_used(
+    capsys: pytest.CaptureFixture[str], here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions: list[Run] = []
+
+    def not_run(session: Run) -> None:
+        sessions.append(session)
+        raise ServerTrouble("not now")
+
+    monkeypatch.setattr(Run, "run", not_run)
+    monkeypatch.setenv("OCPP_ACTORS_MICROOCPP", "./none")
+    status, _, err = run(capsys, "run", "basic")
+    assert (status, "OCPP_ACTORS_MICROOCPP: there is no file" in err) == (2, True)
+    (here / "none").touch(mode=0o755)
+    run(capsys, "run", "basic")
+    (here / "both.toml").write_text(
+        '[[chargers]]\nkind = "simulated"\n[[chargers]]\nkind = "microocpp"\n', "utf-8"
+    )
+    run(capsys, "run", "./both.toml")
+    assert [[each.kind for each in session.profile.chargers] for session in sessions] == [
+        ["microocpp"],
+        ["simulated", "microocpp"],
+    ]
 
 
 def test_an_environment_that_is_wrong(

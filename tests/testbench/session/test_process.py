@@ -182,7 +182,7 @@ async def test_a_failure_ends_with_1_and_keeps_all(tmp_path: Path) -> None:
     work = sorted(path.name for path in (session / "work").iterdir())
     assert work == ["ledger.db", "messages.db", "server.log", "testbench.log"]
     assert f"kept      everything, in reports/{session.name}" in running.printed
-    assert "broken    response time, maximum" in running.printed
+    assert "missed    response time, maximum" in running.printed
 
 
 @pytest.mark.parametrize("moment", ["starting", "bringing up 3 chargers", "the server is killed"])

@@ -14,9 +14,12 @@ from ocpp_actors.ledger.memory import MemoryLedger
 from ocpp_actors.testbench import runner
 from ocpp_actors.testbench.chargers.simulated import open_simulated
 from ocpp_actors.testbench.chargers.unit import Surroundings, Unit
+from ocpp_actors.testbench.microocpp.outside import OutsideStation
 from ocpp_actors.testbench.profiles.profile import Chargers, RestartKind
 from ocpp_actors.testbench.runner import Verdict
+from ocpp_actors.testbench.scenarios import authorization, charging
 from ocpp_actors.testbench.session import Result
+from ocpp_actors.testbench.simulated.charge_point import SimulatedChargePoint
 from ocpp_actors.testbench.target import Target
 from ocpp_actors.testbench.under_test import ServerTrouble, UnderTest
 from ocpp_actors.testing.in_process import open_in_process
@@ -127,6 +130,38 @@ async def test_a_station_on_which_a_scenario_failed_starts_again(autojump_clock:
     assert result.troubles == ()
 
 
+UNANSWERED = "[[chargers]]\nkind = 'simulated'\n[[misbehaviour]]\nkind = 'drop'\naction = 'StopTransaction'\n"
+
+
+async def test_a_charger_is_free_again_after_a_failure(autojump_clock: MockClock) -> None:
+    chosen = [charging.plug_in_first_then_present_a_card, authorization.invalid_card_is_turned_away]
+    async with open_session(
+        UNANSWERED, chosen, settings={"testing": True}, open_chargers=open_simulated
+    ) as session:
+        result = await session.run()
+    first, then = result.outcomes
+    assert (first.verdict, then.verdict) == (Verdict.FAILED, Verdict.PASSED), then.reason
+    assert first.reason.startswith("StopTransaction was not answered (line ")
+    assert result.troubles == ()
+
+
+async def test_a_charger_that_does_not_come_back_free_is_given_up(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SimulatedChargePoint, "wipe", OutsideStation.wipe)  # it keeps what it has
+    chosen = [charging.plug_in_first_then_present_a_card, authorization.invalid_card_is_turned_away]
+    async with open_session(
+        UNANSWERED, chosen, settings={"testing": True}, open_chargers=open_simulated
+    ) as session:
+        result = await session.run()
+    first, then = result.outcomes
+    assert (first.verdict, then.verdict) == (Verdict.FAILED, Verdict.SKIPPED)
+    assert then.reason.startswith(
+        f"the charger was given up after {first.scenario.name}: it did not come back free: connector 1 is "
+    )
+    assert result.troubles == (then.reason.replace("the charger was", "lab-C1 was"),)
+
+
 async def test_without_a_charger_what_needs_one_is_skipped(autojump_clock: MockClock) -> None:
     async with open_session("", [s.station_beats, s.passes]) as session:
         result = await session.run()
@@ -147,8 +182,25 @@ async def test_what_the_central_system_has_not_is_skipped(autojump_clock: MockCl
 
 
 async def test_where_nothing_was_tested_nothing_passed(autojump_clock: MockClock) -> None:
-    async with open_session("", [s.skips]) as session:
-        assert not (await session.run()).passed
+    nobody = "no scenario is chosen, and there are no chargers that live for a duration"
+    for profile, scenarios, why in (
+        ("", [s.skips], "every scenario was skipped"),
+        ("", [], nobody),
+        ("duration = 5", [], nobody),
+        (STATIONS, [], nobody),
+    ):
+        async with open_session(profile, scenarios) as session:
+            result = await session.run()
+        assert result.troubles == (f"nothing was tested: {why}",)
+        assert not result.passed
+    async with open_session("duration = 5\n" + STATIONS) as session:
+        lines = said(session)
+        assert (await session.run()).passed
+    assert lines[0] == "bringing up 3 chargers"
+    async with open_session("", [s.passes]) as session:
+        lines = said(session)
+        await session.run()
+    assert lines[1] == "running 1 scenario"
 
 
 async def test_what_a_misbehaving_server_answers_is_not_measured(autojump_clock: MockClock) -> None:
@@ -387,7 +439,7 @@ async def test_an_activity_that_crashes_leaves_the_others_alone(autojump_clock: 
     assert result.findings.audit.compared >= 20
 
 
-async def test_an_unfit_station_is_a_trouble_and_its_lane_goes_on(autojump_clock: MockClock) -> None:
+async def test_an_unfit_station_is_a_trouble_and_given_up(autojump_clock: MockClock) -> None:
     @asynccontextmanager
     async def open_stubborn(group: Chargers, around: Surroundings) -> AsyncIterator[list[Unit]]:
         async with open_fakes(group, around) as units:
@@ -402,7 +454,10 @@ async def test_an_unfit_station_is_a_trouble_and_its_lane_goes_on(autojump_clock
         result = await session.run()
     assert len(result.troubles) == 3
     assert "the switch is stuck" in result.troubles[0]
-    assert verdicts(result)["station-beats"] == ["passed"] * 3
+    assert verdicts(result)["station-beats"] == ["skipped"] * 3
+    assert (
+        "the charger was given up after station-fails: it could not be switched" in result.outcomes[-1].reason
+    )
 
 
 async def test_each_frame_is_recorded_once(autojump_clock: MockClock) -> None:
@@ -453,7 +508,9 @@ async def test_a_server_that_is_told_to_misbehave_does(autojump_clock: MockClock
 
 
 async def test_rules_that_the_server_does_not_know_are_a_trouble(autojump_clock: MockClock) -> None:
-    async with open_session(BUSY + "[[misbehaviour]]\nkind = 'sulk'", settings={"testing": True}) as session:
+    async with open_session(
+        BUSY + "[[misbehaviour]]\nkind = 'close'\ncloseCode = 1", settings={"testing": True}
+    ) as session:
         result = await session.run()
     assert len(result.troubles) == 1
     assert "/charge-points/lab-C1/misbehaviour was answered with 422" in result.troubles[0]

@@ -48,6 +48,10 @@ class NotedStation:
         self.measures.down(self.identity, "off", trio.current_time())
         await self.inner.power_off()
 
+    async def wipe(self) -> None:
+        """Drop what it keeps."""
+        await self.inner.wipe()
+
     async def plug_in(self, connector_id: int = 1) -> None:
         """Connect a vehicle."""
         await self.inner.plug_in(connector_id)

@@ -12,6 +12,7 @@ from ocpp_actors.testbench.chargers.activity import Charging
 from ocpp_actors.testbench.chargers.unit import Surroundings, Unit
 from ocpp_actors.testbench.profiles.profile import NO_ACTIVITY, Chargers
 from ocpp_actors.testbench.simulated.charge_point import SimulatedChargePoint
+from ocpp_actors.testbench.simulated.configuration import written
 from ocpp_actors.testbench.simulated.hosting import host
 from ocpp_actors.testbench.simulated.personality import Personality
 from ocpp_actors.testbench.simulated.quirks import personality_of
@@ -41,7 +42,7 @@ def _make(
     group: Chargers, around: Surroundings, personality: Personality, wire: Wire, nursery: trio.Nursery
 ) -> SimulatedChargePoint:
     target = around.target
-    if group.faults and around.faulty:
+    if around.faulty:
         target = Target(target.url, around.network.faulty(target.dial, wire.identity))
     return SimulatedChargePoint(
         target=target,
@@ -51,7 +52,7 @@ def _make(
         chance=around.chance_of(f"{wire.identity}:inside"),
         connector_count=group.connectors,
         personality=personality,
-        configuration={name: _written(value) for name, value in group.configuration.items()},
+        configuration={name: written(value) for name, value in group.configuration.items()},
     )
 
 
@@ -67,8 +68,3 @@ def _personality(group: Chargers) -> Personality:
 
     personality = personality_of(group.quirks)
     return evolve(personality, back_off=bounded)
-
-
-def _written(value: bool | int | str) -> str:
-    """Write a value as configuration keys have it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)

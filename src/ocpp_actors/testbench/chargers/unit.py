@@ -17,10 +17,13 @@ from ocpp_actors.testbench.wire import Wire
 
 
 class NewWire(Protocol):
-    """Makes the record of a charger."""
+    """Makes the record of a charger, which is measured from then on. Raises Failed: another one has the identity."""
 
     def __call__(self, identity: str, *, tapped: bool) -> Wire:
-        """``tapped``: what passes is recorded by the network, because nobody else does."""
+        """``tapped``: what passes is recorded by the network, because nobody else does.
+
+        It is measured where the network ends at the central system, if there are faults on it.
+        """
         ...
 
 
@@ -52,7 +55,7 @@ class Surroundings:
     ``faulty``: there will be faults on the network; without any, simulated chargers need not connect through it.
     ``identities`` are theirs, where the session gives them. ``id_tag`` is one that the central system accepts.
     ``anywhere``: what they connect to or listen on may be beyond this machine. ``trouble`` is told of a charger that
-    broke. ``directory`` is for what they keep.
+    broke, ``say`` what a person should know at once. ``directory`` is for what they keep.
     """
 
     target: Target
@@ -66,6 +69,7 @@ class Surroundings:
     anywhere: bool
     directory: Path
     trouble: Callable[[str], None]
+    say: Callable[[str], None]
 
     def chance_of(self, identity: str) -> random.Random:
         """Return the chance that drives the vehicles of a charger."""
@@ -73,4 +77,4 @@ class Surroundings:
 
 
 OpenChargers = Callable[[Chargers, Surroundings], AbstractAsyncContextManager[list[Unit]]]
-"""Makes a group of chargers, switched off, for the length of the block."""
+"""Makes a group of chargers, switched off unless they are attached, in their order, for the length of the block."""

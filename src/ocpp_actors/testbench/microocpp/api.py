@@ -109,14 +109,6 @@ class SimulatorApi:
             f"/connector/{connector_id}/evse", _evse, {"evPlugged": False, "evReady": False}
         )
 
-    async def set_ready(
-        self, connector_id: int = 1, *, ev: bool | None = None, evse: bool | None = None
-    ) -> Evse:
-        """Let the vehicle, or the connector, be ready or suspend; None: leave it."""
-        given = {"evReady": ev, "evseReady": evse}
-        body = {name: value for name, value in given.items() if value is not None}
-        return await self._read(f"/connector/{connector_id}/evse", _evse, body)
-
     async def tap(self, id_tag: str, connector_id: int = 1) -> Transaction:
         """Present a card: it starts a transaction, or stops that of the same card; another card is ignored.
 

@@ -1,6 +1,8 @@
 """Charge points that already run elsewhere: real chargers with a person beside them, and simulators."""
 
+import os
 import sys
+import termios
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -8,6 +10,7 @@ from typing import Final
 import trio
 from attrs import define, field
 
+from ocpp_actors.testbench.failures import Skipped
 from ocpp_actors.testbench.microocpp.api import ApiFailed, Connection, SimulatorApi
 from ocpp_actors.testbench.microocpp.outside import OutsideStation
 from ocpp_actors.testbench.station import Feature
@@ -25,11 +28,11 @@ _HANDS: Final = frozenset({Feature.PLUG, Feature.TAP, Feature.POWER})
 class AttachedStation(OutsideStation):
     """A charger of any make. Whatever hands are needed for is asked of a person, if there is one.
 
-    ``supports`` is what its maker says that it can, such as SMART_CHARGING.
+    ``supports`` is what its user says that it can, such as SMART_CHARGING.
     """
 
     prompt: Prompt | None = None
-    supports: frozenset[Feature] = field(default=frozenset())
+    supports: frozenset[Feature] = frozenset()
 
     @property
     def features(self) -> frozenset[Feature]:
@@ -62,11 +65,36 @@ class AttachedStation(OutsideStation):
         await self.prompt(f"{self.identity}: {what}")
 
 
-async def ask_at_terminal(what: str) -> None:
-    """Print what to do, and wait for the Enter key."""
-    sys.stderr.write(f"{what}, then press Enter: ")
-    sys.stderr.flush()
-    await trio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
+@define(eq=False)
+class Terminal:
+    """A person at the terminal, who is asked for one thing at a time."""
+
+    _busy: trio.Lock = field(init=False, factory=trio.Lock)
+
+    async def ask(self, what: str) -> None:
+        """Print what to do, and wait for the Enter key; what was pressed before does not count.
+
+        Raises Skipped: the input has ended, so nobody is there.
+        """
+        async with self._busy:
+            where = sys.stdin.fileno()
+            if os.isatty(where):
+                termios.tcflush(where, termios.TCIFLUSH)
+            sys.stderr.write(f"{what}, then press Enter\n")
+            sys.stderr.flush()
+            key = b""
+            while key != b"\n":
+                await _readable(where)
+                key = os.read(where, 1)
+                if not key:
+                    raise Skipped(f"nobody is at the terminal to do it: {what}")
+
+
+async def _readable(where: int) -> None:
+    try:
+        await trio.lowlevel.wait_readable(where)
+    except PermissionError:
+        await trio.lowlevel.checkpoint()  # it is a file, which is never waited for
 
 
 @asynccontextmanager

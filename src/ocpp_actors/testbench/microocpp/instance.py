@@ -1,7 +1,7 @@
 """One instance of the simulator: its directory, its port, its process, and who starts it again."""
 
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Final
@@ -40,9 +40,17 @@ class InstanceFailed(Failed):
     """A simulator failed; the message says which one, how, and the end of what it printed."""
 
 
+Failing = Callable[[InstanceFailed], None]
+"""Is told that a simulator failed; it may raise."""
+
+
+def _raise(failure: InstanceFailed) -> None:
+    raise failure
+
+
 @define(eq=False)
 class Instance:
-    """A simulator that runs. Its methods raise InstanceFailed where it has no power."""
+    """A simulator, while it has power. Its methods raise InstanceFailed where it has none, or failed meanwhile."""
 
     seed: Seed
     directory: Path
@@ -53,6 +61,8 @@ class Instance:
     """How many times it was started."""
     _binary: Path
     _restarts: TokenBucket
+    _failing: Failing
+    _failed: bool = field(init=False, default=False)
     _powered: trio.Event = field(init=False, factory=trio.Event)
     _ready: trio.Event = field(init=False, factory=trio.Event)
     _ended: trio.Event = field(init=False, factory=trio.Event)
@@ -75,6 +85,7 @@ class Instance:
 
     async def power_on(self) -> None:
         """Start it, with the store that it left, and wait until its API answers. Nothing happens if it runs."""
+        self._failed = False
         self._powered.set()
         await self.ready()
 
@@ -90,26 +101,46 @@ class Instance:
 
     async def ready(self) -> None:
         """Wait until its API answers, where it is being started."""
-        if not self._powered.is_set():
-            raise InstanceFailed(f"the simulator {self.identity} has no power: switch it on first")
-        await self._ready.wait()
+        while True:
+            if not self._powered.is_set():
+                since = " since it failed" if self._failed else ""
+                raise InstanceFailed(f"the simulator {self.identity} has no power{since}: switch it on first")
+            ready = self._ready
+            await ready.wait()
+            if ready is self._ready:
+                return
 
     @trio.lowlevel.enable_ki_protection  # no process slips away between its start and its supervision
     async def _live(self) -> None:
-        """Start it whenever it has power and does not run. Raises InstanceFailed."""
+        """Start it whenever it has power and does not run; where it fails it has no power any more."""
         while True:
             await self._powered.wait()
-            status = await self._live_once()
-            if not self._powered.is_set():
-                continue
-            if status != 0:
-                raise self._failure(_how_it_ended(status))
-            if not self._restarts.allows(trio.current_time()):
-                raise self._failure(
-                    f"ended by itself more than {RESTARTS} times within {RESTART_WINDOW:g} s, and is not started again"
-                )
+            try:
+                await self._live_once()
+            except InstanceFailed as failure:
+                self._fail(failure)
+            except Exception as error:  # noqa: BLE001 — whatever it was, only this one has failed
+                self._fail(self._failure(f"failed ({error!r})"))
 
-    async def _live_once(self) -> int:
+    def _fail(self, failure: InstanceFailed) -> None:
+        self._powered, self._failed = trio.Event(), True
+        self._failing(failure)
+        self._ready.set()  # whoever waits for it looks again
+        self._ready = trio.Event()
+
+    async def _live_once(self) -> None:
+        """Run it until it ends. Raises InstanceFailed: it did not do so as after a Reset, or too often."""
+        status = await self._run()
+        if not self._powered.is_set():
+            return
+        if status != 0:
+            raise self._failure(_how_it_ended(status))
+        if not self._restarts.allows(trio.current_time()):
+            raise self._failure(
+                f"ended by itself more than {RESTARTS} times within {RESTART_WINDOW:g} s, and is not started again"
+            )
+
+    async def _run(self) -> int:
         try:
             process = start_process([self._binary], self.directory, self.output)
         except OSError as error:
@@ -167,13 +198,33 @@ class Instance:
 async def open_instance(
     binary: Path, seed: Seed, directory: Path, *, ready_timeout: float = READY_TIMEOUT
 ) -> AsyncIterator[Instance]:
-    """Run a simulator for the length of the block, in a directory of its own; it is ready when the block begins.
+    """Run a simulator for the length of the block; it is ready when the block begins. See place_instance().
+
+    Raises InstanceFailed, also into the block: it could not be started, does not answer, crashed, or ended too often.
+    """
+    with ungrouped():
+        async with place_instance(binary, seed, directory, ready_timeout=ready_timeout) as instance:
+            await instance.power_on()
+            yield instance
+
+
+@asynccontextmanager
+async def place_instance(
+    binary: Path,
+    seed: Seed,
+    directory: Path,
+    *,
+    ready_timeout: float = READY_TIMEOUT,
+    failing: Failing = _raise,
+) -> AsyncIterator[Instance]:
+    """Have a simulator, without power, for the length of the block, in a directory of its own.
 
     Where the directory has a store already, the instance is what that store says, except for its API's port.
     It is started again when it ends by itself with status 0, as after a Reset. It is gone after the block, however the
-    block ends; its directory stays.
+    block ends; its directory stays. ``failing`` is told when it fails: it could not be started, does not answer,
+    crashed, or ended too often; then it has no power until it is switched on again.
 
-    Raises InstanceFailed, also into the block: it could not be started, does not answer, crashed, or ended too often.
+    Raises OSError: there can be no directory, or no port.
     """
     store = directory / STORE
     with ungrouped(), reserved_port(seed.api_host) as port:
@@ -186,9 +237,8 @@ async def open_instance(
             trio.open_nursery() as nursery,
         ):
             restarts = TokenBucket(RESTARTS / RESTART_WINDOW, RESTARTS, trio.current_time())
-            instance = Instance(seed, directory, api, ready_timeout, binary, restarts)
+            instance = Instance(seed, directory, api, ready_timeout, binary, restarts, failing)
             nursery.start_soon(instance._live)  # noqa: SLF001 — the other half of the instance
-            await instance.power_on()
             yield instance
             nursery.cancel_scope.cancel()
 

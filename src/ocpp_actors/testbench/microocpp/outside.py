@@ -2,6 +2,7 @@
 
 from typing import Any, NoReturn, Protocol
 
+import trio
 from attrs import define
 
 from ocpp_actors.protocol.frames import CallError
@@ -50,6 +51,10 @@ class OutsideStation:
     async def power_off(self) -> None:
         """Raise Skipped: nobody is at its switch."""
         self._cannot("be switched off")
+
+    async def wipe(self) -> None:
+        """Do nothing: what it keeps is its own."""
+        await trio.lowlevel.checkpoint()
 
     async def plug_in(self, connector_id: int = 1) -> None:
         """Raise Skipped: nobody is at its connectors."""

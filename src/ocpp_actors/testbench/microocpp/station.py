@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import trio
 from attrs import define
 
 from ocpp_actors.testbench.microocpp.api import SimulatorApi
@@ -22,6 +23,12 @@ SUPPORTED: Final = frozenset(
 )
 """What every simulator can. It unlocks nothing, has neither UpdateFirmware nor the security extension, and reports on
 GetDiagnostics for FTP alone."""
+
+DECISION: Final = 2.0
+"""Seconds that it may take to read the answer about a card, which the link saw before; it ignores others until then."""
+
+POLL_INTERVAL: Final = 0.02
+"""Seconds between two looks whether it has."""
 
 
 @define(eq=False, kw_only=True)
@@ -64,8 +71,15 @@ class MicroOcppStation(OutsideStation):
         await self.api.unplug(connector_id)
 
     async def tap(self, id_tag: str, connector_id: int = 1) -> None:
-        """Present a card. Raises ApiFailed."""
+        """Present a card, once it has decided about the one before. Raises ApiFailed."""
         await self._ready()
+        # One that charges without an id, as offline, has decided and does not say so: hence not for ever.
+        with trio.move_on_after(DECISION):
+            while True:
+                present = await self.api.transaction(connector_id)
+                if present.transaction_id is not None or present.id_tag in (None, id_tag):
+                    break
+                await trio.sleep(POLL_INTERVAL)
         await self.api.tap(id_tag, connector_id)
 
     async def _ready(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 from attrs import field, frozen
 
 from ocpp_actors.testbench.links.schedule import Schedule
+from ocpp_actors.testbench.station import Feature
 
 ChargerKind = Literal["simulated", "microocpp", "attached"]
 RestartKind = Literal["kill", "gracefully"]
@@ -31,7 +32,8 @@ class Chargers:
     ``faults``: those of the profile are for this group, too.
 
     Attached ones run already: ``api`` are the addresses of simulators, ``identities`` those of chargers that will
-    connect to ``listen``; ``hands``: a person at the terminal plugs, taps and switches them.
+    connect to ``listen``; ``features`` is what the latter support, and ``hands``: a person at the terminal plugs, taps
+    and switches them.
     """
 
     kind: ChargerKind
@@ -48,6 +50,7 @@ class Chargers:
     api: tuple[str, ...] = ()
     identities: tuple[str, ...] = ()
     listen: str = "127.0.0.1:0"
+    features: frozenset[Feature] = frozenset()
     hands: bool = False
 
 

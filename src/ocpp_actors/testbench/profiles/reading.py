@@ -12,6 +12,7 @@ from typing import Any, Final
 from attrs import evolve, frozen
 
 from ocpp_actors.protocol.catalogue import ACTIONS
+from ocpp_actors.protocol.messages import AuthorizationStatus
 from ocpp_actors.settings import PREFIX, SETTINGS
 from ocpp_actors.settings.kinds import choice, number, or_empty, text, whole
 from ocpp_actors.testbench.links.conditions import BadFault
@@ -29,7 +30,9 @@ from ocpp_actors.testbench.profiles.profile import (
     ScenarioChoice,
 )
 from ocpp_actors.testbench.profiles.tables import Table, one_text, pairs, scalars, span, texts, yes_or_no
+from ocpp_actors.testbench.simulated.configuration import Configuration, written
 from ocpp_actors.testbench.simulated.quirks import QUIRKS
+from ocpp_actors.testbench.station import OPTIONAL, Feature
 
 VARIABLES: Final = f"{PREFIX}TESTBENCH_"
 """What the environment variables begin with that override a profile; ``__`` stands for the dot between keys."""
@@ -40,6 +43,21 @@ OPTIONS: Final = frozenset({"DIRECTORY"})
 PACKAGE: Final = "ocpp_actors.testbench.profiles"
 TEMPLATE: Final = "template.toml"
 
+MISBEHAVIOURS: Final = (
+    "delay",
+    "drop",
+    "callError",
+    "wrongId",
+    "duplicate",
+    "invalid",
+    "malformed",
+    "crash",
+    "close",
+    "cut",
+    "stall",
+)
+"""The kinds that the server's API knows."""
+
 MAX_CHARGERS: Final = 20_000
 DAY: Final = 86_400
 
@@ -48,6 +66,8 @@ _SHARE: Final = or_empty(number(0, 1))
 _LIMIT: Final = or_empty(number(0, DAY))
 _COUNT: Final = or_empty(whole(0, 1_000_000))
 _SETTINGS: Final = {each.name: each for each in SETTINGS}
+_STATUSES: Final = tuple(map(str, AuthorizationStatus))
+_FEATURES: Final = {each.value: each for each in sorted(OPTIONAL)}
 
 
 @frozen
@@ -131,7 +151,21 @@ def read(table: Table, name: str) -> Profile:
         limits=_limits(table.table("limits")),
     )
     table.done()
+    _check_places(profile, table)
     return profile
+
+
+def _check_places(profile: Profile, table: Table) -> None:
+    """Raise ProfileError where a charger is named that there is not."""
+    total = sum(group.count for group in profile.chargers)
+    named = [(f"faults.steps.{n}.stations", each.stations) for n, each in enumerate(profile.faults.steps, 1)]
+    named += [(f"misbehaviour.{n}.chargers", each.chargers) for n, each in enumerate(profile.misbehaviour, 1)]
+    for key, names in named:
+        for name in names:
+            if int(name[1:]) > total:
+                raise ProfileError(
+                    f"{table.where(key)}: there is no {name}, the number of chargers is {total}"
+                )
 
 
 def _chargers(table: Table) -> Chargers:
@@ -152,6 +186,9 @@ def _chargers(table: Table) -> Chargers:
         listen=table.take(
             "listen", text("an address: HOST:PORT", r"(\[[0-9A-Fa-f:]+\]|[^:\s]+):\d{1,5}"), "127.0.0.1:0"
         ),
+        features=frozenset(
+            table.take("features", texts(f"what chargers support: {', '.join(_FEATURES)}", _feature), ())
+        ),
         hands=table.take("hands", yes_or_no(), False),
     )
     table.done()
@@ -160,6 +197,8 @@ def _chargers(table: Table) -> Chargers:
             near = difflib.get_close_matches(quirk, QUIRKS, n=1)
             hint = f"did you mean {near[0]}?" if near else "`ocpp-actors simulate --quirks` shows them"
             raise ProfileError(f"{table.where('quirks')}: there is no quirk {quirk!r}; {hint}")
+    if group.kind == "simulated":
+        _check_configuration(group, table.table("configuration"))
     if group.kind != "attached":
         return group
     if not group.api and not group.identities:
@@ -167,6 +206,21 @@ def _chargers(table: Table) -> Chargers:
             f"{table.where('api')} is missing: it takes the addresses of simulators; or give the identities of chargers"
         )
     return evolve(group, count=len(group.api) + len(group.identities))
+
+
+def _check_configuration(group: Chargers, table: Table) -> None:
+    trial = Configuration(group.connectors)
+    for key, value in group.configuration.items():
+        try:
+            trial.preset(key, written(value))
+        except ValueError as error:
+            raise ProfileError(f"{table.where(key)}: {error}") from None
+
+
+def _feature(name: str) -> Feature:
+    if name not in _FEATURES:
+        raise ValueError(name)
+    return _FEATURES[name]
 
 
 def _faults(table: Table) -> Schedule:
@@ -205,6 +259,20 @@ def _central_system(table: Table) -> CentralSystem:
         id_tags=table.take("id_tags", pairs("a table of idTags by their status: Blocked = …"), {}),
     )
     table.done()
+    for status in chosen.id_tags:
+        if status not in _STATUSES:
+            raise table.table("id_tags").unknown(status, "status of an idTag", _STATUSES)
+    if chosen.api_token_file is not None:
+        where = table.where("api_token_file")
+        if chosen.api_url is None:
+            raise ProfileError(
+                f"{where}: it goes with central_system.api_url, or --api-url, which is missing"
+            )
+        try:
+            Path(chosen.api_token_file).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise ProfileError(f"{where}: {chosen.api_token_file} cannot be read: {reason}") from None
     return chosen
 
 
@@ -222,7 +290,12 @@ def _restart(table: Table) -> Restart:
 def _misbehaviour(table: Table) -> Misbehaviour:
     chargers = table.take("chargers", texts("names of chargers: C1, C2, …"), ())
     _check_names(chargers, table.where("chargers"))
-    table.take("kind", one_text("a kind of misbehaviour, such as drop, delay or callError"))
+    table.take("kind", choice(*MISBEHAVIOURS))
+    if "action" in table.values and table.values["action"] not in ACTIONS:
+        action = str(table.values["action"])
+        near = difflib.get_close_matches(action, ACTIONS, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ProfileError(f"{table.where('action')}: there is no action {action!r}{hint}")
     return Misbehaviour(
         chargers=chargers, rule={key: value for key, value in table.values.items() if key != "chargers"}
     )
@@ -285,7 +358,7 @@ def _variables(environ: Mapping[str, str]) -> Iterator[tuple[str, object, str]]:
 def _key_of(name: str) -> str:
     """Return the path of the key that a variable is for; only the names of actions have capitals."""
     capitals = {action.upper(): action for action in ACTIONS}
-    return ".".join(capitals.get(part, part.lower()) for part in name.split("__"))
+    return ".".join(capitals.get(part.upper(), part.lower()) for part in name.split("__"))
 
 
 def _given(options: Mapping[str, tuple[str, object]]) -> Iterator[tuple[str, object, str]]:

@@ -89,10 +89,10 @@ class Table:
         return f"{self.path}.{key}" if self.path else key
 
 
-def texts(allowed: str, read_one: Callable[[str], str] = str) -> Kind:
-    """Several texts: an array, or separated by commas."""
+def texts(allowed: str, read_one: Callable[[str], object] = str) -> Kind:
+    """Several texts: an array, or separated by commas. ``read_one`` makes something of each, or raises ValueError."""
 
-    def read(value: object) -> tuple[str, ...]:
+    def read(value: object) -> tuple[object, ...]:
         parts = [part.strip() for part in value.split(",")] if isinstance(value, str) else value
         if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
             raise ValueError

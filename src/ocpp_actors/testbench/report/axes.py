@@ -41,8 +41,13 @@ def even_ticks(high: float, most: int = 4) -> list[float]:
     return [n * step for n in range(math.ceil(high / step - 1e-9) + 1)]
 
 
+SHORTEST: Final = 1e-4
+"""Seconds: what is shorter is drawn as if it took so long."""
+
+
 def decades(low: float, high: float) -> list[float]:
-    """Return powers of ten from at most ``low`` to at least ``high``, two at least."""
+    """Return powers of ten from at most ``low`` to at least ``high``, two at least; none is below SHORTEST."""
+    low, high = max(low, SHORTEST), max(high, SHORTEST)
     first = math.floor(math.log10(low) + 1e-9)
     last = max(first + 1, math.ceil(math.log10(high) - 1e-9))
     return [10.0**exponent for exponent in range(first, last + 1)]

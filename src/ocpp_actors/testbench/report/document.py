@@ -1,10 +1,11 @@
 """The report as data: what the JSON file has, and what the page is made of. Times are seconds since the beginning."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from ocpp_actors import __version__
+from ocpp_actors.protocol.catalogue import ACTIONS
 from ocpp_actors.testbench.measuring.distribution import Distribution
 from ocpp_actors.testbench.measuring.measures import Charger, Measures
 from ocpp_actors.testbench.runner import Outcome, Verdict
@@ -13,6 +14,8 @@ from ocpp_actors.testbench.session import Result
 Json = dict[str, Any]
 
 BARS: Final = 48
+
+OTHER_ACTIONS: Final = "other (not OCPP 1.6)"
 
 
 def document(result: Result, central_system: str, *, command: str, frames_not_written: int = 0) -> Json:
@@ -99,8 +102,7 @@ def _measured(measures: Measures, began_at: float) -> Json:
         "responseTimes": {
             "all": _times(measures.all_response_times),
             "byAction": [
-                {"action": action, **_times(measures.response_times[action])}
-                for action in sorted(measures.response_times)
+                {"action": action, **_times(times)} for action, times in _by_action(measures.response_times)
             ],
             "distribution": [
                 {"from": low, "to": high, "count": count}
@@ -149,6 +151,18 @@ def _measured(measures: Measures, began_at: float) -> Json:
             for (sender, code), count in sorted(measures.call_errors.items())
         ],
     }
+
+
+def _by_action(times: Mapping[str, Distribution]) -> Iterator[tuple[str, Distribution]]:
+    """Yield those of each action, then those of all that are none together."""
+    others = Distribution()
+    for action in sorted(times):
+        if action in ACTIONS:
+            yield action, times[action]
+        else:
+            others.merge(times[action])
+    if others.count:
+        yield OTHER_ACTIONS, others
 
 
 def _times(distribution: Distribution) -> Json:

@@ -126,7 +126,7 @@ def _tile(name: str, value: str, detail: str, *, bad: bool = False) -> Markup:
 
 
 def _limits(limits: Sequence[Json]) -> Markup:
-    words = {True: "held", False: "broken", None: "not measured"}
+    words = {True: "held", False: "missed", None: "not measured"}
     return _table(
         ("Verdict", "Limit", "Asked", "Measured"),
         (
@@ -148,8 +148,14 @@ def _scenarios(runs: Sequence[Json]) -> Iterator[Markup]:
     for name, number in (("all", len(scenarios)), *((each, counts[each]) for each in shown)):
         yield void("input", type="radio", name="show", id=f"show-{name}", checked=name == "all")
         yield element("label", f"{name.capitalize()} {number}", for_=f"show-{name}")
-    by_verdict = sorted(zip(verdicts, scenarios, strict=True), key=lambda each: VERDICTS.index(each[0]))
+    by_verdict = sorted(zip(verdicts, scenarios, strict=True), key=lambda each: min(map(_place, each[1])))
     yield element("div", *(_scenario(each, verdict) for verdict, each in by_verdict), class_="scenarios")
+
+
+def _place(run: Json) -> tuple[int, float]:
+    """Return where a run stands: what failed first is first, the rest keep their order."""
+    bad = run["verdict"] in ("failed", "broken")
+    return VERDICTS.index(run["verdict"]), run["at"] if bad else 0.0
 
 
 def _worst(runs: Sequence[Json]) -> str:
@@ -175,10 +181,7 @@ def _scenario(runs: Sequence[Json], verdict: str) -> Markup:
             element("span", many or duration(longest), class_="muted side"),
         ),
         element("p", rest.strip(), class_="muted") if rest.strip() else None,
-        *(
-            _run(each, unfolded=bad and number == 0)
-            for number, each in enumerate(sorted(runs, key=lambda each: VERDICTS.index(each["verdict"])))
-        ),
+        *(_run(each, unfolded=bad and number == 0) for number, each in enumerate(sorted(runs, key=_place))),
         class_=f"scenario {verdict}",
         open=bad,
     )

@@ -35,7 +35,7 @@ def response_times(slots: Sequence[Json], width: float, seconds: float) -> Marku
     if not answered:
         return _empty("No message was answered.")
     low = min(each["p50"] for each in answered)
-    ticks = decades(max(low, 1e-4), max(each["max"] for each in answered))
+    ticks = decades(low, max(each["max"] for each in answered))
     x, y = _time_scale(seconds), Scale(ticks[0], ticks[-1], TOP + HEIGHT, TOP, logarithmic=True)
     lines = [
         _line(
@@ -94,8 +94,7 @@ def distribution(bars: Sequence[Json]) -> Markup:
     """Draw how the response times are distributed, on a logarithmic scale."""
     if not bars:
         return _empty("No message was answered.")
-    low = max(1e-4, min(each["from"] for each in bars if each["to"]))
-    x_ticks = decades(low, max(each["to"] for each in bars))
+    x_ticks = decades(min(each["from"] for each in bars), max(each["to"] for each in bars))
     y_ticks = even_ticks(max(each["count"] for each in bars))
     x = Scale(x_ticks[0], x_ticks[-1], LEFT, WIDTH - RIGHT, logarithmic=True)
     y = Scale(0, y_ticks[-1], TOP + HEIGHT, TOP)

@@ -100,6 +100,15 @@ class SimulatedChargePoint:
             await self._off.wait()
         await trio.lowlevel.checkpoint()
 
+    async def wipe(self) -> None:
+        """Drop what it keeps and what is plugged in, as Station says; nothing happens while it is on."""
+        if self._power is None:
+            self.memory = self.memory.wiped()
+            self.outlets = {number: Outlet() for number in self.outlets}
+            self._scripts.clear()
+            self._link_up.set()
+        await trio.lowlevel.checkpoint()
+
     async def shut_down(self) -> None:
         """Close its connection properly, then cut its power."""
         if self._controller is not None:

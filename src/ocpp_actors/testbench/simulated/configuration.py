@@ -1,5 +1,6 @@
 """The configuration keys (OCPP 1.6 §9; security whitepaper §7), without I/O."""
 
+import difflib
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Final
@@ -157,12 +158,17 @@ class Configuration:
     def preset(self, name: str, value: str) -> None:
         """Set a key from the factory, also one that is read-only.
 
-        Raises ValueError: there is no such key.
+        Raises ValueError: there is no such key, or it cannot have this value.
         """
         key = self._known().get(name.lower())
         if key is None:
-            raise ValueError(f"there is no configuration key {name!r}")
-        self._values[key.name] = value
+            near = difflib.get_close_matches(name.lower(), self._known(), n=1)
+            hint = f"; did you mean {self._known()[near[0]].name}?" if near else ""
+            raise ValueError(f"there is no configuration key {name!r}{hint}")
+        kept = key.judge(value)
+        if kept is None:
+            raise ValueError(f"{value!r} is not allowed for {key.name}")
+        self._values[key.name] = kept
 
     def rebooted(self) -> None:
         """Let the values hold that waited for a new start."""
@@ -181,6 +187,11 @@ class Configuration:
 
     def _value(self, key: Key) -> str:
         return self._values.get(key.name, key.default)
+
+
+def written(value: bool | int | str) -> str:
+    """Write a value as configuration keys have it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @cache

@@ -83,6 +83,16 @@ class Memory:
     """A central system has accepted it, so it may charge offline (§4.2.1)."""
     counter: int = 0
 
+    def wiped(self) -> "Memory":
+        """Return it as it was at first, but for what makes it this charge point; no number is given again."""
+        return Memory(
+            self.configuration,
+            firmware=self.firmware,
+            certificates=self.certificates,
+            accepted_once=self.accepted_once,
+            counter=self.counter,
+        )
+
     def next_number(self) -> int:
         """Return a number that it never gave before."""
         self.counter += 1

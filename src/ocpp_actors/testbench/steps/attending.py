@@ -18,7 +18,7 @@ from ocpp_actors.testbench.station import Station
 from ocpp_actors.testbench.steps.comparing import expect_same
 from ocpp_actors.testbench.steps.records import at
 from ocpp_actors.testbench.steps.transactions import expect_started
-from ocpp_actors.testbench.wire import Exchange, Mark
+from ocpp_actors.testbench.wire import Exchange, Mark, Wire
 
 log = structlog.get_logger(__name__)
 
@@ -310,17 +310,9 @@ class Attended:
         """
         await self._is_connected()
         with trio.move_on_after(self.bench.patience):
-            await self.station.wire.until(lambda: None if self._occupied() else True)
-        busy = ", ".join(f"connector {number} is {status}" for number, status in self._occupied().items())
-        expect(not busy, f"the charge point is not free: {busy}")
-
-    def _occupied(self) -> dict[int, str]:
-        reported = {
-            each.payload["connectorId"]: each.payload["status"]
-            for each in self.station.wire.answered("StatusNotification")
-            if isinstance(each.reply, CallResult)
-        }
-        return {number: status for number, status in reported.items() if number and status != "Available"}
+            await self.station.wire.until(lambda: None if occupied(self.station.wire) else True)
+        busy = occupied(self.station.wire)
+        expect(not busy, f"the charge point is not free: {in_words(busy)}")
 
     async def leave(self) -> None:
         """Undo what is left to be undone; what cannot be is logged."""
@@ -332,6 +324,21 @@ class Attended:
                 log.warning(
                     "a charge point is not as it was", identity=self.identity, what=what, reason=str(failure)
                 )
+
+
+def occupied(wire: Wire) -> dict[int, str]:
+    """Return the connectors that were last reported as anything but Available, with their statuses."""
+    reported = {
+        each.payload["connectorId"]: each.payload["status"]
+        for each in wire.answered("StatusNotification")
+        if isinstance(each.reply, CallResult)
+    }
+    return {number: status for number, status in reported.items() if number and status != "Available"}
+
+
+def in_words(statuses: dict[int, str]) -> str:
+    """Say which status each of these connectors has."""
+    return ", ".join(f"connector {number} is {status}" for number, status in statuses.items())
 
 
 @asynccontextmanager
