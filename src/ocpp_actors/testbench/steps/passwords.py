@@ -17,7 +17,8 @@ def new_password(bench: Bench) -> str:
 async def give_password(bench: Bench, identity: str) -> str:
     """Make a charge point known to the central system, and give it a password."""
     await bench.operator.put(at(identity), {"registration": "Accepted"})
-    password: str = (await bench.operator.put(at(identity, "key"), {"key": new_password(bench)}))["key"]
+    password = new_password(bench)
+    await bench.operator.put(at(identity, "key"), {"key": password})
     return password
 
 
