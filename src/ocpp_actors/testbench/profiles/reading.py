@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 from ocpp_actors.protocol.catalogue import ACTIONS
 from ocpp_actors.protocol.messages import AuthorizationStatus
 from ocpp_actors.settings import PREFIX, SETTINGS
-from ocpp_actors.settings.kinds import choice, number, or_empty, text, whole
+from ocpp_actors.settings.kinds import choice, number, or_empty, whole
 from ocpp_actors.testbench.links.conditions import BadFault
 from ocpp_actors.testbench.links.schedule import Schedule, schedule_from
 from ocpp_actors.testbench.profiles.profile import (
@@ -29,7 +29,18 @@ from ocpp_actors.testbench.profiles.profile import (
     Restart,
     ScenarioChoice,
 )
-from ocpp_actors.testbench.profiles.tables import Table, one_text, pairs, scalars, span, texts, yes_or_no
+from ocpp_actors.testbench.profiles.tables import (
+    Table,
+    address,
+    one_text,
+    pairs,
+    scalars,
+    span,
+    texts,
+    url,
+    urls,
+    yes_or_no,
+)
 from ocpp_actors.testbench.simulated.configuration import Configuration, written
 from ocpp_actors.testbench.simulated.quirks import QUIRKS
 from ocpp_actors.testbench.station import OPTIONAL, Feature
@@ -181,11 +192,9 @@ def _chargers(table: Table) -> Chargers:
         boot_within=table.take("boot_within", number(1, 3600), 60.0),
         faults=table.take("faults", yes_or_no(), True),
         configuration=table.take("configuration", scalars("a table of configuration keys"), {}),
-        api=table.take("api", texts("addresses of simulators: http://127.0.0.1:8101"), ()),
+        api=table.take("api", urls("addresses of simulators: http://127.0.0.1:8101", "https?"), ()),
         identities=table.take("identities", texts("identities of chargers that will connect"), ()),
-        listen=table.take(
-            "listen", text("an address: HOST:PORT", r"(\[[0-9A-Fa-f:]+\]|[^:\s]+):\d{1,5}"), "127.0.0.1:0"
-        ),
+        listen=table.take("listen", address("an address: HOST:PORT"), "127.0.0.1:0"),
         features=frozenset(
             table.take("features", texts(f"what chargers support: {', '.join(_FEATURES)}", _feature), ())
         ),
@@ -250,11 +259,11 @@ def _server(table: Table) -> dict[str, Any]:
 
 def _central_system(table: Table) -> CentralSystem:
     chosen = CentralSystem(
-        url=table.take("url", text("a URL: ws://HOST:PORT/PATH", r"wss?://[^\x00-\x20\x7f]+"), None),
+        url=table.take("url", url("a URL: ws://HOST:PORT/PATH", "wss?"), None),
         foreign=table.take("foreign", yes_or_no(), False),
         anywhere=table.take("anywhere", yes_or_no(), False),
         foreign_storage=table.take("foreign_storage", yes_or_no(), False),
-        api_url=table.take("api_url", text("a URL: http://HOST:PORT", r"https?://[^\x00-\x20\x7f]+"), None),
+        api_url=table.take("api_url", url("a URL: http://HOST:PORT", "https?"), None),
         api_token_file=table.take("api_token_file", one_text("the name of a file"), None),
         id_tags=table.take("id_tags", pairs("a table of idTags by their status: Blocked = …"), {}),
     )
