@@ -229,6 +229,32 @@ def test_options_override_the_environment(tmp_path: Path) -> None:
     assert load_text(tmp_path, "seed = 1", {"OCPP_ACTORS_TESTBENCH_SEED": "9"}, seed=3).seed == 3
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("kind = 'microocpp'\nquirks = ['half-open']", "quirks: it is for simulated chargers only, these are microo"),
+        ("kind = 'microocpp'\nconnectors = 3", "connectors: it is for simulated and attached chargers only"),
+        ("kind = 'attached'\nidentities = ['A']\nquirks = ['half-open']", "quirks: it is for simulated chargers only"),
+        ("kind = 'attached'\nidentities = ['A']\nconfiguration = {}", "configuration: it is for simulated and micro"),
+        ("kind = 'attached'\nidentities = ['A']\ncount = 2", "count: it is for simulated and microocpp chargers only"),
+        ("kind = 'attached'\nidentities = ['A']\nactivity = 'charging'", "activity: it is not for chargers with iden"),
+        ("kind = 'attached'\napi = ['http://127.0.0.1:1']\nhands = true", "hands: it is for chargers with identities"),
+        ("kind = 'simulated'\napi = ['http://127.0.0.1:1']", "api: it is for attached chargers only, these are simul"),
+        ("kind = 'simulated'\nidentities = ['A']", "identities: it is for attached chargers only"),
+        ("kind = 'microocpp'\nlisten = '127.0.0.1:9001'", "listen: it is for attached chargers only"),
+        ("kind = 'simulated'\nfeatures = ['unlock']", "features: it is for attached chargers only"),
+        ("kind = 'simulated'\nhands = true", "hands: it is for attached chargers only, these are simulated"),
+    ],
+)  # fmt: skip
+def test_what_is_not_for_chargers_of_a_kind_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    assert f"FILE: chargers.1.{told}" in mistake(tmp_path, f"[[chargers]]\n{text}")
+
+
+def test_simulators_that_run_elsewhere_may_have_an_activity(tmp_path: Path) -> None:
+    text = "api = ['http://127.0.0.1:1']\nactivity = 'charging'"
+    assert load_text(tmp_path, ATTACHED + text).chargers[0].activity == "charging"
+
+
 @pytest.mark.parametrize("listen", ["127.0.0.1:0", "0.0.0.0:65535", "[::1]:9000", "lab-1.example:9000"])
 def test_addresses_to_listen_at(tmp_path: Path, listen: str) -> None:
     profile = load_text(tmp_path, f"{ATTACHED}identities = ['A']\nlisten = '{listen}'")
