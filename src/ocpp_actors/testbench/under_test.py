@@ -198,7 +198,7 @@ class ServerProcess:
         """Start it and wait until it listens. Raises ServerTrouble: what it did instead."""
         with self.log.open("ab") as stderr:
             process = await trio.lowlevel.open_process(
-                [sys.executable, "-m", "ocpp_actors.testbench.leash", "ocpp_actors", "serve"],
+                [sys.executable, "-P", "-m", "ocpp_actors.testbench.leash", "ocpp_actors", "serve"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
