@@ -81,6 +81,39 @@ async def test_it_comes_back_on_the_same_port_whoever_ends_it_but_not_for_ever(
         await boots(under_test, "CP1")
 
 
+async def test_it_comes_back_when_who_restarts_it_is_cancelled(tmp_path: Path) -> None:
+    back = trio.Event()
+    async with own_server(tmp_path, {"log_level": "warning", "api_port": None}) as under_test:
+        assert under_test.restart is not None
+        with trio.CancelScope() as impatient:
+
+            def changed(up: bool) -> None:
+                if up:
+                    back.set()
+                else:
+                    impatient.cancel()
+
+            under_test.on_change.append(changed)
+            await under_test.restart("kill", 0)
+        assert impatient.cancelled_caught
+        with trio.fail_after(PATIENCE):
+            await back.wait()
+        assert await boots(under_test, "CP1")
+    assert processes_of(tmp_path) == []
+
+
+async def test_a_restart_that_cannot_be_is_told_to_who_asked_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with own_server(tmp_path, {"log_level": "warning", "api_port": None}) as under_test:
+        assert under_test.restart is not None
+        monkeypatch.setattr(module.sys, "executable", str(tmp_path / "none"))
+        with trio.fail_after(PATIENCE), pytest.raises(ServerTrouble, match=r"and cannot be started: .*none"):
+            await under_test.restart("kill", 0)
+        with pytest.raises(ServerTrouble, match="cannot be started"):
+            await under_test.gone()
+
+
 def files_open() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
