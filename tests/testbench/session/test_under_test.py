@@ -107,7 +107,7 @@ async def test_a_restart_that_cannot_be_is_told_to_who_asked_for_it(
 ) -> None:
     async with own_server(tmp_path, {"log_level": "warning", "api_port": None}) as under_test:
         assert under_test.restart is not None
-        monkeypatch.setattr(module.sys, "executable", str(tmp_path / "none"))
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
         with trio.fail_after(PATIENCE), pytest.raises(ServerTrouble, match=r"and cannot be started: .*none"):
             await under_test.restart("kill", 0)
         with pytest.raises(ServerTrouble, match="cannot be started"):
