@@ -1,5 +1,6 @@
 """The view of a running session: a picture on a terminal, lines elsewhere."""
 
+import errno
 import io
 import os
 
@@ -107,6 +108,39 @@ async def test_a_session_goes_on_when_nobody_reads_its_lines(
             await trio.sleep(20)
             monitor.progress.say("another")
             nursery.cancel_scope.cancel()
+
+
+async def test_a_session_goes_on_when_its_terminal_is_closed(
+    monitor: Monitor, autojump_clock: MockClock
+) -> None:
+    master, slave = os.openpty()
+    with os.fdopen(slave, "wb", buffering=0) as raw, io.TextIOWrapper(raw, write_through=True) as stream:
+        assert stream.isatty()
+        async with trio.open_nursery() as nursery:
+            await nursery.start(monitor.run, stream)
+            await trio.sleep(1)
+            assert os.read(master, 1_000)
+            os.close(master)
+            with pytest.raises(OSError, match="Input/output error"):
+                stream.write("x")
+            await trio.sleep(1)
+            nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("plain", [False, True])
+async def test_a_session_goes_on_when_its_terminal_is_closed_before_it_begins(
+    monitor: Monitor, autojump_clock: MockClock, plain: bool
+) -> None:
+    class Closed(Terminal):
+        def write(self, _text: str) -> int:
+            raise OSError(errno.EIO, "Input/output error")
+
+    monitor.plain = plain
+    async with trio.open_nursery() as nursery:
+        await nursery.start(monitor.run, Closed())
+        monitor.progress.say("a line")
+        await trio.sleep(20)
+        nursery.cancel_scope.cancel()
 
 
 async def test_where_a_person_is_asked_for_things_there_are_lines(

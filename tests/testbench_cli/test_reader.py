@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +21,13 @@ NOBODY = "ws://127.0.0.1:1/ocpp"
 
 
 @contextmanager
+def full() -> Iterator[None]:
+    """The standard output is a file of a disk that is full."""
+    with Path("/dev/full").open("w", encoding="utf-8") as stream, redirect_stdout(stream):
+        yield
+
+
+@contextmanager
 def nobody_reads() -> Iterator[None]:
     """The standard output is a pipe whose other end is closed."""
     read_end, write_end = os.pipe()
@@ -29,8 +36,12 @@ def nobody_reads() -> Iterator[None]:
         yield
 
 
-def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> int:
-    with nobody_reads():
+def run(
+    capsys: pytest.CaptureFixture[str],
+    *arguments: str,
+    output: Callable[[], AbstractContextManager[None]] = nobody_reads,
+) -> int:
+    with output():
         status = cli.main(arguments)
     assert capsys.readouterr().err == ""
     return status
@@ -48,13 +59,18 @@ def test_the_summary_of_simulate_is_not_missed(capsys: pytest.CaptureFixture[str
     assert run(capsys, "simulate", "--url", NOBODY, "--json", "--duration", "0.1") == 1
 
 
+@pytest.mark.parametrize("output", [nobody_reads, full])
 @pytest.mark.parametrize(("passed", "status"), [(True, 0), (False, 1)])
 def test_a_session_keeps_its_verdict(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, passed: bool, status: int
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    passed: bool,
+    status: int,
+    output: Callable[[], AbstractContextManager[None]],
 ) -> None:
     finished = Finished(SimpleNamespace(passed=passed), {"long": "x" * 100_000}, Path("x"), kept=False)  # type: ignore[arg-type]
     monkeypatch.setattr(Run, "run", lambda _self: finished)
-    assert run(capsys, "testbench", "run", "basic", "--json") == status
+    assert run(capsys, "testbench", "run", "basic", "--json", output=output) == status
 
 
 def test_a_replay_ends(

@@ -1,6 +1,7 @@
 """Shows a session while it runs: a live view on a terminal, plain lines elsewhere."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Final, TextIO
 
 import trio
@@ -50,13 +51,16 @@ class Monitor:
     async def run(
         self, stream: TextIO, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """Show it until cancelled."""
+        """Show it until cancelled, or until nobody can see it any more."""
         if self.plain or not stream.isatty():
             await self._tell(stream, task_status)
             return
+        task_status.started()
         console = Console(file=stream)
-        with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
-            task_status.started()
+        with (
+            suppress(OSError),  # nobody reads any more
+            Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live,
+        ):
             try:
                 while True:
                     live.update(self.picture(), refresh=True)
@@ -73,7 +77,7 @@ class Monitor:
                 try:
                     stream.write(f"{clock(round(self._seconds(), 1)):>8}  {printable(line)}\n")
                     stream.flush()
-                except BrokenPipeError:
+                except OSError:
                     somebody_reads = False
 
         self.progress.listeners.append(say)

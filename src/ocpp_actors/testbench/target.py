@@ -42,8 +42,8 @@ def target_of(url: str, tls: ssl.SSLContext | None = None) -> Target:
 
     Raises NotAUrl: it is not of the form ``ws[s]://HOST[:PORT]/PATH``.
     """
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
         raise NotAUrl(f"{url!r} is no URL of a central system: {error}") from None

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -155,14 +155,15 @@ class ServerProcess:
         raise self._trouble
 
     async def restart(self, how: RestartKind, down: float) -> None:
-        """End it, wait ``down`` seconds and start it on the same ports. Raises ServerTrouble."""
-        async with self._changing:
-            self._tell(False)
-            await self._stop(how)
-            await trio.sleep(down)
-            await self._start_again(
-                "the server was told to end" if how == "gracefully" else "the server was killed"
-            )
+        """End it, wait ``down`` seconds and start it on the same ports. Raises ServerTrouble.
+
+        Who is cancelled meanwhile does not wait any longer; the server is started all the same.
+        """
+        over = trio.Event()
+        self._watchers.start_soon(self._restart, how, down, over)
+        await over.wait()
+        if self._trouble is not None:
+            raise self._trouble
 
     def hurry(self) -> None:
         """Kill it, now and whenever it is to be stopped."""
@@ -183,14 +184,28 @@ class ServerProcess:
             if not self._restarts.allows(trio.current_time()):
                 self._lose(f"{ended}, more than {RESTARTS} times within {RESTART_WINDOW:g} seconds")
                 return
-            with suppress(ServerTrouble):  # gone() raises it
-                await self._start_again(ended)
+            await self._start_again(ended)
+
+    async def _restart(self, how: RestartKind, down: float, over: trio.Event) -> None:
+        try:
+            async with self._changing:
+                self._tell(False)
+                await self._stop(how)
+                await trio.sleep(down)
+                await self._start_again(
+                    "the server was told to end" if how == "gracefully" else "the server was killed"
+                )
+        finally:
+            over.set()
 
     async def _start_again(self, ended: str) -> None:
+        """Start it; what keeps it from that is told by gone()."""
         try:
             await self._start()
         except ServerTrouble as error:
-            raise self._lose(f"{ended} and {error}") from None
+            self._lose(f"{ended} and {error}")
+        except OSError as error:
+            self._lose(f"{ended} and cannot be started: {error}")
 
     def _lose(self, why: str) -> ServerTrouble:
         self._trouble = ServerTrouble(f"{why}; its log is {self.log}")
@@ -201,7 +216,7 @@ class ServerProcess:
         """Start it and wait until it listens. Raises ServerTrouble: what it did instead."""
         with self.log.open("ab") as stderr:
             process = await trio.lowlevel.open_process(
-                [sys.executable, "-m", "ocpp_actors.testbench.leash", "ocpp_actors", "serve"],
+                [sys.executable, "-P", "-m", "ocpp_actors.testbench.leash", "ocpp_actors", "serve"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 import trio
 from attrs import define, evolve, field, frozen
@@ -22,6 +21,7 @@ from ocpp_actors.testbench.links.conditions import LinkConditions
 from ocpp_actors.testbench.links.network import LinkEvent, Network, open_network
 from ocpp_actors.testbench.links.schedule import Schedule, run_timeline, timeline
 from ocpp_actors.testbench.measuring.measures import DAMAGE, Event, Followed, Measures
+from ocpp_actors.testbench.misbehaving import misbehaving
 from ocpp_actors.testbench.profiles.profile import Chargers, Profile
 from ocpp_actors.testbench.progress import Progress, counted
 from ocpp_actors.testbench.under_test import UnderTest
@@ -99,7 +99,7 @@ class Yard:
             placed = [self._place(name, unit) for name, unit in zip(own_names, units, strict=True)]
             self.placed += placed
             await self._bring_up(group, placed)
-        await self._misbehave()
+        await stack.enter_async_context(self._misbehave())
 
     @property
     def _total(self) -> int:
@@ -163,21 +163,15 @@ class Yard:
                 f"{group.boot_within:g} seconds"
             )
 
-    async def _misbehave(self) -> None:
+    def _misbehave(self) -> AbstractAsyncContextManager[None]:
         """Have the server told how to misbehave towards which chargers; what they say then is not judged."""
         rules: dict[str, list[Mapping[str, Any]]] = {}
         for each in self.profile.misbehaviour:
             for placed in self.placed:
                 if not each.chargers or placed.name in each.chargers:
                     rules.setdefault(placed.station.identity, []).append(each.rule)
-        if rules and self.under_test.operator is None:
-            raise Failed("the central system cannot be told to misbehave without its operator's API")
-        for placed in self.placed:
-            identity = placed.station.identity
-            if identity in rules and self.under_test.operator is not None:
-                placed.followed.excuse("misbehaviour", True)
-                path = f"/charge-points/{quote(identity, safe='')}/misbehaviour"
-                await self.under_test.operator.put(path, {"rules": rules[identity]})
+                    placed.followed.excuse("misbehaviour", True)
+        return misbehaving(self.under_test, rules, self.progress.trouble)
 
     # --- faults ------------------------------------------------------------------------------------------------
 

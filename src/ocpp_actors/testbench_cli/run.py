@@ -133,8 +133,12 @@ def run(profile: str, microocpp: Path | None, as_json: bool, **options: Any) -> 
         else:
             for line in _summary(finished):
                 click.echo(line)
-    except BrokenPipeError:
+    except OSError:
         reader_has_left()
+    try:
+        sys.stderr.flush()  # what the session could not say of itself is still there
+    except OSError:
+        reader_has_left(sys.stderr)
     return 0 if finished.result.passed else NOT_NOW
 
 

@@ -104,6 +104,7 @@ async def test_it_ends_when_nobody_reads_its_output() -> None:
     [
         ((), "Missing option '--upstream'"),
         (("--upstream", "http://127.0.0.1/"), "'http://127.0.0.1/' is no URL of a central system"),
+        (("--upstream", "ws://[::1"), "'ws://[::1' is no URL of a central system: Invalid IPv6 URL"),
         (("--upstream", "ws://192.0.2.1/"), "say --upstream-beyond-loopback"),
         ((*UPSTREAM, "--listen", "0.0.0.0:0"), "say --listen-beyond-loopback"),
         ((*UPSTREAM, "--listen", "9001"), "--listen is '9001': write it as HOST:PORT"),

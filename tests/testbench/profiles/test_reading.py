@@ -14,6 +14,7 @@ from ocpp_actors.testbench.scenario import Need, catalogue
 from ocpp_actors.testbench.station import Feature
 
 ONE = "[[chargers]]\nkind = 'simulated'\n"
+ATTACHED = "[[chargers]]\nkind = 'attached'\n"
 NAMES = [each.name for each in shipped()]
 
 
@@ -166,6 +167,18 @@ def test_all_of_a_profile(tmp_path: Path) -> None:
         ("[server]\nheartbeat_intervall = 3", "there is no such setting of the server; did you mean heartbeat_"),
         ("[server]\nheartbeat_interval = 0", "FILE: server.heartbeat_interval: 0 is not allowed"),
         ("[central_system]\nurl = 'http://x'", "central_system.url: 'http://x' is not allowed, it takes a URL: ws://"),
+        ("[central_system]\nurl = 'ws://[::1'", "FILE: central_system.url: 'ws://[::1' is not allowed, it takes a URL"),
+        ("[central_system]\nurl = 'ws://:9000/ocpp'", "'ws://:9000/ocpp' is not allowed, it takes a URL: ws://"),
+        ("[central_system]\nurl = 'ws://127.0.0.1:99999'", "'ws://127.0.0.1:99999' is not allowed, it takes a URL"),
+        ("[central_system]\napi_url = 'http://[::1'", "FILE: central_system.api_url: 'http://[::1' is not allowed"),
+        (
+            ATTACHED + "api = ['http://127.0.0.1:8101', 'http://[::1']",
+            "FILE: chargers.1.api: ['http://127.0.0.1:8101', 'http://[::1'] is not allowed, it takes addresses of",
+        ),
+        (ATTACHED + "api = ['127.0.0.1:8101']", "FILE: chargers.1.api: ['127.0.0.1:8101'] is not allowed"),
+        (ATTACHED + "listen = '127.0.0.1:99999'", "chargers.1.listen: '127.0.0.1:99999' is not allowed, it takes"),
+        (ATTACHED + "listen = '[::::]:9000'", "FILE: chargers.1.listen: '[::::]:9000' is not allowed"),
+        (ATTACHED + "listen = '127.0.0.1/x:9000'", "FILE: chargers.1.listen: '127.0.0.1/x:9000' is not allowed"),
         ("[central_system]\nforeign = 'yes'", "central_system.foreign: 'yes' is not allowed, it takes true or false"),
         ("[central_system.id_tags]\nBlokced = 'X'", "there is no such status of an idTag; did you mean Blocked?"),
         (ONE + "configuration = { MeterValueSampleInterval = 'x' }", "MeterValueSampleInterval: 'x' is not"),
@@ -214,6 +227,38 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
 
 def test_options_override_the_environment(tmp_path: Path) -> None:
     assert load_text(tmp_path, "seed = 1", {"OCPP_ACTORS_TESTBENCH_SEED": "9"}, seed=3).seed == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("kind = 'microocpp'\nquirks = ['half-open']", "quirks: it is for simulated chargers only, these are microo"),
+        ("kind = 'microocpp'\nconnectors = 3", "connectors: it is for simulated and attached chargers only"),
+        ("kind = 'attached'\nidentities = ['A']\nquirks = ['half-open']", "quirks: it is for simulated chargers only"),
+        ("kind = 'attached'\nidentities = ['A']\nconfiguration = {}", "configuration: it is for simulated and micro"),
+        ("kind = 'attached'\nidentities = ['A']\ncount = 2", "count: it is for simulated and microocpp chargers only"),
+        ("kind = 'attached'\nidentities = ['A']\nactivity = 'charging'", "activity: it is not for chargers with iden"),
+        ("kind = 'attached'\napi = ['http://127.0.0.1:1']\nhands = true", "hands: it is for chargers with identities"),
+        ("kind = 'simulated'\napi = ['http://127.0.0.1:1']", "api: it is for attached chargers only, these are simul"),
+        ("kind = 'simulated'\nidentities = ['A']", "identities: it is for attached chargers only"),
+        ("kind = 'microocpp'\nlisten = '127.0.0.1:9001'", "listen: it is for attached chargers only"),
+        ("kind = 'simulated'\nfeatures = ['unlock']", "features: it is for attached chargers only"),
+        ("kind = 'simulated'\nhands = true", "hands: it is for attached chargers only, these are simulated"),
+    ],
+)  # fmt: skip
+def test_what_is_not_for_chargers_of_a_kind_is_refused(tmp_path: Path, text: str, told: str) -> None:
+    assert f"FILE: chargers.1.{told}" in mistake(tmp_path, f"[[chargers]]\n{text}")
+
+
+def test_simulators_that_run_elsewhere_may_have_an_activity(tmp_path: Path) -> None:
+    text = "api = ['http://127.0.0.1:1']\nactivity = 'charging'"
+    assert load_text(tmp_path, ATTACHED + text).chargers[0].activity == "charging"
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "0.0.0.0:65535", "[::1]:9000", "lab-1.example:9000"])
+def test_addresses_to_listen_at(tmp_path: Path, listen: str) -> None:
+    profile = load_text(tmp_path, f"{ATTACHED}identities = ['A']\nlisten = '{listen}'")
+    assert profile.chargers[0].listen == listen
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (("run", "./none.toml"), "the profile none.toml cannot be read: No such file or directory"),
         (("run", "basic", "--scenario", "cold-bot"), "is named 'cold-bot'; did you mean cold-boot?"),
         (("run", "basic", "--url", "http://x"), "option --url: 'http://x' is not allowed, it takes a URL"),
+        (("run", "basic", "--url", "ws://[::1"), "option --url: 'ws://[::1' is not allowed, it takes a URL"),
+        ((*FOREIGN, "--api-url", "http://[::1"), "option --api-url: 'http://[::1' is not allowed, it takes a URL"),
         (("run", "validation", "--url", "ws://csms.example/ocpp"), "csms.example is beyond this machine"),
         (("run", "basic", "--seed", "-1"), "option --seed: -1 is not allowed"),
         (("run", "basic", "--microocpp", "./none"), "there is no file"),

@@ -507,6 +507,54 @@ async def test_a_server_that_is_told_to_misbehave_does(autojump_clock: MockClock
     )
 
 
+async def test_a_server_that_is_started_again_misbehaves_on_until_the_session_ends(
+    autojump_clock: MockClock,
+) -> None:
+    rules = "[[misbehaviour]]\nchargers = ['C1']\naction = 'Heartbeat'\nkind = 'callError'\n"
+    path = "/charge-points/lab-C1/misbehaviour"
+    async with open_in_process(testing=True) as central:
+
+        async def restart(how: RestartKind, down: float) -> None:
+            for listener in list(under_test.on_change):
+                listener(False)
+            assert (await central.operator.get(path))["rules"]
+            await central.operator.delete(path)  # a server that is started has no rules
+            for listener in list(under_test.on_change):
+                listener(True)
+            await trio.sleep(1)
+            after.append([each["kind"] for each in (await central.operator.get(path))["rules"]])
+
+        after: list[list[str]] = []
+        under_test = under_test_of(central, testing=True, restart=restart)
+        session = session_of(under_test, BUSY + rules + "[[restarts]]\nat = 2\n[[restarts]]\nat = 5\n")
+        result = await session.run()
+        assert (await central.operator.get(path))["rules"] == []
+    assert after == [["callError"], ["callError"]]
+    assert result.troubles == ()
+
+
+async def test_rules_that_a_server_takes_no_more_are_a_trouble_while_it_is_up(
+    autojump_clock: MockClock,
+) -> None:
+    async with open_in_process(testing=True) as central:
+
+        async def restart(how: RestartKind, down: float) -> None:
+            central.fleet.testing = False
+            for listener in list(under_test.on_change):
+                listener(True)
+
+        under_test = under_test_of(central, testing=True, restart=restart)
+        session = session_of(
+            under_test, BUSY + "[[misbehaviour]]\nkind = 'drop'\naction = 'Heartbeat'\n[[restarts]]\nat = 2\n"
+        )
+        result = await session.run()
+    (trouble,) = result.troubles
+    assert (
+        "started again misbehaves no more: PUT /charge-points/lab-C1/misbehaviour was answered with 4"
+        in trouble
+    )
+
+
 async def test_rules_that_the_server_does_not_know_are_a_trouble(autojump_clock: MockClock) -> None:
     async with open_session(
         BUSY + "[[misbehaviour]]\nkind = 'close'\ncloseCode = 1", settings={"testing": True}

@@ -87,6 +87,39 @@ async def test_it_comes_back_on_the_same_port_whoever_ends_it_but_not_for_ever(
         await boots(under_test, "CP1")
 
 
+async def test_it_comes_back_when_who_restarts_it_is_cancelled(tmp_path: Path) -> None:
+    back = trio.Event()
+    async with own_server(tmp_path, {"log_level": "warning", "api_port": None}) as under_test:
+        assert under_test.restart is not None
+        with trio.CancelScope() as impatient:
+
+            def changed(up: bool) -> None:
+                if up:
+                    back.set()
+                else:
+                    impatient.cancel()
+
+            under_test.on_change.append(changed)
+            await under_test.restart("kill", 0)
+        assert impatient.cancelled_caught
+        with trio.fail_after(PATIENCE):
+            await back.wait()
+        assert await boots(under_test, "CP1")
+    assert processes_of(tmp_path) == []
+
+
+async def test_a_restart_that_cannot_be_is_told_to_who_asked_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with own_server(tmp_path, {"log_level": "warning", "api_port": None}) as under_test:
+        assert under_test.restart is not None
+        monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
+        with trio.fail_after(PATIENCE), pytest.raises(ServerTrouble, match=r"and cannot be started: .*none"):
+            await under_test.restart("kill", 0)
+        with pytest.raises(ServerTrouble, match="cannot be started"):
+            await under_test.gone()
+
+
 def files_open() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
@@ -137,7 +170,16 @@ def test_what_it_says_names_all_its_addresses() -> None:
 
 async def test_it_does_not_outlive_who_holds_its_standard_input(tmp_path: Path) -> None:
     process = await trio.lowlevel.open_process(
-        [sys.executable, "-m", "ocpp_actors.testbench.leash", "http.server", "0", "--bind", "127.0.0.1"],
+        [
+            sys.executable,
+            "-P",
+            "-m",
+            "ocpp_actors.testbench.leash",
+            "http.server",
+            "0",
+            "--bind",
+            "127.0.0.1",
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -161,6 +203,16 @@ async def test_one_that_cannot_start_says_why_and_where_its_log_is(tmp_path: Pat
         async with own_server(tmp_path, settings):
             pass
     assert processes_of(tmp_path) == []
+
+
+async def test_what_lies_in_the_users_directory_is_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("click", "trio"):
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name}.py of the user')\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    async with own_server(tmp_path, {"log_level": "warning", "api_port": None}):
+        assert len(processes_of(tmp_path)) == 1
 
 
 async def test_a_foreign_one_is_used_as_it_is_told(tmp_path: Path) -> None:

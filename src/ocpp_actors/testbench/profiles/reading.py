@@ -9,19 +9,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from ocpp_actors.protocol.catalogue import ACTIONS
 from ocpp_actors.protocol.messages import AuthorizationStatus
 from ocpp_actors.settings import PREFIX, SETTINGS
-from ocpp_actors.settings.kinds import choice, number, or_empty, text, whole
+from ocpp_actors.settings.kinds import choice, number, or_empty, whole
 from ocpp_actors.testbench.links.conditions import BadFault
 from ocpp_actors.testbench.links.schedule import Schedule, schedule_from
+from ocpp_actors.testbench.profiles.charger_group import charger_group
 from ocpp_actors.testbench.profiles.profile import (
-    NO_ACTIVITY,
     ActionLimits,
     CentralSystem,
-    Chargers,
     Limits,
     Misbehaviour,
     Profile,
@@ -29,10 +28,14 @@ from ocpp_actors.testbench.profiles.profile import (
     Restart,
     ScenarioChoice,
 )
-from ocpp_actors.testbench.profiles.tables import Table, one_text, pairs, scalars, span, texts, yes_or_no
-from ocpp_actors.testbench.simulated.configuration import Configuration, written
-from ocpp_actors.testbench.simulated.quirks import QUIRKS
-from ocpp_actors.testbench.station import OPTIONAL, Feature
+from ocpp_actors.testbench.profiles.tables import (
+    Table,
+    one_text,
+    pairs,
+    texts,
+    url,
+    yes_or_no,
+)
 
 VARIABLES: Final = f"{PREFIX}TESTBENCH_"
 """What the environment variables begin with that override a profile; ``__`` stands for the dot between keys."""
@@ -58,7 +61,6 @@ MISBEHAVIOURS: Final = (
 )
 """The kinds that the server's API knows."""
 
-MAX_CHARGERS: Final = 20_000
 DAY: Final = 86_400
 
 _SECONDS: Final = number(0, DAY)
@@ -67,7 +69,6 @@ _LIMIT: Final = or_empty(number(0, DAY))
 _COUNT: Final = or_empty(whole(0, 1_000_000))
 _SETTINGS: Final = {each.name: each for each in SETTINGS}
 _STATUSES: Final = tuple(map(str, AuthorizationStatus))
-_FEATURES: Final = {each.value: each for each in sorted(OPTIONAL)}
 
 
 @frozen
@@ -141,7 +142,7 @@ def read(table: Table, name: str) -> Profile:
         duration=table.take("duration", _SECONDS, 0.0),
         deadline=table.take("deadline", number(1, DAY), 600.0),
         frame_logs=table.take("frame_logs", choice("all", "off"), "all"),
-        chargers=tuple(_chargers(each) for each in table.tables("chargers")),
+        chargers=tuple(charger_group(each) for each in table.tables("chargers")),
         faults=_faults(table.table("faults")),
         scenarios=_scenarios(table.table("scenarios")),
         server=_server(table.table("server")),
@@ -166,61 +167,6 @@ def _check_places(profile: Profile, table: Table) -> None:
                 raise ProfileError(
                     f"{table.where(key)}: there is no {name}, the number of chargers is {total}"
                 )
-
-
-def _chargers(table: Table) -> Chargers:
-    group = Chargers(
-        kind=table.take("kind", choice("simulated", "microocpp", "attached")),
-        count=table.take("count", whole(0, MAX_CHARGERS), 1),
-        connectors=table.take("connectors", whole(1, 100), 1),
-        quirks=table.take("quirks", texts("names of quirks"), ()),
-        activity=table.take("activity", choice(NO_ACTIVITY, "charging"), NO_ACTIVITY),
-        charges_for=table.take("charges_for", span("two numbers of seconds: [5, 20]"), (5.0, 20.0)),
-        pauses_for=table.take("pauses_for", span("two numbers of seconds: [1, 5]"), (1.0, 5.0)),
-        reconnect_interval=table.take("reconnect_interval", number(0.1, 3600), 10.0),
-        boot_within=table.take("boot_within", number(1, 3600), 60.0),
-        faults=table.take("faults", yes_or_no(), True),
-        configuration=table.take("configuration", scalars("a table of configuration keys"), {}),
-        api=table.take("api", texts("addresses of simulators: http://127.0.0.1:8101"), ()),
-        identities=table.take("identities", texts("identities of chargers that will connect"), ()),
-        listen=table.take(
-            "listen", text("an address: HOST:PORT", r"(\[[0-9A-Fa-f:]+\]|[^:\s]+):\d{1,5}"), "127.0.0.1:0"
-        ),
-        features=frozenset(
-            table.take("features", texts(f"what chargers support: {', '.join(_FEATURES)}", _feature), ())
-        ),
-        hands=table.take("hands", yes_or_no(), False),
-    )
-    table.done()
-    for quirk in group.quirks:
-        if quirk not in QUIRKS:
-            near = difflib.get_close_matches(quirk, QUIRKS, n=1)
-            hint = f"did you mean {near[0]}?" if near else "`ocpp-actors simulate --quirks` shows them"
-            raise ProfileError(f"{table.where('quirks')}: there is no quirk {quirk!r}; {hint}")
-    if group.kind == "simulated":
-        _check_configuration(group, table.table("configuration"))
-    if group.kind != "attached":
-        return group
-    if not group.api and not group.identities:
-        raise ProfileError(
-            f"{table.where('api')} is missing: it takes the addresses of simulators; or give the identities of chargers"
-        )
-    return evolve(group, count=len(group.api) + len(group.identities))
-
-
-def _check_configuration(group: Chargers, table: Table) -> None:
-    trial = Configuration(group.connectors)
-    for key, value in group.configuration.items():
-        try:
-            trial.preset(key, written(value))
-        except ValueError as error:
-            raise ProfileError(f"{table.where(key)}: {error}") from None
-
-
-def _feature(name: str) -> Feature:
-    if name not in _FEATURES:
-        raise ValueError(name)
-    return _FEATURES[name]
 
 
 def _faults(table: Table) -> Schedule:
@@ -250,11 +196,11 @@ def _server(table: Table) -> dict[str, Any]:
 
 def _central_system(table: Table) -> CentralSystem:
     chosen = CentralSystem(
-        url=table.take("url", text("a URL: ws://HOST:PORT/PATH", r"wss?://[^\x00-\x20\x7f]+"), None),
+        url=table.take("url", url("a URL: ws://HOST:PORT/PATH", "wss?"), None),
         foreign=table.take("foreign", yes_or_no(), False),
         anywhere=table.take("anywhere", yes_or_no(), False),
         foreign_storage=table.take("foreign_storage", yes_or_no(), False),
-        api_url=table.take("api_url", text("a URL: http://HOST:PORT", r"https?://[^\x00-\x20\x7f]+"), None),
+        api_url=table.take("api_url", url("a URL: http://HOST:PORT", "https?"), None),
         api_token_file=table.take("api_token_file", one_text("the name of a file"), None),
         id_tags=table.take("id_tags", pairs("a table of idTags by their status: Blocked = …"), {}),
     )

@@ -1,8 +1,10 @@
 """Takes values out of TOML tables, and says of each that cannot be used where it stands and what is allowed."""
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 from attrs import define, field
 
@@ -110,6 +112,32 @@ def one_text(allowed: str = "a text") -> Kind:
         return value
 
     return Kind(allowed, read)
+
+
+def url(allowed: str, schemes: str) -> Kind:
+    """A URL with one of the schemes, a pattern, and with a host; if it has a port, with one that there can be."""
+    return Kind(allowed, lambda value: _located(value, rf"{schemes}://[^\x00-\x20\x7f]+"))
+
+
+def urls(allowed: str, schemes: str) -> Kind:
+    """Several URLs: an array, or separated by commas."""
+    return texts(allowed, url("", schemes).read)
+
+
+def address(allowed: str) -> Kind:
+    """Host and port, 0 being any port; IPv6 addresses are in brackets."""
+    pattern = r"(\[[0-9A-Fa-f:]+\]|[0-9A-Za-z._-]+):\d{1,5}"
+    return Kind(allowed, lambda value: _located(value, pattern, before="//"))
+
+
+def _located(value: object, pattern: str, before: str = "") -> str:
+    if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
+        raise ValueError
+    parts = urlsplit(before + value)
+    _ = parts.port  # raises ValueError where there can be none such
+    if not parts.hostname:
+        raise ValueError
+    return value
 
 
 def yes_or_no() -> Kind:
