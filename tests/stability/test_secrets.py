@@ -116,7 +116,8 @@ class Life:
         """Let an operator ask, and the charge point answer: a payload, or a CALLERROR's description."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(reply, peer, action, request, answer)
-            return (await self.ask("POST", f"charge-points/CP1/calls/{action}", json=request)).status_code
+            answered = await self.ask("POST", f"charge-points/CP1/calls/{action}", json=request)
+        return answered.status_code
 
 
 async def reply(peer: RawPeer, action: str, request: Any, answer: Any) -> None:

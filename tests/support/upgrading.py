@@ -84,7 +84,7 @@ class Follower:
     """The profiles that it was connected with."""
     _own: Any = field(init=False, factory=new_key)
 
-    async def live(self, task_status: trio.TaskStatus[None]) -> None:
+    async def live(self, task_status: trio.TaskStatus[None]) -> None:  # noqa: ASYNC128, another one calls it
         """Connect, do what it is told, connect again."""
         works = self.profile
         while True:
