@@ -107,7 +107,10 @@ def run(
         return trio.run(serve, settings, router or default_router(), change_steps, attend)
     except* CannotStart as group:
         print(f"ocpp-actors: {_only(group)}", file=sys.stderr)
-    return 2
+        status = 2
+    except* KeyboardInterrupt:  # a signal that came when the one before it had nearly ended all
+        status = 1
+    return status
 
 
 async def serve(

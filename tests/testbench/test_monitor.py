@@ -101,7 +101,7 @@ async def test_a_session_goes_on_when_nobody_reads_its_lines(
 ) -> None:
     read_end, write_end = os.pipe()
     os.close(read_end)
-    with os.fdopen(write_end, "wb", buffering=0) as raw, io.TextIOWrapper(raw, write_through=True) as stream:
+    with io.TextIOWrapper(io.FileIO(write_end, "w"), write_through=True) as stream:
         async with trio.open_nursery() as nursery:
             await nursery.start(monitor.run, stream)
             monitor.progress.say("a line")
@@ -114,7 +114,7 @@ async def test_a_session_goes_on_when_its_terminal_is_closed(
     monitor: Monitor, autojump_clock: MockClock
 ) -> None:
     master, slave = os.openpty()
-    with os.fdopen(slave, "wb", buffering=0) as raw, io.TextIOWrapper(raw, write_through=True) as stream:
+    with io.TextIOWrapper(io.FileIO(slave, "w"), write_through=True) as stream:
         assert stream.isatty()
         async with trio.open_nursery() as nursery:
             await nursery.start(monitor.run, stream)

@@ -15,7 +15,7 @@ from ocpp_actors.testbench.chargers.unit import OpenChargers
 from ocpp_actors.testbench.failures import Failed
 from ocpp_actors.testbench.groups import leaves
 from ocpp_actors.testbench.lanes import Lanes
-from ocpp_actors.testbench.measuring.limits import Findings, LimitVerdict, verdicts
+from ocpp_actors.testbench.measuring.limits import Findings, LimitVerdict, Returned, verdicts
 from ocpp_actors.testbench.measuring.measures import Measures
 from ocpp_actors.testbench.profiles.profile import NO_ACTIVITY, Profile
 from ocpp_actors.testbench.progress import Progress, counted
@@ -74,6 +74,8 @@ class Session:
     directory: Path
     on_wire: Callable[[Wire], None] = field(default=lambda _wire: None)
     stop: trio.Event = field(factory=trio.Event)
+    _over: trio.Event = field(init=False, factory=trio.Event)
+    _too_late: bool = field(init=False, default=False)
     _ending: trio.CancelScope = field(init=False, factory=trio.CancelScope)
     _yard: Yard = field(init=False)
     _restarts: Restarts | None = field(init=False, default=None)
@@ -94,24 +96,26 @@ class Session:
         """Run it to its end, or to its deadline, and return what came of it; it raises nothing."""
         started, began_at = self.under_test.clock.now(), trio.current_time()
         self.under_test.on_change.append(self._server_changed)
-        findings = Findings()
+        findings = None
         try:
-            with self._ending, trio.move_on_after(self.profile.deadline) as deadline:
+            with self._ending:
                 async with trio.open_nursery() as watching:
                     watching.start_soon(self._end_early)
                     watching.start_soon(self.under_test.gone)
                     async with AsyncExitStack() as stack:
-                        await self._yard.bring_up(stack)
-                        await self._run_all()
-                        findings = await self._find_out()
-                        self._stop_measuring()
+                        try:
+                            await self._yard.bring_up(stack)
+                            await self._run_all()
+                            findings = await self._find_out()
+                        finally:
+                            self._stop_measuring()
                     watching.cancel_scope.cancel()
-            if deadline.cancelled_caught:
+            if self._too_late:
                 self.progress.trouble(f"it did not end within {self.profile.deadline:g} seconds")
         except* Exception as group:  # noqa: BLE001 — whatever ends it, what was measured is reported
             for trouble in dict.fromkeys(map(_told, leaves(group))):
                 self.progress.trouble(trouble)
-        self._stop_measuring()
+        findings = findings or Findings(returned=self._returned)
         if not (self._ending.cancelled_caught or self.progress.troubles or self._tested):
             self.progress.trouble(f"nothing was tested: {self._why_not}")
         self.progress.enter("done")
@@ -126,7 +130,7 @@ class Session:
             findings=findings,
             limits=tuple(verdicts(self.profile.limits, self.measures, findings)),
             troubles=tuple(self.progress.troubles),
-            interrupted=self._ending.cancelled_caught,
+            interrupted=self._ending.cancelled_caught and not self._too_late,
         )
 
     @property
@@ -142,8 +146,16 @@ class Session:
         return "no scenario is chosen, and there are no chargers that live for a duration"
 
     async def _end_early(self) -> None:
-        await self.stop.wait()
+        """End when it is told to, or at its deadline; whoever is undoing something then stops too."""
+        with trio.move_on_after(self.profile.deadline) as patience:
+            await self.stop.wait()
+        self._too_late = patience.cancelled_caught
+        self._over.set()
         self._ending.cancel()
+
+    @property
+    def _returned(self) -> tuple[Returned, ...]:
+        return tuple(self._restarts.returned) if self._restarts else ()
 
     # --- what runs ---------------------------------------------------------------------------------------------
 
@@ -195,7 +207,7 @@ class Session:
             label=self.label,
             seed=self.profile.seed,
             on_wire=self.on_wire,
-            over=self.stop,
+            over=self._over,
         )
         queue = iter(alone)
         async with trio.open_nursery() as nursery:
@@ -221,12 +233,12 @@ class Session:
     async def _find_out(self) -> Findings:
         self.progress.enter("comparing the books")
         identities = [each.station.identity for each in self._yard.placed]
-        returned = self._restarts.returned if self._restarts else ()
+        returned = self._returned
         try:
             return await find_out(self.under_test, self.measures.books, identities, returned)
         except Failed as error:
             self.progress.trouble(f"the books could not be compared: {error}")
-            return Findings(returned=tuple(returned))
+            return Findings(returned=returned)
 
     def _stop_measuring(self) -> None:
         """What happens when the chargers are taken away does not count."""

@@ -222,16 +222,15 @@ class ServerProcess:
             )
         self._process = process
         try:
-            with trio.fail_after(START_TIMEOUT):
+            with trio.move_on_after(START_TIMEOUT) as patience:
                 self.addresses = await self._greeting(process)
-        except BaseException as error:
+        except BaseException:
             with trio.CancelScope(shield=True):
                 await self._stop("kill")
-            if isinstance(error, trio.TooSlowError):
-                raise ServerTrouble(
-                    f"did not listen within {START_TIMEOUT:g} seconds: {self._last_words()}"
-                ) from None
             raise
+        if patience.cancelled_caught:
+            await self._stop("kill")
+            raise ServerTrouble(f"did not listen within {START_TIMEOUT:g} seconds: {self._last_words()}")
         self._watchers.start_soon(self._watch, process)
         self._tell(True)
 

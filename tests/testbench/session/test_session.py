@@ -379,6 +379,30 @@ async def test_what_is_to_be_undone_is_not_waited_for_when_it_is_stopped(autojum
     assert result.seconds <= 6
 
 
+async def test_what_is_to_be_undone_is_not_waited_for_at_the_deadline(autojump_clock: MockClock) -> None:
+    async with open_session("deadline = 5\n" + STATIONS, [s.station_is_kept_waiting]) as session:
+        result = await session.run()
+    assert result.troubles == ("it did not end within 5 seconds",)
+    assert not result.interrupted
+    assert result.seconds <= 6
+
+
+async def test_an_early_end_loses_no_restart(autojump_clock: MockClock) -> None:
+    async with open_in_process() as central:
+
+        async def restart(how: RestartKind, down: float) -> None:
+            central.server.drop_all()
+
+        session = session_of(
+            under_test_of(central, restart=restart),
+            "deadline = 30\n" + BUSY + "[[restarts]]\nat = 2\nback_within = 20\n",
+            [s.meanwhile] * 40,
+        )
+        result = await session.run()
+    assert result.troubles == ("it did not end within 30 seconds",)
+    assert result.findings.returned[0].back == 3
+
+
 async def test_a_server_that_is_gone_for_good_ends_it_with_a_report(autojump_clock: MockClock) -> None:
     async def gone() -> None:
         await trio.sleep(15)

@@ -18,8 +18,10 @@ from ocpp_actors.testbench.station import Feature
 Prompt = Callable[[str], Awaitable[None]]
 """Tells a person what to do, and returns when it was done."""
 
-RESTORE_TIMEOUT: Final = 10.0
-"""Seconds to send a simulator back to where it was connected before."""
+RESTORE_TIMEOUT: Final = 15.0
+"""Seconds to send a simulator back to where it was connected before: more than it has to answer, so that what it did
+instead is told.
+"""
 
 _HANDS: Final = frozenset({Feature.PLUG, Feature.TAP, Feature.POWER})
 

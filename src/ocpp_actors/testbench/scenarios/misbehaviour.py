@@ -49,8 +49,8 @@ async def broken(bench: Bench, charger: Attended, kind: str, action: str, **more
         applied = [each["applied"] for each in (await bench.operator.get(path))["rules"]]
         expect_equal(applied, [1], "how often the answer was broken")
     finally:
-        with trio.CancelScope(shield=True):
-            await bench.operator.delete(path)
+        async with bench.undoing():  # noqa: ASYNC102, it is shielded inside, until the session ends
+            await bench.operator.delete(path)  # noqa: ASYNC102
 
 
 async def recovers(bench: Bench, kind: str, **more: Any) -> None:

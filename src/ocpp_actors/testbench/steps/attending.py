@@ -352,8 +352,8 @@ async def attended(bench: Bench) -> AsyncIterator[Attended]:
     try:
         yield charger
     finally:
-        async with bench.undoing():
-            await charger.leave()
+        async with bench.undoing():  # noqa: ASYNC102, it is shielded inside, until the session ends
+            await charger.leave()  # noqa: ASYNC102
 
 
 def _as_shown(answer: dict[str, Any], told: dict[str, Any]) -> dict[str, Any]:
