@@ -27,6 +27,19 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def sessions(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
+    """The sessions that were to run; none does."""
+    asked: list[Run] = []
+
+    def not_run(session: Run) -> None:
+        asked.append(session)
+        raise ServerTrouble("not now")
+
+    monkeypatch.setattr(Run, "run", not_run)
+    return asked
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -78,15 +91,8 @@ def test_nobody_at_the_url_is_told_before_anything_starts(
 
 
 def test_the_simulator_of_the_environment_is_used(
-    capsys: pytest.CaptureFixture[str], here: Path, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], here: Path, monkeypatch: pytest.MonkeyPatch, sessions: list[Run]
 ) -> None:
-    sessions: list[Run] = []
-
-    def not_run(session: Run) -> None:
-        sessions.append(session)
-        raise ServerTrouble("not now")
-
-    monkeypatch.setattr(Run, "run", not_run)
     monkeypatch.setenv("OCPP_ACTORS_MICROOCPP", "./none")
     status, _, err = run(capsys, "run", "basic")
     assert (status, "OCPP_ACTORS_MICROOCPP: there is no file" in err) == (2, True)
@@ -141,16 +147,9 @@ def test_help_has_examples(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_command_of_the_report_is_what_was_typed(
-    capsys: pytest.CaptureFixture[str], here: Path, monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], here: Path, monkeypatch: pytest.MonkeyPatch, sessions: list[Run]
 ) -> None:
     """Typed again, it leads to the same profile, scenarios and command."""
-    sessions: list[Run] = []
-
-    def not_run(session: Run) -> None:
-        sessions.append(session)
-        raise ServerTrouble("not now")
-
-    monkeypatch.setattr(Run, "run", not_run)
     monkeypatch.setenv("OCPP_ACTORS_TESTBENCH_TITLE", "Tom's night")
     monkeypatch.setenv("OCPP_ACTORS_TESTBENCH_DIRECTORY", "elsewhere")
     simulator = here / "my simulator"

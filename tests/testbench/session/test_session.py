@@ -18,7 +18,7 @@ from ocpp_actors.testbench.microocpp.outside import OutsideStation
 from ocpp_actors.testbench.profiles.profile import Chargers, RestartKind
 from ocpp_actors.testbench.runner import Verdict
 from ocpp_actors.testbench.scenarios import authorization, charging
-from ocpp_actors.testbench.session import Result
+from ocpp_actors.testbench.session import Result, Session
 from ocpp_actors.testbench.simulated.charge_point import SimulatedChargePoint
 from ocpp_actors.testbench.target import Target
 from ocpp_actors.testbench.under_test import ServerTrouble, UnderTest
@@ -332,17 +332,17 @@ async def test_the_deadline_ends_it_with_a_report(autojump_clock: MockClock) -> 
     assert not result.passed
 
 
+async def stop_after(session: Session, seconds: float) -> None:
+    await trio.sleep(seconds)
+    session.stop.set()
+
+
 async def test_it_can_be_stopped_and_tells_what_it_had(autojump_clock: MockClock) -> None:
     async with (
         open_session(STATIONS, [s.passes, *[s.meanwhile] * 40]) as session,
         trio.open_nursery() as nursery,
     ):
-
-        async def stop() -> None:
-            await trio.sleep(15)
-            session.stop.set()
-
-        nursery.start_soon(stop)
+        nursery.start_soon(stop_after, session, 15)
         result = await session.run()
     assert result.interrupted
     assert not result.passed
@@ -354,12 +354,7 @@ async def test_it_can_be_stopped_and_tells_what_it_had(autojump_clock: MockClock
 async def test_it_can_be_stopped_at_any_moment(after: float, autojump_clock: MockClock) -> None:
     faults = "[faults.random]\nevery = 3\nfor = [1, 2]\nfaults = ['stall', 'reset', 'partition']\n"
     async with open_session(BUSY + faults, [s.meanwhile]) as session, trio.open_nursery() as nursery:
-
-        async def stop() -> None:
-            await trio.sleep(after)
-            session.stop.set()
-
-        nursery.start_soon(stop)
+        nursery.start_soon(stop_after, session, after)
         result = await session.run()
     assert result.interrupted
     assert result.troubles == ()
@@ -368,12 +363,7 @@ async def test_it_can_be_stopped_at_any_moment(after: float, autojump_clock: Moc
 
 async def test_what_is_to_be_undone_is_not_waited_for_when_it_is_stopped(autojump_clock: MockClock) -> None:
     async with open_session(STATIONS, [s.station_is_kept_waiting]) as session, trio.open_nursery() as nursery:
-
-        async def stop() -> None:
-            await trio.sleep(5)
-            session.stop.set()
-
-        nursery.start_soon(stop)
+        nursery.start_soon(stop_after, session, 5)
         result = await session.run()
     assert result.interrupted
     assert result.seconds <= 6
