@@ -20,17 +20,16 @@ import trio
 from attrs import define, field
 
 from ocpp_actors.charge_point import protocol_task, supervisor
-from ocpp_actors.server.transport import Transport
 
 watched: ContextVar[bool] = ContextVar("watched", default=False)
 """Whether this task belongs to a connection whose tasks are counted; children of a task inherit it."""
 
-CONNECTION, READER = "connection and supervisor", "WebSocket reader"
-PROTOCOL, READING, ANSWERING, FOLLOWING = "protocol task", "reading loop", "answering loop", "following task"
+CONNECTION = "connection and supervisor"
+PROTOCOL, WORKER, FOLLOWING = "protocol task", "worker that reads and answers", "following task"
 HEARTBEAT, OUTBOUND = "heartbeat monitor", "outbound queue"
-TASKS = (CONNECTION, READER, PROTOCOL, READING, ANSWERING, FOLLOWING, HEARTBEAT, OUTBOUND)
-TREE = frozenset({PROTOCOL, READING, ANSWERING, FOLLOWING, HEARTBEAT, OUTBOUND})
-PARTS_OF_PROTOCOL_TASK = frozenset({READING, ANSWERING, FOLLOWING})
+TASKS = (CONNECTION, PROTOCOL, WORKER, FOLLOWING, HEARTBEAT, OUTBOUND)
+TREE = frozenset({PROTOCOL, WORKER, FOLLOWING, HEARTBEAT, OUTBOUND})
+PARTS_OF_PROTOCOL_TASK = frozenset({WORKER, FOLLOWING})
 
 
 class Fault(StrEnum):
@@ -123,10 +122,8 @@ def watch_tasks(monkeypatch: pytest.MonkeyPatch, injector: Injector) -> None:
     watch(supervisor, "run_protocol_task", PROTOCOL)
     watch(supervisor, "run_heartbeat_monitor", HEARTBEAT)
     watch(supervisor, "run_outbound_queue", OUTBOUND)
-    watch(protocol_task, "_read", READING)
-    watch(protocol_task, "_answer", ANSWERING)
+    watch(protocol_task._Pair, "work", WORKER)
     watch(protocol_task, "_follow", FOLLOWING)
-    watch(Transport, "run_reader", READER)
 
 
 @types.coroutine
@@ -162,5 +159,15 @@ def _functions(coroutine: Any) -> list[str]:
         code = getattr(coroutine, "cr_code", None) or getattr(coroutine, "gi_code", None)
         if code is not None:
             names.append(code.co_qualname)
-        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+        coroutine = (
+            getattr(coroutine, "cr_await", None)
+            or getattr(coroutine, "gi_yieldfrom", None)
+            or _driven_by_hand(coroutine)
+        )
     return names
+
+
+def _driven_by_hand(generator: Any) -> Any:
+    """Return the coroutine that a generator drives step by step, as protocol_task._noticing does."""
+    frame = getattr(generator, "gi_frame", None)
+    return None if frame is None else frame.f_locals.get("coroutine")

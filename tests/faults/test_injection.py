@@ -6,7 +6,7 @@ What must hold whatever happens is in World.check; here is how the tree must tak
 from functools import lru_cache, partial
 
 import pytest
-from tests.faults.injection import ACTS, CONNECTION, READER, TASKS, Fault, Injector, covered
+from tests.faults.injection import ACTS, CONNECTION, TASKS, Fault, Injector, covered
 from tests.faults.play import play
 from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.faults.world import World
@@ -35,7 +35,7 @@ def taken_as_designed(fault: Fault, clean_connections: int, world: World, connec
         return
     covered["undisturbed"] += 1
     failed = fault is Fault.EXCEPTION
-    outside = injector.task in (CONNECTION, READER) and not (failed and injector.within(TREE))
+    outside = injector.task == CONNECTION and not (failed and injector.within(TREE))
     if outside or (failed and injector.within(WRITING)):
         assert world.restarts == 0
         assert struck.closed is not None, "the connection should have ended"

@@ -33,6 +33,7 @@ class FakeConnection:
     blocked: trio.Event | None = None
     halves: int = 0
     """Writes that were cut short."""
+    _unsent: list[str] = field(factory=list)
     _incoming: Any = field(factory=lambda: trio.open_memory_channel[str](100))
 
     def say(self, frame: Any) -> None:
@@ -43,9 +44,14 @@ class FakeConnection:
         message: str = await self._incoming[1].receive()
         return message
 
-    async def send(self, text: str) -> None:
+    def begin_send(self, text: str) -> bool:
+        self._unsent.append(text)
+        return False
+
+    async def finish_send(self) -> None:
         await self._room()
-        self.sent.append(text)
+        while self._unsent:
+            self.sent.append(self._unsent.pop(0))
 
     async def ping(self) -> None:
         await self._room()

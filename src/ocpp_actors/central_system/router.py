@@ -182,5 +182,5 @@ def _action_of(request_class: type) -> Action:
 
 
 async def result_of(value: Any | Awaitable[Any]) -> Any:
-    """Return the value, or what it comes to if it has to be waited for."""
-    return await value if inspect.isawaitable(value) else value
+    """Return the value, or what it comes to if it is a coroutine."""
+    return await value if inspect.iscoroutine(value) else value

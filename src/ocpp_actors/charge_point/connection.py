@@ -32,8 +32,15 @@ class Connection(Protocol):
         """
         ...
 
-    async def send(self, text: str) -> None:
-        """Write one text message. Cancelled midway it leaves the connection unusable.
+    def begin_send(self, text: str) -> bool:
+        """Write one text message as far as that is possible without waiting; False: finish_send() has to follow.
+
+        Raises ConnectionEnded: the connection is over.
+        """
+        ...
+
+    async def finish_send(self) -> None:
+        """Write what is left. Cancelled midway it leaves the connection unusable.
 
         Raises ConnectionEnded: the connection is over.
         """

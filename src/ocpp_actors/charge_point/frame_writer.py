@@ -35,7 +35,15 @@ class FrameWriter:
 
         Raises ConnectionEnded: the connection is over, the peer did not read in time, or the write failed.
         """
-        await self._bounded(lambda: self._connection.send(text))
+        try:
+            written = self._connection.begin_send(text)
+        except ConnectionEnded:
+            raise
+        except Exception:
+            log.exception("a frame could not be written")
+            await self._abort("a frame could not be written")
+        if not written:
+            await self._bounded(self._connection.finish_send)
         self._on_sent(text)
 
     async def ping(self) -> None:

@@ -1,10 +1,14 @@
 """Frames in, conversation, router, answers out, strictly in order.
 
-Reading and answering are two loops of one task: while a handler waits, for the ledger or for an answer of the charge
-point itself, replies to the central system's CALLs are still read.
+While a handler waits, for the ledger or for an answer of the charge point itself, replies to the central system's
+CALLs are still read.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+import math
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from functools import partial
+from typing import Any, NoReturn
 
 import structlog
 import trio
@@ -36,28 +40,156 @@ async def run_protocol_task(session: Session) -> None:
     Raises SessionOver: a message could not be confirmed (1011), or all is answered after a drain (1001).
     """
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_read, session)
-        nursery.start_soon(_answer, session, nursery)
+        pair = _Pair(session, nursery)
+        nursery.start_soon(pair.work)
+        await pair.work()
 
 
-# --- reading ---------------------------------------------------------------------------------------------------
+class _Pair:
+    """Two workers that share the reading and the answering.
+
+    One of them reads, and answers what it has read. As soon as an answer has to wait for anything, the other goes on
+    reading; an answer that waits for nothing costs no change of tasks.
+    """
+
+    def __init__(self, session: Session, nursery: trio.Nursery) -> None:
+        self._session = session
+        self._nursery = nursery
+        self._following = trio.Semaphore(MAX_FOLLOWING)
+        self._dispatch: _Dispatch = session.router.dispatch
+        self._write: _Write = session.writer.write
+        if session.misbehaviour is not None:
+            misbehaving = Misbehaving(session, session.misbehaviour)
+            self._dispatch, self._write = misbehaving.dispatch, misbehaving.write
+        self._reader: object | None = None
+        self._idle = trio.lowlevel.ParkingLot()
+        self._answering = False
+        self._next_read = -math.inf
+        """When the next message may be read."""
+
+    async def work(self) -> None:
+        """Read and answer in turn with the other worker."""
+        session, me = self._session, object()
+        while True:
+            while self._reader is not None:
+                await self._idle.park()
+            if session.draining:
+                await self._end_drain()
+            self._reader = me
+            with trio.CancelScope() as session.reading:
+                while self._reader is me and not session.draining:
+                    if self._answering or session.conversation.idle:
+                        await self._read()
+                    else:
+                        await _noticing(self._answer(), self._let_the_other_read)
+            if self._reader is me:
+                self._let_the_other_read()
+
+    def _let_the_other_read(self) -> None:
+        self._reader = None
+        self._idle.unpark()
+
+    async def _end_drain(self) -> NoReturn:
+        if self._answering:
+            await trio.sleep_forever()  # whoever answers ends it
+        await self._answer()
+        abort = self._session.charge_point.record.settings.abort_on_shutdown
+        raise SessionOver(1001, "the central system is shutting down", abort=abort)
+
+    # --- reading -----------------------------------------------------------------------------------------------
+
+    async def _read(self) -> None:
+        session = self._session
+        session.may_stop_reading = True
+        while session.conversation.full:
+            await session.room.wait()
+        if self._next_read > trio.current_time():
+            await trio.sleep_until(self._next_read)
+        message = await session.connection.receive()
+        session.may_stop_reading = False
+        now = trio.current_time()
+        _receive(session, message, now)
+        pause = session.bucket.take(now)
+        if pause:
+            self._next_read = now + pause
+
+    # --- answering ---------------------------------------------------------------------------------------------
+
+    async def _answer(self) -> None:
+        """Answer what waits, one after the other."""
+        session = self._session
+        self._answering = True
+        while (turn := session.conversation.next_turn()) is not None:
+            session.room.ring()
+            if isinstance(turn.what, str):
+                await self._write(turn.what)
+            else:
+                await self._answer_call(turn.what, turn)
+        self._answering = False
+
+    async def _answer_call(self, call: Call, turn: Turn) -> None:
+        session = self._session
+        context = _context(session, call, turn)
+        with structlog.contextvars.bound_contextvars(action=brief(call.action), message_id=call.message_id):
+            handled = None
+            outcome = "CALLRESULT"
+            try:
+                handled = await self._dispatch(call, context)
+            except ProtocolFault as fault:
+                log.warning("CALL refused", error_code=fault.code, fault=fault.description)
+                outcome = fault.code
+                text = session.conversation.refuse(fault)
+            except Unconfirmable as error:
+                log.warning("closing without an answer, so that the message is sent again", reason=str(error))
+                _tell_handled(session, call, "unanswered", turn.received_at)
+                raise SessionOver(1011, "the message could not be stored") from None
+            else:
+                text = session.conversation.answer(handled.payload)
+            await self._write(text)
+            _tell_handled(session, call, outcome, turn.received_at)
+            if handled is None:
+                return
+            if call.action == "BootNotification":
+                session.boot_answered = True
+                session.boots.ring()
+            if handled.followed:
+                await self._following.acquire()
+                self._nursery.start_soon(_follow, handled, context, self._following)
 
 
-async def _read(session: Session) -> None:
-    with trio.CancelScope() as session.reading:
-        while not session.draining:
-            while session.conversation.full:
-                await session.room.wait()
-            message = await session.connection.receive()
-            _receive(session, message)
-            pause = session.bucket.take(trio.current_time())
-            if pause:
-                await trio.sleep(pause)
+@types.coroutine
+def _noticing(
+    coroutine: Coroutine[Any, Any, None], before_waiting: Callable[[], None]
+) -> Generator[Any, Any, None]:
+    """Do as ``await coroutine`` does, and call ``before_waiting`` if it comes to wait for anything, before it does."""
+    try:
+        trap = coroutine.send(None)
+    except StopIteration:
+        return
+    before_waiting()
+    while True:
+        try:
+            value = yield trap
+        except BaseException as error:  # noqa: ASYNC103, BLE001, it goes on into the coroutine
+            step = partial(coroutine.throw, error)
+        else:
+            step = partial(coroutine.send, value)
+        try:
+            trap = step()
+        except StopIteration:
+            return
 
 
-def _receive(session: Session, message: str | bytes) -> None:
+async def _follow(handled: Handled, context: Context, following: trio.Semaphore) -> None:
+    try:
+        await handled.follow(context)
+    finally:
+        following.release()
+
+
+def _receive(session: Session, message: str | bytes, now: float) -> None:
     _tell_received(session, message)
-    event = session.conversation.receive(message, trio.current_time())
+    event = session.conversation.receive(message, now)
     match event:
         case ReplyArrived(reply):
             session.replies_in.send_nowait(Reply(reply, len(message)))
@@ -68,13 +200,9 @@ def _receive(session: Session, message: str | bytes) -> None:
             log.warning(
                 "CALL refused", message_id=brief(message_id), error_code=fault.code, fault=fault.description
             )
-            session.turns.ring()
         case CallArrived(call, reused_id):
             if reused_id:
                 session.flag("message id reused", f"{brief(call.action)} under the id of another message")
-            session.turns.ring()
-        case _:
-            session.turns.ring()
 
 
 def _tell_received(session: Session, message: str | bytes) -> None:
@@ -82,69 +210,6 @@ def _tell_received(session: Session, message: str | bytes) -> None:
         session.flag("binary message", f"{len(message)} bytes in a binary instead of a text message")
         message = message.decode("utf-8", "backslashreplace")
     session.central_system.observer.tell(FrameReceived(session.identity, session.now(), message))
-
-
-# --- answering -------------------------------------------------------------------------------------------------
-
-
-async def _answer(session: Session, nursery: trio.Nursery) -> None:
-    following = trio.Semaphore(MAX_FOLLOWING)
-    dispatch, write = session.router.dispatch, session.writer.write
-    if session.misbehaviour is not None:
-        misbehaving = Misbehaving(session, session.misbehaviour)
-        dispatch, write = misbehaving.dispatch, misbehaving.write
-    while True:
-        turn = session.conversation.next_turn()
-        if turn is None:
-            if session.draining:
-                abort = session.charge_point.record.settings.abort_on_shutdown
-                raise SessionOver(1001, "the central system is shutting down", abort=abort)
-            await session.turns.wait()
-            continue
-        session.room.ring()
-        if isinstance(turn.what, str):
-            await write(turn.what)
-            continue
-        context = _context(session, turn.what, turn)
-        with structlog.contextvars.bound_contextvars(
-            action=brief(turn.what.action), message_id=turn.what.message_id
-        ):
-            handled = await _answer_call(session, turn.what, context, turn.received_at, dispatch, write)
-            if handled is not None and handled.followed:
-                await following.acquire()
-                nursery.start_soon(_follow, handled, context, following)
-
-
-async def _answer_call(
-    session: Session, call: Call, context: Context, received_at: float, dispatch: _Dispatch, write: _Write
-) -> Handled | None:
-    handled = None
-    outcome = "CALLRESULT"
-    try:
-        handled = await dispatch(call, context)
-    except ProtocolFault as fault:
-        log.warning("CALL refused", error_code=fault.code, fault=fault.description)
-        outcome = fault.code
-        text = session.conversation.refuse(fault)
-    except Unconfirmable as error:
-        log.warning("closing without an answer, so that the message is sent again", reason=str(error))
-        _tell_handled(session, call, "unanswered", received_at)
-        raise SessionOver(1011, "the message could not be stored") from None
-    else:
-        text = session.conversation.answer(handled.payload)
-    await write(text)
-    _tell_handled(session, call, outcome, received_at)
-    if handled is not None and call.action == "BootNotification":
-        session.boot_answered = True
-        session.boots.ring()
-    return handled
-
-
-async def _follow(handled: Handled, context: Context, following: trio.Semaphore) -> None:
-    try:
-        await handled.follow(context)
-    finally:
-        following.release()
 
 
 def _context(session: Session, call: Call, turn: Turn) -> Context:

@@ -116,8 +116,8 @@ class Session:
     scope: trio.CancelScope = field(init=False, factory=trio.CancelScope)
     reading: trio.CancelScope | None = field(init=False, default=None)
     """Around the reading of the present tree."""
-    turns: Doorbell = field(init=False, factory=Doorbell)
-    """Rings when the conversation has a turn to be taken."""
+    may_stop_reading: bool = field(init=False, default=False)
+    """Whether cancelling it stops no more than that."""
     room: Doorbell = field(init=False, factory=Doorbell)
     """Rings when a turn was taken."""
     boots: Doorbell = field(init=False, factory=Doorbell)
@@ -162,9 +162,8 @@ class Session:
     def drain(self) -> None:
         """Read no further, answer what was read, then close with 1001."""
         self.draining = True
-        if self.reading is not None:
+        if self.reading is not None and self.may_stop_reading:
             self.reading.cancel()
-        self.turns.ring()
 
     def flag(self, quirk: str, detail: str) -> None:
         """Tell that the charge point did something odd that was put up with."""

@@ -6,10 +6,11 @@ from contextlib import ExitStack, suppress
 import structlog
 import trio
 from attrs import frozen
-from trio_websocket import ConnectionClosed, WebSocketRequest
+from trio_websocket import WebSocketRequest
 
 from ocpp_actors.central_system.context import CentralSystem
 from ocpp_actors.central_system.router import Router
+from ocpp_actors.charge_point.connection import ConnectionEnded
 from ocpp_actors.charge_point.session import Doorbell, Session
 from ocpp_actors.charge_point.stalling import Stall, StallingStream
 from ocpp_actors.charge_point.supervisor import supervise
@@ -192,7 +193,9 @@ class Server:
                     if self._settings.testing:
                         stall = Stall()
                         stream = StallingStream(stream, stall)
-                    async with open_transport(stream, self._settings.max_message_size) as transport:
+                    async with open_transport(
+                        stream, self._settings.max_message_size, hot_path=self._settings.hot_path
+                    ) as transport:
                         guest = await self._let_in(transport, origin, place, stay, handshaking)
                         handshaking.close()
                         if guest is not None:
@@ -264,7 +267,7 @@ class Server:
                 place.failed()
                 self._refusals.warning("no charge point", reason=str(error))
                 return None
-            except ConnectionClosed:
+            except ConnectionEnded:
                 place.failed()
                 self._refusals.warning("no charge point", reason="the peer left during the handshake")
                 return None
@@ -289,7 +292,9 @@ class Server:
             return None
         handshake.stay.enter_context(self._fleet.place(handshake.known.identity))
         entry = self._fleet.entry(handshake.known)
-        if not await self._fleet.wait_out_fight(entry, before_pause):
+        async with transport.watching():
+            fought_out = await self._fleet.wait_out_fight(entry, before_pause)
+        if not fought_out:
             await self._refuse(request, handshake, OVERTAKEN)
             return None
         if transport.gone:
@@ -311,7 +316,7 @@ class Server:
         )
         headers = [(name.encode(), value.encode()) for name, value in refused.headers]
         headers.append((b"Content-Type", b"text/plain; charset=utf-8"))
-        with suppress(ConnectionClosed):  # who does not wait for the answer was refused all the same
+        with suppress(ConnectionEnded):  # who does not wait for the answer was refused all the same
             await request.reject(refused.status, extra_headers=headers, body=f"{refused.reason}\n".encode())
         if refused.event is not None:
             await self._central_system.security_log.record(

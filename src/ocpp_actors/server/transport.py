@@ -1,34 +1,36 @@
 """A charge point's WebSocket over any trio stream.
 
-The WebSocket protocol is trio-websocket's. It is used below ``serve_websocket``, on a stream of ours and with a wsproto
-connection of ours, because the server must know three things that the library keeps to itself: when anything arrived,
-when a pong arrived, and what was wrong with a frame. This is the only module that touches the library's private parts,
-so its version is pinned: it calls ``_reader_task``, ``_get_request``, ``_send`` and ``_close_web_socket``, reads or
-sets ``_message_size``, ``_wsproto``, ``_close_reason``, ``_close_handshake`` and ``_reader_running``, and overrides
-``_handle_message_event``, ``_handle_ping_event``, ``_handle_pong_event`` and ``_handle_close_connection_event``.
+The opening handshake is trio-websocket's, the frames are wsproto's, and both are driven from here: whoever waits for a
+message reads the stream, so that no task and no channel stands between a socket and its charge point. Text messages
+that arrive whole take a short way (see text_frames), and a TCP socket is read and written with bare system calls; with
+``hot_path`` switched off everything goes through wsproto and trio's streams.
+
+This is the only module that touches trio-websocket's private parts, so its version is pinned: it gives WebSocketRequest
+a connection whose ``_send`` is overridden.
 """
 
+import os
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Final, Protocol, cast
 
 import trio
-import trio_websocket
-import wsproto
 from trio_websocket import WebSocketConnection, WebSocketRequest
-from wsproto.connection import ConnectionState, ConnectionType
-from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
+from wsproto import WSConnection
+from wsproto.connection import Connection, ConnectionState, ConnectionType
+from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, Request, TextMessage
+from wsproto.utilities import RemoteProtocolError
 
 from ocpp_actors.charge_point.connection import ConnectionEnded
+from ocpp_actors.server.text_frames import between_messages, take_texts, text_frame
 
-MESSAGE_QUEUE = 4
-"""Messages that may wait between the library's reader and ours. With one, a slow handler would hold up pongs too."""
+RECEIVE_SIZE: Final = 16 * 1024
 
-RECEIVE_SIZE = 16 * 1024
-
-CLOSED_BY_US = frozenset({1002, 1007, 1009})
+CLOSED_BY_US: Final = frozenset({1002, 1007, 1009})
 """Close codes for what the peer did wrong."""
 
-LINGER = 1.0
+LINGER: Final = 1.0
 """Seconds for the peer to read such a close code: dropping the connection with unread data in it may destroy it."""
 
 
@@ -36,195 +38,356 @@ class HandshakeFailed(Exception):
     """What arrived was no WebSocket handshake, or the peer left before one was complete."""
 
 
-class WatchedStream(trio.abc.Stream):
-    """A stream that remembers when it received something."""
+# --- streams ---------------------------------------------------------------------------------------------------
+
+
+class _Wire(Protocol):
+    """How a stream is read and written."""
+
+    async def receive_some(self) -> bytes: ...
+
+    def write_some(self, data: bytes) -> int:
+        """Write what can be written without waiting, and return how much that was."""
+        ...
+
+
+class _AnyStream:
+    """Any stream: nothing can be written without waiting."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
-        self.stream = stream
-        self.last_received = trio.current_time()
+        self._stream = stream
 
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Receive, and remember when."""
-        data = await self.stream.receive_some(max_bytes)
-        self.last_received = trio.current_time()
-        return data
+    async def receive_some(self) -> bytes:
+        return bytes(await self._stream.receive_some(RECEIVE_SIZE))
 
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send."""
-        await self.stream.send_all(data)
-
-    async def wait_send_all_might_not_block(self) -> None:
-        """Wait until sending might not block."""
-        await self.stream.wait_send_all_might_not_block()
-
-    async def aclose(self) -> None:
-        """Close."""
-        await self.stream.aclose()
+    def write_some(self, data: bytes) -> int:  # noqa: ARG002
+        return 0
 
 
-class _Connection(WebSocketConnection):
-    last_pong: float | None = None
-    fault: str | None = None
+class _Socket:
+    """A TCP socket: waited for until it is readable, then read once; a write does not wait for its turn.
 
-    async def _handle_message_event(self, event: BytesMessage | TextMessage) -> None:
-        if isinstance(event, TextMessage) and not event.data.isascii():
-            # The library counts characters, the limit is in bytes.
-            self._message_size += len(event.data.encode()) - len(event.data)
-        await super()._handle_message_event(event)
+    Reading always lets other tasks have theirs, so that no charge point starves the others.
+    """
 
-    async def _handle_ping_event(self, event: Ping) -> None:
-        # After a close frame nothing may be sent (RFC 6455 §5.5.1): a ping that crosses ours stays unanswered.
-        if self._wsproto.state is ConnectionState.OPEN:
-            await super()._handle_ping_event(event)
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._descriptor = stream.socket.fileno  # -1 once it is closed
 
-    async def _handle_pong_event(self, event: Pong) -> None:  # noqa: ARG002
-        self.last_pong = trio.current_time()
+    async def receive_some(self) -> bytes:
+        while True:
+            descriptor = self._descriptor()
+            if descriptor < 0:
+                raise trio.ClosedResourceError
+            await trio.lowlevel.wait_readable(descriptor)
+            try:
+                return os.read(descriptor, RECEIVE_SIZE)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise trio.BrokenResourceError from error
 
-    async def _handle_close_connection_event(self, event: CloseConnection) -> None:
-        # wsproto reports a frame that breaks the protocol as a close by the peer; the peer must be told.
-        if self._wsproto.state is not ConnectionState.OPEN:
-            await super()._handle_close_connection_event(event)
-            return
-        self.fault = event.reason or "broken frame"
-        self._close_reason = trio_websocket.CloseReason(event.code, event.reason)
-        await self._send(CloseConnection(code=event.code, reason=event.reason))
-        await self._close_web_socket(event.code, event.reason)
-        self._close_handshake.set()
-        self._reader_running = False
+    def write_some(self, data: bytes) -> int:
+        try:
+            return os.write(self._descriptor(), data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise trio.BrokenResourceError from error
 
-    async def send_ping(self) -> None:
-        if self.closed:
-            raise trio_websocket.ConnectionClosed(self.closed)
-        await self._send(Ping(payload=b""))
+
+# --- the connection --------------------------------------------------------------------------------------------
+
+
+class _Opening(WebSocketConnection):
+    """What trio-websocket answers an opening handshake through."""
+
+    def __init__(self, transport: "Transport", protocol: WSConnection) -> None:
+        super().__init__(transport.stream, protocol)
+        self._transport = transport
+
+    async def _send(self, event: Event) -> None:
+        await self._transport.send_event(event)
 
 
 class Transport:
-    """A WebSocket connection as the task tree of a charge point needs it (see charge_point.connection)."""
+    """A WebSocket connection as the task tree of a charge point needs it (see charge_point.connection).
 
-    def __init__(self, stream: trio.abc.Stream, max_message_size: int) -> None:
-        self._stream = WatchedStream(stream)
-        self._reader_ended = trio.Event()
-        self._connection = _Connection(
-            self._stream,
-            wsproto.WSConnection(ConnectionType.SERVER),
-            message_queue_size=MESSAGE_QUEUE,
-            max_message_size=max_message_size,
-            receive_buffer_size=RECEIVE_SIZE,
+    One task at a time reads: in request(), receive() or close(), or while watching(). Any may write.
+    """
+
+    def __init__(self, stream: trio.abc.Stream, max_message_size: int, *, hot_path: bool = True) -> None:
+        self.stream = stream
+        self._hot = hot_path
+        self._wire: _Wire = (
+            _Socket(stream) if hot_path and isinstance(stream, trio.SocketStream) else _AnyStream(stream)
         )
-
-    @property
-    def last_received(self) -> float:
-        """When anything was received last, in seconds of trio's clock."""
-        return self._stream.last_received
-
-    @property
-    def last_pong(self) -> float | None:
-        """When a pong was received last, in seconds of trio's clock."""
-        return self._connection.last_pong
-
-    @property
-    def gone(self) -> bool:
+        self._limit = max_message_size
+        self._protocol: WSConnection | Connection = WSConnection(ConnectionType.SERVER)
+        self._between_messages = False
+        self._request: Request | None = None
+        self._early = b""
+        self._left_over = False
+        """Whether wsproto was given something with the handshake that came behind it."""
+        self._messages: deque[str | bytes] = deque()
+        self._parts: list[str | bytes] = []
+        self._size = 0
+        self._unsent = bytearray()
+        self._flushing = trio.Lock()
+        self._ended: ConnectionEnded | None = None
+        self.gone = False
         """Whether the peer has left, so that nothing more will come."""
-        return self._reader_ended.is_set()
+        self.fault = ""
+        """How the peer broke the WebSocket protocol; empty if it did not."""
+        self.last_received = trio.current_time()
+        """When anything was received last, in seconds of trio's clock."""
+        self.last_pong: float | None = None
+        """When a pong was received last, in seconds of trio's clock."""
+
+    # --- the opening handshake ---------------------------------------------------------------------------------
 
     async def request(self) -> WebSocketRequest:
         """Wait for the WebSocket handshake of the peer. The caller brings the deadline.
 
         Raises HandshakeFailed: it will never come.
         """
-        request: WebSocketRequest | None = None
+        while self._request is None:
+            if self._ended is not None:
+                raise HandshakeFailed("no WebSocket handshake")
+            await self._read()
+        opening = _Opening(self, cast(WSConnection, self._protocol))
+        return WebSocketRequest(opening, self._request)
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Watch during the block whether the peer leaves: ``gone``."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._cancel_without_reader, nursery.cancel_scope)
-            request = await self._connection._get_request()  # noqa: SLF001
+            nursery.start_soon(self._watch)
+            yield
             nursery.cancel_scope.cancel()
-        if request is None:
-            raise HandshakeFailed("no WebSocket handshake")
-        return request
 
-    async def _cancel_without_reader(self, scope: trio.CancelScope) -> None:
-        await self._reader_ended.wait()
-        scope.cancel()
+    async def _watch(self) -> None:
+        if not self._early:
+            self._early = await self._receive_some()
+            self.gone = not self._early
 
-    async def run_reader(self) -> None:
-        """Read until the connection ends; what the peer does wrong ends only this."""
-        try:
-            with suppress(trio_websocket.ConnectionClosed):  # gone while it was being told what is wrong
-                await self._connection._reader_task()  # noqa: SLF001
-        finally:
-            self._reader_ended.set()
-
-    @property
-    def fault(self) -> str:
-        """How the peer broke the WebSocket protocol; empty if it did not."""
-        fault = self._connection.fault or ""
-        return (
-            f"{fault} (a compressed frame? no extension was agreed on)" if "eserved bit" in fault else fault
-        )
+    # --- reading -----------------------------------------------------------------------------------------------
 
     async def receive(self) -> str | bytes:
         """Wait for the next message.
 
         Raises ConnectionEnded: there is none any more.
         """
-        try:
-            return await self._connection.get_message()
-        except trio_websocket.ConnectionClosed as closed:
-            raise self._ended(closed) from None
+        if self._messages:
+            await trio.lowlevel.checkpoint()  # those that came together must not keep others waiting
+            return self._messages.popleft()
+        while not self._messages:
+            if self._ended is not None:
+                raise self._ended
+            await self._read()
+        return self._messages.popleft()
 
-    async def send(self, text: str) -> None:
-        """Write one text message.
+    async def _read(self) -> None:
+        """Take in what arrives next."""
+        if self._left_over:
+            self._left_over = False
+            await self._take_in_events()
+            return
+        data, self._early = self._early, b""
+        data = data or await self._receive_some()
+        if not data:
+            self.gone = True
+            self._end(1006)
+            return
+        if self._between_messages:
+            texts, data = take_texts(data, self._limit)
+            self._messages += texts
+            if not data:
+                return
+        try:
+            self._protocol.receive_data(data)
+        except RemoteProtocolError as error:
+            if error.event_hint is not None:
+                await self._reply(error.event_hint)
+            self._end(1006)
+            return
+        await self._take_in_events()
+
+    async def _take_in_events(self) -> None:
+        for event in self._protocol.events():
+            await self._take_in(event)
+            if self._ended is not None:
+                return
+        self._between_messages = (
+            self._hot
+            and not self._parts
+            and isinstance(self._protocol, Connection)
+            and between_messages(self._protocol)
+        )
+
+    async def _receive_some(self) -> bytes:
+        try:
+            data = await self._wire.receive_some()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return b""
+        self.last_received = trio.current_time()
+        return data
+
+    async def _take_in(self, event: Event) -> None:
+        match event:
+            case TextMessage() | BytesMessage():
+                await self._take_part(event)
+            case Ping():
+                # After a close frame nothing may be sent (RFC 6455 §5.5.1): a ping that crosses ours stays unanswered.
+                if self._protocol.state is ConnectionState.OPEN:
+                    await self._reply(event.response())
+            case Pong():
+                self.last_pong = trio.current_time()
+            case CloseConnection():
+                await self._take_close(event)
+            case Request():
+                self._request = event
+
+    async def _take_part(self, event: TextMessage | BytesMessage) -> None:
+        self._size += len(event.data) if isinstance(event, BytesMessage) else len(event.data.encode())
+        if self._size > self._limit:
+            reason = f"Exceeded maximum message size: {self._limit} bytes"
+            await self._close_for(1009, reason)
+            return
+        self._parts.append(event.data if isinstance(event, TextMessage) else bytes(event.data))
+        if event.message_finished:
+            whole = "" if isinstance(event, TextMessage) else b""
+            self._messages.append(whole.join(self._parts))  # type: ignore[arg-type]  # all parts are of one kind
+            self._parts, self._size = [], 0
+
+    async def _take_close(self, event: CloseConnection) -> None:
+        match self._protocol.state:
+            case ConnectionState.REMOTE_CLOSING:
+                await self._reply(event.response())
+                self._end(event.code, event.reason or "")
+            case (
+                ConnectionState.OPEN
+            ):  # so wsproto reports a frame that breaks the protocol; the peer must be told
+                self.fault = event.reason or "broken frame"
+                if "eserved bit" in self.fault:
+                    self.fault += " (a compressed frame? no extension was agreed on)"
+                await self._close_for(event.code, event.reason)
+            case _:
+                self._end(event.code, event.reason or "")
+
+    async def _close_for(self, code: int, reason: str | None) -> None:
+        """Close for what the peer did wrong."""
+        await self._reply(CloseConnection(code=code, reason=reason))
+        self._end(code, self.fault or reason or "")
+
+    def _end(self, code: int, reason: str = "") -> None:
+        if self._ended is None:
+            self._ended = ConnectionEnded(int(code), reason)
+
+    # --- writing -----------------------------------------------------------------------------------------------
+
+    def begin_send(self, text: str) -> bool:
+        """Write one text message as far as that is possible without waiting; False: finish_send() has to follow.
+
+        Raises ConnectionEnded: the connection is over.
+        """
+        if self._ended is not None:
+            raise self._ended
+        if self._protocol.state is not ConnectionState.OPEN:
+            raise ConnectionEnded(1006, "the connection is being closed")
+        return self._begin(text_frame(text))
+
+    async def finish_send(self) -> None:
+        """Write what is left. Cancelled midway it leaves the connection unusable.
 
         Raises ConnectionEnded: the connection is over.
         """
         try:
-            await self._connection.send_message(text)
-        except trio_websocket.ConnectionClosed as closed:
-            raise self._ended(closed) from None
+            async with self._flushing:
+                while self._unsent:
+                    data, self._unsent = self._unsent, bytearray()
+                    await self.stream.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self._end(1006)
+            raise self._over() from None
 
     async def ping(self) -> None:
-        """Write a ping.
+        """Write a ping, without waiting for the pong. Cancelled midway it leaves the connection unusable.
 
         Raises ConnectionEnded: the connection is over.
         """
+        if self._ended is not None:
+            raise self._ended
+        if self._protocol.state is ConnectionState.OPEN:
+            await self.send_event(Ping(payload=b""))
+
+    async def send_event(self, event: Event) -> None:
+        """Write what wsproto makes of an event.
+
+        Raises ConnectionEnded: the connection is over.
+        """
+        if not self._begin(bytes(self._protocol.send(event))):
+            await self.finish_send()
+        if isinstance(self._protocol, WSConnection) and self._protocol.connection is not None:
+            # The handshake is over, and with it all that parses HTTP.
+            self._protocol = self._protocol.connection
+            clean = between_messages(self._protocol)
+            self._between_messages, self._left_over = self._hot and clean, not clean
+
+    async def _reply(self, event: Event) -> None:
+        """Write an event while reading: should the peer be gone, reading finds out."""
+        with suppress(ConnectionEnded):
+            await self.send_event(event)
+
+    def _begin(self, data: bytes) -> bool:
+        if self._unsent or self._flushing.locked():
+            self._unsent += data
+            return False
         try:
-            await self._connection.send_ping()
-        except trio_websocket.ConnectionClosed as closed:
-            raise self._ended(closed) from None
+            written = self._wire.write_some(data)
+        except trio.BrokenResourceError:
+            self._end(1006)
+            raise self._over() from None
+        if written == len(data):
+            return True
+        self._unsent += data[written:]
+        return False
+
+    def _over(self) -> ConnectionEnded:
+        assert self._ended is not None
+        return self._ended
+
+    # --- the end -----------------------------------------------------------------------------------------------
 
     async def close(self, code: int, reason: str) -> None:
         """Exchange close frames and close the stream. The caller brings the deadline."""
-        await self._connection.aclose(code, reason)
+        try:
+            if self._ended is None and self._protocol.state is ConnectionState.OPEN:
+                await self._reply(CloseConnection(code=code, reason=reason))
+            while self._ended is None:
+                await self._read()
+                self._messages.clear()
+        finally:
+            await trio.aclose_forcefully(self.stream)
 
     async def abort(self) -> None:
         """Drop the connection; a peer that was sent a close code for what it did is given a moment to read it."""
-        closed = self._connection.closed
-        if closed is not None and closed.code in CLOSED_BY_US:
-            with trio.move_on_after(LINGER), suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-                await self._linger()
-        await trio.aclose_forcefully(self._stream)
-
-    async def _linger(self) -> None:
-        if isinstance(self._stream.stream, trio.abc.HalfCloseableStream):
-            await self._stream.stream.send_eof()
-        await self._reader_ended.wait()  # it is still receiving, and only one may
-        while await self._stream.receive_some(RECEIVE_SIZE):
-            pass
-
-    def _ended(self, closed: trio_websocket.ConnectionClosed) -> ConnectionEnded:
-        code = 1006 if closed.reason is None else int(closed.reason.code)
-        reason = "" if closed.reason is None else closed.reason.reason or ""
-        return ConnectionEnded(code, self.fault or reason)
+        if self._ended is not None and self._ended.code in CLOSED_BY_US:
+            with trio.move_on_after(LINGER):
+                if isinstance(self.stream, trio.abc.HalfCloseableStream):
+                    with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                        await self.stream.send_eof()
+                while await self._receive_some():
+                    pass
+        await trio.aclose_forcefully(self.stream)
 
 
 @asynccontextmanager
-async def open_transport(stream: trio.abc.Stream, max_message_size: int) -> AsyncIterator[Transport]:
+async def open_transport(
+    stream: trio.abc.Stream, max_message_size: int, *, hot_path: bool = True
+) -> AsyncIterator[Transport]:
     """Run a WebSocket over the stream for as long as the block lasts; the stream is closed after it."""
-    transport = Transport(stream, max_message_size)
     try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(transport.run_reader)
-            yield transport
-            nursery.cancel_scope.cancel()
+        yield Transport(stream, max_message_size, hot_path=hot_path)
     finally:
         with trio.CancelScope(shield=True):
             await trio.aclose_forcefully(stream)

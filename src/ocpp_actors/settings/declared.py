@@ -391,6 +391,14 @@ class Settings:
         1000, whole(1, 1_000_000), LIMITS, "Messages that may exceed `MAX_MESSAGE_RATE` in one go."
     )
 
+    hot_path: bool = setting(
+        True,
+        switch(),
+        LIMITS,
+        "Whole text messages and TCP sockets take a short way around the WebSocket library. Off: everything takes the "
+        "long way, which is slower and does the same.",
+    )
+
     log_format: Literal["console", "json"] = setting(
         "console",
         choice("console", "json"),

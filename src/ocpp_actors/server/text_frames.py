@@ -1,0 +1,73 @@
+"""WebSocket frames that are a whole text message, the short way (RFC 6455 §5.2, §5.3): what chargers send all day."""
+
+from typing import Final
+
+from wsproto.connection import Connection, ConnectionState
+
+WHOLE_TEXT: Final = 0x81
+"""The first byte of a text message in one frame, without extensions."""
+MASKED: Final = 0x80
+
+LONG: Final = 126
+"""In the second byte: the length is in the next two bytes. 127: in the next eight, which is left to wsproto."""
+
+
+def take_texts(received: bytes, limit: int) -> tuple[list[str], bytes]:
+    """Return the text messages that the data begins with, and the rest of it, which is wsproto's business.
+
+    Only whole, masked, unfragmented frames of at most ``limit`` bytes of valid UTF-8 are taken.
+    """
+    texts: list[str] = []
+    start, end = 0, len(received)
+    while end - start >= 6 and received[start] == WHOLE_TEXT:
+        size = received[start + 1] - MASKED
+        head = start + 2
+        if size == LONG and end - start >= 8:
+            size = received[head] << 8 | received[head + 1]
+            head += 2
+            if size < LONG:  # fewer bytes would have sufficed, which is a fault (§5.2)
+                break
+        elif not 0 <= size < LONG:
+            break
+        begin = head + 4
+        if size > limit or end - begin < size:
+            break
+        try:
+            texts.append(unmasked(received[head:begin], received[begin : begin + size]).decode())
+        except UnicodeDecodeError:
+            break
+        start = begin + size
+    return texts, received[start:] if start else received
+
+
+def unmasked(mask: bytes, payload: bytes) -> bytes:
+    """Return the payload with its mask taken off; or put on, which is the same (§5.3)."""
+    size = len(payload)
+    key = int.from_bytes((mask * (size // 4 + 1))[:size])
+    return (int.from_bytes(payload) ^ key).to_bytes(size)
+
+
+def text_frame(text: str) -> bytes:
+    """Return a text message of a server as one frame."""
+    content = text.encode()
+    size = len(content)
+    if size < LONG:
+        return _SHORT_HEADS[size] + content
+    if size < 1 << 16:
+        return b"\x81\x7e" + size.to_bytes(2) + content
+    return b"\x81\x7f" + size.to_bytes(8) + content
+
+
+_SHORT_HEADS: Final = [bytes((WHOLE_TEXT, size)) for size in range(LONG)]
+
+
+def between_messages(connection: Connection) -> bool:
+    """Whether an open wsproto connection has taken in nothing of a message or frame that is not complete."""
+    protocol = connection._proto  # noqa: SLF001
+    decoder = protocol._frame_decoder  # noqa: SLF001
+    return (
+        connection.state is ConnectionState.OPEN
+        and decoder.header is None
+        and not len(decoder.buffer)
+        and protocol._message_decoder.opcode is None  # noqa: SLF001
+    )
