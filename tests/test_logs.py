@@ -9,6 +9,8 @@ import pytest
 import structlog
 
 from ocpp_actors import logs
+from ocpp_actors.call_in_hand import MAX_LOGGED, call_in_hand
+from ocpp_actors.protocol.frames import Call
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +66,42 @@ def test_a_line_carries_what_is_bound_to_the_task(machine: io.StringIO) -> None:
         "seconds": 0.5,
     }
     assert "identity" not in outside
+
+
+@pytest.fixture
+def in_hand() -> Iterator[None]:
+    token = call_in_hand.set(Call("19", "Heartbeat", {}))
+    yield
+    call_in_hand.reset(token)
+
+
+@pytest.mark.usefixtures("in_hand")
+def test_a_line_names_the_call_in_hand_of_ours_and_of_libraries(machine: io.StringIO) -> None:
+    structlog.get_logger().info("answered")
+    logging.getLogger("theirs").info("wrote")
+    for record in records(machine):
+        assert (record["action"], record["message_id"]) == ("Heartbeat", "19")
+
+
+def test_a_line_without_a_call_in_hand_names_none(machine: io.StringIO) -> None:
+    structlog.get_logger().info("idle")
+    assert not {"action", "message_id"} & set(records(machine)[0])
+
+
+@pytest.mark.usefixtures("in_hand")
+def test_what_a_line_says_itself_counts_more_than_the_call_in_hand(machine: io.StringIO) -> None:
+    structlog.get_logger().info("sent", action="Reset", message_id="s1")
+    (record,) = records(machine)
+    assert (record["action"], record["message_id"]) == ("Reset", "s1")
+
+
+def test_names_that_charge_points_make_up_are_logged_in_short(machine: io.StringIO) -> None:
+    token = call_in_hand.set(Call("i" * MAX_LOGGED, "a" * (MAX_LOGGED + 1), {}))
+    structlog.get_logger().info("refused")
+    call_in_hand.reset(token)
+    (record,) = records(machine)
+    assert record["action"] == "a" * (MAX_LOGGED - 1) + "…"
+    assert record["message_id"] == "i" * MAX_LOGGED
 
 
 def test_the_console_shows_the_same_on_one_line(console: io.StringIO) -> None:

@@ -15,6 +15,8 @@ import structlog
 from attrs import frozen
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from ocpp_actors.call_in_hand import add_call_in_hand
+
 SECRETS: Final = frozenset({"authorization", "authorization_key", "password", "secret", "token"})
 """Names of values that are never written."""
 
@@ -30,11 +32,13 @@ _PASSWORD: Final = re.compile(r"(?<=://)([^\s/@:]*):[^\s/@]*@")
 def configure(log_format: Literal["console", "json"], level: str, stream: TextIO) -> None:
     """Send every line of ``level`` and above to ``stream``; a second call replaces the first.
 
-    What ``structlog.contextvars`` holds in a task is on each of its lines: identity, action, message_id.
+    What ``structlog.contextvars`` holds in a task is on each of its lines, as identity, and so are action and
+    message_id of the CALL in hand.
     Lines of the standard library's logging, and warnings, go the same way.
     """
     threshold = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
+        add_call_in_hand,
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -2,22 +2,26 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 import structlog
-from attrs import frozen
+from attrs import define
 
 log = structlog.get_logger(__name__)
 
 
-@frozen
+@define
 class Event:
-    """Something that happened to one charge point, at a moment of the server's clock."""
+    """Something that happened to one charge point, at a moment of the server's clock.
+
+    All subscribers get the same object: none changes it.
+    """
 
     identity: str
     at: datetime
 
 
-@frozen
+@define
 class Connected(Event):
     """A charge point passed admission and its session began."""
 
@@ -25,7 +29,7 @@ class Connected(Event):
     generation: int
 
 
-@frozen
+@define
 class Disconnected(Event):
     """A session ended. ``code`` is the WebSocket close code, 1006 where none was exchanged."""
 
@@ -34,21 +38,21 @@ class Disconnected(Event):
     reason: str
 
 
-@frozen
+@define
 class FrameReceived(Event):
     """A text frame came in, as it was received."""
 
     text: str
 
 
-@frozen
+@define
 class FrameSent(Event):
     """A text frame was written to the socket."""
 
     text: str
 
 
-@frozen
+@define
 class CallHandled(Event):
     """A CALL of the charge point was answered.
 
@@ -62,7 +66,7 @@ class CallHandled(Event):
     seconds: float
 
 
-@frozen
+@define
 class CommandEnded(Event):
     """A CALL of the server came to its end: answered, callError, invalid, timeout, lost, expired or unknown.
 
@@ -77,7 +81,7 @@ class CommandEnded(Event):
     command_id: int | None = None
 
 
-@frozen
+@define
 class Restarted(Event):
     """The task tree of a charge point crashed and was started again."""
 
@@ -85,7 +89,7 @@ class Restarted(Event):
     cause: str
 
 
-@frozen
+@define
 class Flagged(Event):
     """A charge point did something odd that was put up with; ``quirk`` is a short stable name for it."""
 
@@ -93,7 +97,7 @@ class Flagged(Event):
     detail: str
 
 
-@frozen
+@define
 class SecurityEventRaised(Event):
     """A security event; ``origin`` is chargePoint, or centralSystem where the server itself noticed it."""
 
@@ -102,7 +106,7 @@ class SecurityEventRaised(Event):
     origin: str = "chargePoint"
 
 
-@frozen
+@define
 class ConnectorStatusChanged(Event):
     """A connector reported its status (OCPP 1.6 §4.9)."""
 
@@ -111,7 +115,7 @@ class ConnectorStatusChanged(Event):
     error_code: str
 
 
-@frozen
+@define
 class ProgressReported(Event):
     """A job gets on; ``kind`` is diagnostics, firmware, signedFirmware or log."""
 
@@ -120,7 +124,7 @@ class ProgressReported(Event):
     request_id: int | None
 
 
-@frozen
+@define
 class ReservationChanged(Event):
     """A reservation was requested, or something became of it."""
 
@@ -129,7 +133,7 @@ class ReservationChanged(Event):
     state: str
 
 
-@frozen
+@define
 class TransactionStarted(Event):
     """A transaction was recorded for the first time."""
 
@@ -138,7 +142,7 @@ class TransactionStarted(Event):
     id_tag: str
 
 
-@frozen
+@define
 class TransactionStopped(Event):
     """A transaction got its end; ``transaction_id`` is the server's, whatever the charge point called it."""
 
@@ -146,7 +150,7 @@ class TransactionStopped(Event):
     reason: str
 
 
-@frozen
+@define
 class MeterValuesRecorded(Event):
     """Meter values were recorded; the derived figures are in watt-hours and watts, where they could be derived."""
 
@@ -156,28 +160,39 @@ class MeterValuesRecorded(Event):
     power_w: float | None
 
 
-Subscriber = Callable[[Event], None]
-"""Is called with each event, in the task of whoever tells it."""
+Subscriber = Callable[[Any], None]
+"""Is called with each event of the classes that it subscribed to, in the task of whoever tells it."""
 
 
 class Observer:
-    """Passes each event to every subscriber.
+    """Passes each event to every subscriber that wants its class.
 
     A subscriber runs in the task of whoever tells the event: it must not block. Whatever it raises is logged and goes
     no further.
     """
 
     def __init__(self, *subscribers: Subscriber) -> None:
-        self._subscribers = list(subscribers)
+        self._subscriptions: list[tuple[Subscriber, tuple[type[Event], ...]]] = []
+        self._subscribers_of: dict[type[Event], tuple[Subscriber, ...]] = {}
+        for subscriber in subscribers:
+            self.subscribe(subscriber)
 
-    def subscribe(self, subscriber: Subscriber) -> None:
-        """Add a subscriber; it sees the events from now on."""
-        self._subscribers.append(subscriber)
+    def subscribe(self, subscriber: Subscriber, *classes: type[Event]) -> None:
+        """Add a subscriber; it sees the events of these classes from now on, without any: all events."""
+        self._subscriptions.append((subscriber, classes or (Event,)))
+        self._subscribers_of.clear()
 
     def tell(self, event: Event) -> None:
-        """Pass the event on."""
-        for subscriber in self._subscribers:
+        """Pass the event on, to who subscribed first first."""
+        class_ = type(event)
+        subscribers = self._subscribers_of.get(class_)
+        if subscribers is None:
+            subscribers = self._subscribers_of[class_] = self._find_subscribers(class_)
+        for subscriber in subscribers:
             try:
                 subscriber(event)
             except Exception:
-                log.exception("an observer failed", event_type=type(event).__name__)
+                log.exception("an observer failed", event_type=class_.__name__)
+
+    def _find_subscribers(self, class_: type[Event]) -> tuple[Subscriber, ...]:
+        return tuple(subscriber for subscriber, classes in self._subscriptions if issubclass(class_, classes))

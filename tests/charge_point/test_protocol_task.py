@@ -8,6 +8,7 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from tests.support.central import START, open_central
 
+from ocpp_actors.call_in_hand import add_call_in_hand
 from ocpp_actors.central_system.context import Context
 from ocpp_actors.central_system.handlers import default_router
 from ocpp_actors.observer import CallHandled, Flagged, FrameReceived, FrameSent
@@ -67,7 +68,7 @@ async def test_what_a_charger_makes_up_is_logged_and_told_in_short(autojump_cloc
     huge = "x" * 100_000
     async with open_central() as central, central.charger() as charger:
         await charger.boot()
-        with capture_logs(processors=[merge_contextvars]) as lines:
+        with capture_logs(processors=[add_call_in_hand, merge_contextvars]) as lines:
             await charger.call("Heartbeat", {}, huge)
             assert (await charger.call(huge, {}))[2] == "NotImplemented"
             await charger.send([3, huge, {}])

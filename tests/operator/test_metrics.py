@@ -9,7 +9,7 @@ from attrs import define
 from prometheus_client import parser
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics import parser as openmetrics_parser
-from tests.operator.facts import AT, EVERY_KIND, tell_all
+from tests.operator.facts import AT, EVERY_KIND
 from tests.support.central import open_central
 
 from ocpp_actors import observer as o
@@ -42,6 +42,13 @@ def value(metrics: Metrics, sample: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(f"ocpp_actors_{sample}", labels)
 
 
+def tell(metrics: Metrics, *events: o.Event) -> None:
+    observer = o.Observer()
+    metrics.watch_events(observer)
+    for event in events:
+        observer.tell(event)
+
+
 def samples(metrics: Metrics, family: str) -> dict[tuple[str, ...], float]:
     """The samples of a counter by the values of their labels."""
     return {
@@ -54,7 +61,7 @@ def samples(metrics: Metrics, family: str) -> dict[tuple[str, ...], float]:
 
 
 def test_every_metric_has_a_name_a_unit_a_type_and_a_help_as_conventions_have_it(metrics: Metrics) -> None:
-    tell_all(metrics)
+    tell(metrics, *EVERY_KIND)
     metrics.on_batch(Batch(3, 1, 0.01, 0.005))
     for family in families(metrics).values():
         assert family.documentation, family.name
@@ -72,7 +79,7 @@ def test_every_metric_has_a_name_a_unit_a_type_and_a_help_as_conventions_have_it
 
 
 def test_the_text_is_also_to_be_had_as_open_metrics(metrics: Metrics) -> None:
-    tell_all(metrics)
+    tell(metrics, *EVERY_KIND)
     text, media_type = metrics.render(
         "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
     )
@@ -84,7 +91,7 @@ def test_the_text_is_also_to_be_had_as_open_metrics(metrics: Metrics) -> None:
 
 def test_two_registries_do_not_meet() -> None:
     first, second = Metrics("1"), Metrics("2")
-    first(EVERY_KIND[0])
+    tell(first, EVERY_KIND[0])
     assert (value(first, "connects_total"), value(second, "connects_total")) == (1.0, 0.0)
 
 
@@ -97,7 +104,7 @@ def test_the_build_and_the_process_are_shown(metrics: Metrics) -> None:
 
 
 def test_no_time_of_creation_is_shown(metrics: Metrics) -> None:
-    tell_all(metrics)
+    tell(metrics, *EVERY_KIND)
     assert not [name for name in families(metrics) if name.endswith("_created")]
 
 
@@ -105,17 +112,17 @@ def test_no_time_of_creation_is_shown(metrics: Metrics) -> None:
 
 
 def test_sessions_are_counted_and_their_close_codes_bounded(metrics: Metrics) -> None:
-    metrics(o.Connected("CP1", AT, "remote", 1))
+    tell(metrics, o.Connected("CP1", AT, "remote", 1))
     for code in (1000, 1006, 1006, 4711, 3000, 1004):
-        metrics(o.Disconnected("CP1", AT, 1, code, ""))
+        tell(metrics, o.Disconnected("CP1", AT, 1, code, ""))
     assert value(metrics, "connects_total") == 1.0
     assert samples(metrics, "disconnects") == {("1000",): 1.0, ("1006",): 2.0, ("other",): 3.0}
 
 
 def test_messages_are_counted_by_direction(metrics: Metrics) -> None:
-    metrics(o.FrameReceived("CP1", AT, "nonsense"))
+    tell(metrics, o.FrameReceived("CP1", AT, "nonsense"))
     for text in ('[3,"1",{}]', '[4,"1","NotImplemented","",{}]', '[4,"1","TypeConstraintViolation","",{}]'):
-        metrics(o.FrameSent("CP1", AT, text))
+        tell(metrics, o.FrameSent("CP1", AT, text))
     assert samples(metrics, "messages") == {("received",): 1.0, ("sent",): 3.0}
     assert samples(metrics, "call_errors_sent") == {
         ("NotImplemented",): 1.0,
@@ -130,7 +137,7 @@ def test_calls_are_counted_and_timed_by_action(metrics: Metrics) -> None:
         ("InternalError", 20.0),
         ("unanswered", 1.0),
     ):
-        metrics(o.CallHandled("CP1", AT, "Heartbeat", "1", outcome, seconds))
+        tell(metrics, o.CallHandled("CP1", AT, "Heartbeat", "1", outcome, seconds))
     assert samples(metrics, "calls_handled") == {
         ("Heartbeat", "CALLRESULT"): 2.0,
         ("Heartbeat", "InternalError"): 1.0,
@@ -145,9 +152,9 @@ def test_calls_are_counted_and_timed_by_action(metrics: Metrics) -> None:
 
 def test_names_that_charge_points_make_up_are_counted_together(metrics: Metrics) -> None:
     for number in range(100):
-        metrics(o.CallHandled("CP1", AT, f"Bogus{number}", "1", f"Error{number}", 0.1))
-        metrics(o.CommandEnded("CP1", AT, f"Bogus{number}", "callError", 0.1, f"Error{number}"))
-        metrics(o.SecurityEventRaised("CP1", AT, f"Event{number}", "", f"origin{number}"))
+        tell(metrics, o.CallHandled("CP1", AT, f"Bogus{number}", "1", f"Error{number}", 0.1))
+        tell(metrics, o.CommandEnded("CP1", AT, f"Bogus{number}", "callError", 0.1, f"Error{number}"))
+        tell(metrics, o.SecurityEventRaised("CP1", AT, f"Event{number}", "", f"origin{number}"))
     assert samples(metrics, "calls_handled") == {("other", "other"): 100.0}
     assert samples(metrics, "commands") == {("other", "callError"): 100.0}
     assert samples(metrics, "call_errors_received") == {("other",): 100.0}
@@ -157,14 +164,14 @@ def test_names_that_charge_points_make_up_are_counted_together(metrics: Metrics)
 
 def test_every_action_of_ocpp_is_told_apart(metrics: Metrics) -> None:
     for action in ACTIONS:
-        metrics(o.CallHandled("CP1", AT, action, "1", "CALLRESULT", 0.1))
+        tell(metrics, o.CallHandled("CP1", AT, action, "1", "CALLRESULT", 0.1))
     assert {action for action, _ in samples(metrics, "calls_handled")} == set(ACTIONS)
 
 
 def test_commands_are_timed_only_where_an_answer_was_waited_for(metrics: Metrics) -> None:
     for outcome in ("answered", "timeout", "lost", "expired"):
-        metrics(o.CommandEnded("CP1", AT, "Reset", outcome, 2.0))
-    metrics(o.CommandEnded("CP1", AT, "Reset", "callError", 1.0, "NotSupported"))
+        tell(metrics, o.CommandEnded("CP1", AT, "Reset", outcome, 2.0))
+    tell(metrics, o.CommandEnded("CP1", AT, "Reset", "callError", 1.0, "NotSupported"))
     assert samples(metrics, "commands") == {
         ("Reset", outcome): 1.0 for outcome in ("answered", "timeout", "lost", "expired", "callError")
     }
@@ -174,8 +181,8 @@ def test_commands_are_timed_only_where_an_answer_was_waited_for(metrics: Metrics
 
 def test_flags_are_counted_by_quirk_up_to_so_many(metrics: Metrics) -> None:
     for number in range(MAX_QUIRKS + 10):
-        metrics(o.Flagged("CP1", AT, f"quirk {number}", ""))
-    metrics(o.Flagged("CP1", AT, "quirk 0", ""))
+        tell(metrics, o.Flagged("CP1", AT, f"quirk {number}", ""))
+    tell(metrics, o.Flagged("CP1", AT, "quirk 0", ""))
     counted = samples(metrics, "flags")
     assert len(counted) == MAX_QUIRKS + 1
     assert (counted["quirk 0",], counted["other",]) == (2.0, 10.0)
@@ -188,8 +195,8 @@ def test_what_the_server_notices_itself_is_counted_by_its_name() -> None:
 
 
 def test_security_events_are_counted_by_who_noticed_them(metrics: Metrics) -> None:
-    metrics(o.SecurityEventRaised("CP1", AT, "SettingSystemTime", ""))
-    metrics(o.SecurityEventRaised("CP1", AT, "IdentityConflict", "", "centralSystem"))
+    tell(metrics, o.SecurityEventRaised("CP1", AT, "SettingSystemTime", ""))
+    tell(metrics, o.SecurityEventRaised("CP1", AT, "IdentityConflict", "", "centralSystem"))
     assert samples(metrics, "security_events") == {
         ("chargePoint", "SettingSystemTime"): 1.0,
         ("centralSystem", "IdentityConflict"): 1.0,
@@ -199,15 +206,15 @@ def test_security_events_are_counted_by_who_noticed_them(metrics: Metrics) -> No
 def test_running_transactions_are_counted_from_those_at_the_start(metrics: Metrics) -> None:
     metrics.set_active_transactions(5)
     for transaction_id in (1, 2):
-        metrics(o.TransactionStarted("CP1", AT, transaction_id, 1, "TAG"))
-    metrics(o.TransactionStopped("CP1", AT, 1, "Local"))
+        tell(metrics, o.TransactionStarted("CP1", AT, transaction_id, 1, "TAG"))
+    tell(metrics, o.TransactionStopped("CP1", AT, 1, "Local"))
     assert value(metrics, "transactions_active") == 6.0
     assert value(metrics, "transactions_started_total") == 2.0
     assert value(metrics, "transactions_stopped_total") == 1.0
 
 
 def test_restarts_are_counted(metrics: Metrics) -> None:
-    metrics(o.Restarted("CP1", AT, 1, "ValueError"))
+    tell(metrics, o.Restarted("CP1", AT, 1, "ValueError"))
     assert value(metrics, "restarts_total") == 1.0
 
 
@@ -277,7 +284,7 @@ async def test_a_fleet_shows_its_connections_and_what_a_real_session_counts(auto
     metrics = Metrics("1")
     async with open_central() as central:
         metrics.watch_fleet(central.fleet)
-        central.system.observer.subscribe(metrics)
+        metrics.watch_events(central.system.observer)
         feed = Feed("e")
         metrics.watch_feed(feed)
         async with central.charger() as charger:
@@ -309,8 +316,8 @@ def names_in(expression: str) -> set[str]:
 
 def rendered(metrics: Metrics) -> dict[str, set[str]]:
     """The samples of a registry in which all has happened: their names, and the labels of each."""
-    tell_all(metrics)
-    metrics(o.FrameSent("CP1", AT, '[4,"1","InternalError","",{}]'))
+    tell(metrics, *EVERY_KIND)
+    tell(metrics, o.FrameSent("CP1", AT, '[4,"1","InternalError","",{}]'))
     metrics.on_batch(Batch(1, 1, 0.1, 0.1))
     found: dict[str, set[str]] = {}
     for family in families(metrics).values():

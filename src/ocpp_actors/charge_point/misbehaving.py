@@ -3,10 +3,11 @@
 import structlog
 import trio
 
+from ocpp_actors.call_in_hand import brief
 from ocpp_actors.central_system.context import Context
 from ocpp_actors.central_system.router import Handled
 from ocpp_actors.charge_point.misbehaviour import Kind, Misbehaviour, Rule, spoilt
-from ocpp_actors.charge_point.session import Session, SessionOver, brief
+from ocpp_actors.charge_point.session import Session, SessionOver
 from ocpp_actors.protocol.errors import ProtocolFault
 from ocpp_actors.protocol.frames import Call
 

@@ -13,11 +13,12 @@ from typing import Any, NoReturn
 import structlog
 import trio
 
+from ocpp_actors.call_in_hand import brief
 from ocpp_actors.central_system.context import Context, Unconfirmable
 from ocpp_actors.central_system.router import Handled
 from ocpp_actors.charge_point.mailbox import Command, MailboxFull
 from ocpp_actors.charge_point.misbehaving import Misbehaving
-from ocpp_actors.charge_point.session import Reply, Session, SessionOver, brief
+from ocpp_actors.charge_point.session import Reply, Session, SessionOver
 from ocpp_actors.observer import CallHandled, FrameReceived
 from ocpp_actors.protocol.conversation import CallArrived, CallRefused, MessageIgnored, ReplyArrived, Turn
 from ocpp_actors.protocol.errors import ProtocolFault

@@ -21,9 +21,6 @@ from ocpp_actors.protocol.conversation import Conversation
 from ocpp_actors.protocol.frames import CallError, CallResult
 from ocpp_actors.settings import Settings
 
-MAX_LOGGED = 100
-"""Characters of a name or an id that a charge point made up; it may send a megabyte."""
-
 
 class SessionOver(Exception):
     """The session is to end: the connection is closed with this code and reason, or dropped if it is to ``abort``."""
@@ -33,11 +30,6 @@ class SessionOver(Exception):
         self.code = code
         self.reason = reason
         self.abort = abort
-
-
-def brief(text: str) -> str:
-    """Return what a charge point sent, short enough for a log."""
-    return text if len(text) <= MAX_LOGGED else text[: MAX_LOGGED - 1] + "…"
 
 
 class Doorbell:

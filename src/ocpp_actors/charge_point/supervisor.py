@@ -7,11 +7,12 @@ from typing import TypeVar
 import structlog
 import trio
 
+from ocpp_actors.call_in_hand import brief
 from ocpp_actors.charge_point.connection import ConnectionEnded
 from ocpp_actors.charge_point.heartbeat_monitor import run_heartbeat_monitor
 from ocpp_actors.charge_point.outbound_queue import end_in_flight, last_outcome, lost, run_outbound_queue
 from ocpp_actors.charge_point.protocol_task import run_protocol_task
-from ocpp_actors.charge_point.session import Session, SessionOver, brief
+from ocpp_actors.charge_point.session import Session, SessionOver
 from ocpp_actors.observer import Restarted
 from ocpp_actors.protocol.errors import ErrorCode, ProtocolFault
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from operator import attrgetter
 from sys import getsizeof
 from types import MappingProxyType
 from typing import Any, Final
@@ -40,19 +41,25 @@ TYPES: Final = tuple(dict.fromkeys(TYPE_OF.values()))
 DEFAULT_TYPES: Final = frozenset(TYPES) - {MESSAGE}
 """The types of whoever does not say which."""
 
+DEFAULT_EVENTS: Final = tuple(class_ for class_, type_ in TYPE_OF.items() if type_ in DEFAULT_TYPES)
+"""The classes of the events of these types."""
+
 _LEAST_SIZE: Final = 500
 """Bytes that an event takes, about, without its texts."""
+
+_LONG_TEXT_OF: Final[Mapping[type[o.Event], Callable[[Any], str]]] = {
+    o.FrameReceived: attrgetter("text"),
+    o.FrameSent: attrgetter("text"),
+    o.Flagged: attrgetter("detail"),
+    o.SecurityEventRaised: attrgetter("detail"),
+    o.Disconnected: attrgetter("reason"),
+}
 
 
 def size_of(event: o.Event) -> int:
     """Return how many bytes of memory an event takes, about."""
-    match event:
-        case o.FrameReceived(text=text) | o.FrameSent(text=text):
-            return _LEAST_SIZE + getsizeof(text)
-        case o.Flagged(detail=text) | o.SecurityEventRaised(detail=text) | o.Disconnected(reason=text):
-            return _LEAST_SIZE + getsizeof(text)
-        case _:
-            return _LEAST_SIZE
+    long_text_of = _LONG_TEXT_OF.get(type(event))
+    return _LEAST_SIZE if long_text_of is None else _LEAST_SIZE + getsizeof(long_text_of(event))
 
 
 def document(event: o.Event) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class _Kept:
 
     number: int
     type: str
-    charge_point: str
+    identity: str
     size: int
     event: Event | None
     sent_as: bytes = b""
@@ -144,7 +144,7 @@ class Feed:
             return
         self.last += 1
         ring = self.frames if type_ is MESSAGE else self.others
-        ring.add(_Kept(self.last, type_, event.identity.casefold(), size_of(event), event))
+        ring.add(_Kept(self.last, type_, event.identity, size_of(event), event))
         if self._waiting:
             self._wake()
 
@@ -267,7 +267,7 @@ class Stream:
         return f"id: {self._feed.epoch}-{self._cursor}\n\n".encode()
 
     def _wanted(self, kept: _Kept) -> bool:
-        return kept.type in self._types and self._charge_point in (None, kept.charge_point)
+        return kept.type in self._types and self._charge_point in (None, kept.identity.casefold())
 
     def _slow(self) -> bool:
         """Whether the client has to be dropped: it took its time for a chunk, and too much came meanwhile.

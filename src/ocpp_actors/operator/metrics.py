@@ -4,32 +4,27 @@ Values of labels that come from charge points are bounded: what is not known by 
 """
 
 import platform
-from collections.abc import Callable, Collection, Iterable
-from typing import Any, Final, Protocol, TypeVar, runtime_checkable
+from collections.abc import Callable, Collection
+from typing import Any, Final, Protocol, runtime_checkable
 
 import orjson
-from attrs import define
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
     Gauge,
     GCCollector,
-    Histogram,
     Info,
     PlatformCollector,
     ProcessCollector,
-    disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.openmetrics import exposition as openmetrics
-from prometheus_client.registry import Collector
 
 from ocpp_actors import observer as o
 from ocpp_actors.ledger.actor import Batch
 from ocpp_actors.ledger.message_log import MessageLog
 from ocpp_actors.ledger.port import CommandState, Origin
+from ocpp_actors.operator.counting import ByLabels, Count, Counter, Distribution, Histogram, Read
 from ocpp_actors.operator.events import Feed
 from ocpp_actors.operator.live import Live
 from ocpp_actors.operator.webhooks import Delivery, Webhooks
@@ -37,7 +32,6 @@ from ocpp_actors.protocol.catalogue import ACTIONS
 from ocpp_actors.protocol.errors import ErrorCode
 from ocpp_actors.server.fleet import Fleet
 
-OTHER: Final = "other"
 MAX_QUIRKS: Final = 50
 """Names of quirks that are told apart; they come from this code, which has far fewer."""
 
@@ -83,8 +77,6 @@ SECURITY_EVENTS: Final = frozenset(
 )
 """The security events of the security whitepaper §5 (list of security events), and our own."""
 
-M = TypeVar("M", Counter, Histogram)
-
 
 @runtime_checkable
 class Queued(Protocol):
@@ -96,73 +88,19 @@ class Queued(Protocol):
         ...
 
 
-@define
-class _Labelled(dict[Any, M]):
-    """The children of a metric by their labels, of which only so many are made; looking one up is cheap.
-
-    ``known`` bounds each label: what is not in it becomes ``other``.
-    """
-
-    _metric: M
-    _known: tuple[Collection[str], ...]
-
-    def __missing__(self, labels: Any) -> M:
-        values = labels if isinstance(labels, tuple) else (labels,)
-        bounded = tuple(
-            str(value) if value in known else OTHER for value, known in zip(values, self._known, strict=True)
-        )
-        key = bounded if isinstance(labels, tuple) else bounded[0]
-        if key != labels:
-            return self[key]
-        child = self[key] = self._metric.labels(*bounded)
-        return child
-
-
-class _Read(Collector):
-    """A counter that is counted elsewhere."""
-
-    def __init__(self, name: str, documentation: str) -> None:
-        self._name = name
-        self._documentation = documentation
-        self.read: Callable[[], float] = lambda: 0.0
-
-    def collect(self) -> Iterable[Metric]:
-        yield CounterMetricFamily(self._name, self._documentation, self.read())
-
-
 class Metrics:
-    """A subscriber of the observer that counts, and what renders the numbers.
+    """Counts, and renders the numbers.
 
-    The parts that are not told of are watched: ``watch_…``. Those that are not there show 0.
+    The parts of the server are watched: ``watch_…``. Those that are not there show 0. It is for one thread.
     """
 
     def __init__(self, version: str) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
         self.registry = CollectorRegistry()
         self._make_session_metrics()
         self._make_call_metrics()
         self._make_storage_metrics()
         self._make_operator_metrics()
         self._make_process_metrics(version)
-        self._handlers: dict[type[o.Event], Callable[[Any], None]] = {
-            o.Connected: lambda _: self._connects.inc(),
-            o.Disconnected: lambda event: self._disconnects[str(event.code)].inc(),
-            o.FrameReceived: lambda _: self._received.inc(),
-            o.FrameSent: self._count_sent,
-            o.CallHandled: self._count_handled,
-            o.CommandEnded: self._count_command,
-            o.Restarted: lambda _: self._restarts.inc(),
-            o.Flagged: self._count_flag,
-            o.SecurityEventRaised: lambda event: self._security_events[event.origin, event.type].inc(),
-            o.TransactionStarted: self._count_started,
-            o.TransactionStopped: self._count_stopped,
-        }
-
-    def __call__(self, event: o.Event) -> None:
-        """Count an event."""
-        handler = self._handlers.get(type(event))
-        if handler is not None:
-            handler(event)
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Return all metrics and their media type: OpenMetrics where the Accept header asks for it, else text."""
@@ -172,6 +110,24 @@ class Metrics:
         return generate_latest(self.registry), CONTENT_TYPE_PLAIN_0_0_4
 
     # --- what is watched ---------------------------------------------------------------------------------------
+
+    def watch_events(self, observer: o.Observer) -> None:
+        """Count what an observer is told."""
+        counts_of: dict[type[o.Event], Callable[[Any], None]] = {
+            o.Connected: self._count_connected,
+            o.Disconnected: self._count_disconnected,
+            o.FrameReceived: self._count_received,
+            o.FrameSent: self._count_sent,
+            o.CallHandled: self._count_handled,
+            o.CommandEnded: self._count_command,
+            o.Restarted: self._count_restart,
+            o.Flagged: self._count_flag,
+            o.SecurityEventRaised: self._count_security_event,
+            o.TransactionStarted: self._count_started,
+            o.TransactionStopped: self._count_stopped,
+        }
+        for class_, count in counts_of.items():
+            observer.subscribe(count, class_)
 
     def watch_fleet(self, fleet: Fleet) -> None:
         """Show connections and waiting commands of a fleet."""
@@ -212,7 +168,7 @@ class Metrics:
         self._ledger_batch_seconds.observe(batch.seconds)
         self._ledger_commit_seconds.observe(batch.commit_seconds)
         if batch.failed:
-            self._ledger_failures.inc(batch.failed)
+            self._ledger_failures.value += batch.failed
 
     def on_lag(self, seconds: float) -> None:
         """Take note of how late the event loop is; a hook of LoopLag."""
@@ -220,37 +176,52 @@ class Metrics:
 
     def on_delivery(self, delivery: Delivery) -> None:
         """Count what became of an event for the webhook; a hook of Webhooks."""
-        self._deliveries[delivery].inc()
+        self._deliveries[delivery].value += 1
 
     # --- counting ----------------------------------------------------------------------------------------------
 
+    def _count_connected(self, event: o.Connected) -> None:  # noqa: ARG002 — as all of these
+        self._connects.value += 1
+
+    def _count_disconnected(self, event: o.Disconnected) -> None:
+        self._disconnects[str(event.code)].value += 1
+
+    def _count_received(self, event: o.FrameReceived) -> None:  # noqa: ARG002
+        self._received.value += 1
+
     def _count_sent(self, event: o.FrameSent) -> None:
-        self._sent.inc()
+        self._sent.value += 1
         if event.text.startswith("[4,"):
-            self._call_errors_sent[orjson.loads(event.text)[2]].inc()
+            self._call_errors_sent[orjson.loads(event.text)[2]].value += 1
 
     def _count_handled(self, event: o.CallHandled) -> None:
-        self._handled[event.action, event.outcome].inc()
+        self._handled[event.action, event.outcome].value += 1
         self._handling_seconds[event.action].observe(event.seconds)
 
     def _count_command(self, event: o.CommandEnded) -> None:
-        self._commands[event.action, event.outcome].inc()
+        self._commands[event.action, event.outcome].value += 1
         if event.outcome in WITH_ANSWER:
             self._command_seconds[event.action].observe(event.seconds)
         if event.error_code is not None:
-            self._call_errors_received[event.error_code].inc()
+            self._call_errors_received[event.error_code].value += 1
+
+    def _count_restart(self, event: o.Restarted) -> None:  # noqa: ARG002
+        self._restarts.value += 1
 
     def _count_flag(self, event: o.Flagged) -> None:
         if event.quirk not in self._quirks and len(self._quirks) < MAX_QUIRKS:
             self._quirks.add(event.quirk)
-        self._flags[event.quirk].inc()
+        self._flags[event.quirk].value += 1
 
-    def _count_started(self, event: o.TransactionStarted) -> None:  # noqa: ARG002 — as all handlers
-        self._transactions_started.inc()
+    def _count_security_event(self, event: o.SecurityEventRaised) -> None:
+        self._security_events[event.origin, event.type].value += 1
+
+    def _count_started(self, event: o.TransactionStarted) -> None:  # noqa: ARG002
+        self._transactions_started.value += 1
         self._transactions_active.inc()
 
-    def _count_stopped(self, event: o.TransactionStopped) -> None:  # noqa: ARG002 — as all handlers
-        self._transactions_stopped.inc()
+    def _count_stopped(self, event: o.TransactionStopped) -> None:  # noqa: ARG002
+        self._transactions_stopped.value += 1
         self._transactions_active.dec()
 
     # --- the metrics -------------------------------------------------------------------------------------------
@@ -263,13 +234,12 @@ class Metrics:
             "Sessions that ended, by WebSocket close code; 1006: none was exchanged.",
             code=CLOSE_CODES,
         )
-        messages = Counter(
-            "ocpp_actors_messages",
+        messages = self._labelled_counter(
+            "messages",
             "WebSocket messages of charge points, by direction as the server sees it.",
-            ["direction"],
-            registry=self.registry,
+            direction=frozenset({"received", "sent"}),
         )
-        self._received, self._sent = messages.labels("received"), messages.labels("sent")
+        self._received, self._sent = messages["received"], messages["sent"]
         self._restarts = self._counter(
             "restarts", "Crashes of the task tree of a charge point after which it was started again."
         )
@@ -368,7 +338,7 @@ class Metrics:
             outcome=frozenset(Delivery),
         )
         for delivery in Delivery:
-            self._deliveries[delivery].inc(0)
+            self._deliveries[delivery].value = 0
         self._webhook_waiting = self._gauge(
             "webhook_events_waiting", "Events that wait to be posted to the webhook."
         )
@@ -390,27 +360,25 @@ class Metrics:
     def _gauge(self, name: str, documentation: str) -> Gauge:
         return Gauge(f"ocpp_actors_{name}", documentation, registry=self.registry)
 
-    def _counter(self, name: str, documentation: str) -> Counter:
-        return Counter(f"ocpp_actors_{name}", documentation, registry=self.registry)
+    def _counter(self, name: str, documentation: str) -> Count:
+        return self._labelled_counter(name, documentation)[()]
 
-    def _histogram(self, name: str, documentation: str, buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(f"ocpp_actors_{name}", documentation, buckets=buckets, registry=self.registry)
+    def _histogram(self, name: str, documentation: str, bounds: tuple[float, ...]) -> Distribution:
+        return self._labelled_histogram(name, documentation, bounds)[()]
 
-    def _labelled_counter(
-        self, name: str, documentation: str, **known: Collection[str]
-    ) -> "_Labelled[Counter]":
-        counter = Counter(f"ocpp_actors_{name}", documentation, tuple(known), registry=self.registry)
-        return _Labelled(counter, tuple(known.values()))
+    def _labelled_counter(self, name: str, documentation: str, **known: Collection[str]) -> ByLabels[Count]:
+        counter = Counter(f"ocpp_actors_{name}", documentation, **known)
+        self.registry.register(counter)
+        return counter.by_labels
 
     def _labelled_histogram(
-        self, name: str, documentation: str, buckets: tuple[float, ...], **known: Collection[str]
-    ) -> "_Labelled[Histogram]":
-        histogram = Histogram(
-            f"ocpp_actors_{name}", documentation, tuple(known), buckets=buckets, registry=self.registry
-        )
-        return _Labelled(histogram, tuple(known.values()))
+        self, name: str, documentation: str, bounds: tuple[float, ...], **known: Collection[str]
+    ) -> ByLabels[Distribution]:
+        histogram = Histogram(f"ocpp_actors_{name}", documentation, bounds, **known)
+        self.registry.register(histogram)
+        return histogram.by_labels
 
-    def _read(self, name: str, documentation: str) -> _Read:
-        read = _Read(f"ocpp_actors_{name}", documentation)
+    def _read(self, name: str, documentation: str) -> Read:
+        read = Read(f"ocpp_actors_{name}", documentation)
         self.registry.register(read)
         return read

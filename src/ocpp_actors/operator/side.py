@@ -11,7 +11,9 @@ import trio
 
 from ocpp_actors.central_system.context import CentralSystem
 from ocpp_actors.ledger.message_log import MessageLog
+from ocpp_actors.observer import MeterValuesRecorded, TransactionStopped
 from ocpp_actors.operator.calls import Calls
+from ocpp_actors.operator.event_data import DEFAULT_EVENTS, TYPE_OF
 from ocpp_actors.operator.events import Feed
 from ocpp_actors.operator.health import Health, LoopLag
 from ocpp_actors.operator.http.application import create_application
@@ -80,7 +82,7 @@ async def operators_side(
         testing=settings.testing,
         ledger_patience=settings.ledger_patience,
     )
-    observer.subscribe(metrics)
+    metrics.watch_events(observer)
     metrics.watch_fleet(fleet)
     metrics.watch_ledger(central_system.ledger)
     metrics.watch_message_log(message_log)
@@ -94,12 +96,12 @@ async def operators_side(
                 chance=random.random,
                 on_delivery=metrics.on_delivery,
             )
-            observer.subscribe(webhooks)
+            observer.subscribe(webhooks, *DEFAULT_EVENTS)
             metrics.watch_webhooks(webhooks)
             nursery.start_soon(_keep_running, "webhook", webhooks.run)
         if listeners:
-            observer.subscribe(feed)
-            observer.subscribe(live)
+            observer.subscribe(feed, *TYPE_OF)
+            observer.subscribe(live, MeterValuesRecorded, TransactionStopped)
             metrics.watch_feed(feed)
             metrics.watch_live(live)
             nursery.start_soon(_keep_running, "loop lag", lag.run)
