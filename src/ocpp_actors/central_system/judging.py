@@ -31,11 +31,24 @@ async def judge(
     try:
         return decode(cls, payload)
     except Invalid as invalid:
-        look_again = partial(_look_again, cls, payload, lenient, invalid)
+        return await judge_again(cls, payload, invalid, size=size, lenient=lenient, flag=flag)
+
+
+async def judge_again(
+    cls: type[M],
+    payload: object,
+    invalid: Invalid,
+    *,
+    size: int,
+    lenient: bool,
+    flag: Callable[[str, str], None],
+) -> M:
+    """Do as judge() does with a payload of which ``decode`` has said that it is ``invalid``."""
+    look_again = partial(_look_again, cls, payload, lenient, invalid)
     try:
         message, put_up_with = await trio.to_thread.run_sync(look_again) if size > LARGE else look_again()
-    except Invalid as invalid:
-        for fault in invalid.faults:
+    except Invalid as refusal:
+        for fault in refusal.faults:
             log.warning("invalid payload", path=fault.path, rule=fault.rule, fault=fault.description)
         raise
     for fault in put_up_with:

@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 import structlog
 
 from ocpp_actors.central_system.context import Context, Unconfirmable
-from ocpp_actors.central_system.judging import judge
+from ocpp_actors.central_system.judging import judge_again
 from ocpp_actors.central_system.registration import check_registration
 from ocpp_actors.ledger.port import LedgerUnavailable, RequestFailed
 from ocpp_actors.protocol.catalogue import ACTIONS, Action, Role
 from ocpp_actors.protocol.codec import encode
 from ocpp_actors.protocol.errors import ErrorCode, ProtocolFault
 from ocpp_actors.protocol.frames import Call
-from ocpp_actors.protocol.validation import Invalid
+from ocpp_actors.protocol.validation import Invalid, decode
 
 log = structlog.get_logger(__name__)
 
@@ -114,9 +114,14 @@ class Router:
                 ErrorCode.NOT_SUPPORTED, f"{action.name} is not handled by this central system"
             )
         check_registration(action.name, context)
-        request = await _decode(action, call.payload, context)
         try:
-            response = await result_of(handler(request, context))
+            request = decode(action.request, call.payload)
+        except Invalid as invalid:
+            request = await _decode_anyway(action, call.payload, context, invalid)
+        try:
+            response = handler(request, context)
+            if inspect.iscoroutine(response):
+                response = await response
             payload = _encode(action, response)
         except (ProtocolFault, Unconfirmable):
             raise
@@ -154,17 +159,22 @@ class Handled:
                 log.exception("what follows an answer failed")
 
 
-async def _decode(action: Action, payload: Any, context: Context) -> Any:
+async def _decode_anyway(action: Action, payload: Any, context: Context, invalid: Invalid) -> Any:
+    """Put up with an invalid payload where that is allowed.
+
+    Raises ProtocolFault: it is not.
+    """
     try:
-        return await judge(
+        return await judge_again(
             action.request,
             payload,
+            invalid,
             size=context.size,
             lenient=context.charge_point.lenient,
             flag=context.flag,
         )
-    except Invalid as invalid:
-        first = invalid.first
+    except Invalid as refusal:
+        first = refusal.first
         raise ProtocolFault(first.code, first.description, {"path": first.path, "rule": first.rule}) from None
 
 

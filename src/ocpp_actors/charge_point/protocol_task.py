@@ -6,17 +6,17 @@ CALLs are still read.
 
 import math
 import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from datetime import datetime
 from functools import partial
 from typing import Any, NoReturn
 
 import structlog
 import trio
 
-from ocpp_actors.call_in_hand import brief
+from ocpp_actors.call_in_hand import brief, call_in_hand
 from ocpp_actors.central_system.context import Context, Unconfirmable
 from ocpp_actors.central_system.router import Handled
-from ocpp_actors.charge_point.mailbox import Command, MailboxFull
 from ocpp_actors.charge_point.misbehaving import Misbehaving
 from ocpp_actors.charge_point.session import Reply, Session, SessionOver
 from ocpp_actors.observer import CallHandled, FrameReceived
@@ -109,7 +109,7 @@ class _Pair:
         message = await session.connection.receive()
         session.may_stop_reading = False
         now = trio.current_time()
-        _receive(session, message, now)
+        _receive(session, message, (session.now(), now))
         pause = session.bucket.take(now)
         if pause:
             self._next_read = now + pause
@@ -130,32 +130,43 @@ class _Pair:
 
     async def _answer_call(self, call: Call, turn: Turn) -> None:
         session = self._session
-        context = _context(session, call, turn)
-        with structlog.contextvars.bound_contextvars(action=brief(call.action), message_id=call.message_id):
-            handled = None
-            outcome = "CALLRESULT"
-            try:
-                handled = await self._dispatch(call, context)
-            except ProtocolFault as fault:
-                log.warning("CALL refused", error_code=fault.code, fault=fault.description)
-                outcome = fault.code
-                text = session.conversation.refuse(fault)
-            except Unconfirmable as error:
-                log.warning("closing without an answer, so that the message is sent again", reason=str(error))
-                _tell_handled(session, call, "unanswered", turn.received_at)
-                raise SessionOver(1011, "the message could not be stored") from None
-            else:
-                text = session.conversation.answer(handled.payload)
-            await self._write(text)
-            _tell_handled(session, call, outcome, turn.received_at)
-            if handled is None:
-                return
+        received_at, moment = turn.received_at
+        context = Context(
+            session.central_system,
+            session.charge_point,
+            call.message_id,
+            call.action,
+            call.payload,
+            turn.size,
+            received_at,
+            session.queue_command,
+            session.security_profile,
+        )
+        call_in_hand.set(call)
+        handled = None
+        outcome = "CALLRESULT"
+        try:
+            handled = await self._dispatch(call, context)
+        except ProtocolFault as fault:
+            log.warning("CALL refused", error_code=fault.code, fault=fault.description)
+            outcome = fault.code
+            text = session.conversation.refuse(fault)
+        except Unconfirmable as error:
+            log.warning("closing without an answer, so that the message is sent again", reason=str(error))
+            _tell_handled(session, call, "unanswered", moment)
+            raise SessionOver(1011, "the message could not be stored") from None
+        else:
+            text = session.conversation.answer(handled.payload)
+        await self._write(text)
+        _tell_handled(session, call, outcome, moment)
+        if handled is not None:
             if call.action == "BootNotification":
                 session.boot_answered = True
                 session.boots.ring()
             if handled.followed:
                 await self._following.acquire()
                 self._nursery.start_soon(_follow, handled, context, self._following)
+        call_in_hand.set(None)
 
 
 @types.coroutine
@@ -188,9 +199,9 @@ async def _follow(handled: Handled, context: Context, following: trio.Semaphore)
         following.release()
 
 
-def _receive(session: Session, message: str | bytes, now: float) -> None:
-    _tell_received(session, message)
-    event = session.conversation.receive(message, now)
+def _receive(session: Session, message: str | bytes, received_at: tuple[datetime, float]) -> None:
+    _tell_received(session, message, received_at[0])
+    event = session.conversation.receive(message, received_at)
     match event:
         case ReplyArrived(reply):
             session.replies_in.send_nowait(Reply(reply, len(message)))
@@ -206,33 +217,11 @@ def _receive(session: Session, message: str | bytes, now: float) -> None:
                 session.flag("message id reused", f"{brief(call.action)} under the id of another message")
 
 
-def _tell_received(session: Session, message: str | bytes) -> None:
+def _tell_received(session: Session, message: str | bytes, at: datetime) -> None:
     if isinstance(message, bytes):
         session.flag("binary message", f"{len(message)} bytes in a binary instead of a text message")
         message = message.decode("utf-8", "backslashreplace")
-    session.central_system.observer.tell(FrameReceived(session.identity, session.now(), message))
-
-
-def _context(session: Session, call: Call, turn: Turn) -> Context:
-    def command(action: str, payload: Mapping[str, object]) -> bool:
-        try:
-            session.mailbox.put(Command(action, payload))
-        except MailboxFull as error:
-            log.warning("command not queued", command=action, reason=str(error))
-            return False
-        return True
-
-    return Context(
-        central_system=session.central_system,
-        charge_point=session.charge_point,
-        message_id=call.message_id,
-        action=call.action,
-        payload=call.payload,
-        size=turn.size,
-        received_at=session.time_of(turn.received_at),
-        command=command,
-        security_profile=session.security_profile,
-    )
+    session.central_system.observer.tell(FrameReceived(session.identity, at, message))
 
 
 def _tell_handled(session: Session, call: Call, outcome: str, received_at: float) -> None:

@@ -1,8 +1,9 @@
 """What belongs to one connection of one charge point and outlives a restart of its task tree."""
 
-from contextlib import suppress
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+import structlog
 import trio
 from attrs import define, field, frozen
 
@@ -11,7 +12,7 @@ from ocpp_actors.central_system.context import CentralSystem
 from ocpp_actors.central_system.router import Router
 from ocpp_actors.charge_point.connection import Connection
 from ocpp_actors.charge_point.frame_writer import FrameWriter
-from ocpp_actors.charge_point.mailbox import Command, Mailbox
+from ocpp_actors.charge_point.mailbox import Command, Mailbox, MailboxFull
 from ocpp_actors.charge_point.misbehaviour import Misbehaviour
 from ocpp_actors.charge_point.stalling import Stall, StallingWriter
 from ocpp_actors.ledger.port import KeyHash
@@ -20,6 +21,8 @@ from ocpp_actors.pace import TokenBucket
 from ocpp_actors.protocol.conversation import Conversation
 from ocpp_actors.protocol.frames import CallError, CallResult
 from ocpp_actors.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 
 class SessionOver(Exception):
@@ -35,17 +38,24 @@ class SessionOver(Exception):
 class Doorbell:
     """Wakes one waiting task; rings while nobody waits are kept as one."""
 
+    __slots__ = ("_rung", "_waiting")
+
     def __init__(self) -> None:
-        self._ring, self._heard = trio.open_memory_channel[None](1)
+        self._rung = False
+        self._waiting = trio.lowlevel.ParkingLot()
 
     def ring(self) -> None:
         """Wake the waiting task, or the next that waits."""
-        with suppress(trio.WouldBlock):
-            self._ring.send_nowait(None)
+        if not self._waiting.unpark():
+            self._rung = True
 
     async def wait(self) -> None:
         """Wait for a ring."""
-        await self._heard.receive()
+        if self._rung:
+            await trio.lowlevel.checkpoint()
+        else:
+            await self._waiting.park()
+        self._rung = False
 
 
 @frozen
@@ -96,6 +106,7 @@ class Session:
     stall: Stall | None = None
     """What stalls the connection; there is one if there is a misbehaviour."""
 
+    identity: str = field(init=False)
     writer: FrameWriter = field(init=False)
     bucket: TokenBucket = field(init=False)
     started_at: float = field(init=False, factory=trio.current_time)
@@ -118,6 +129,7 @@ class Session:
     replies_out: trio.MemoryReceiveChannel[Reply] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.identity = self.charge_point.identity
         self.connected_at = self.now()
         how = (self.connection, self.settings.send_timeout, self._tell_sent)
         self.writer = FrameWriter(*how) if self.stall is None else StallingWriter(self.stall, *how)
@@ -125,11 +137,6 @@ class Session:
             self.settings.max_message_rate, self.settings.max_message_burst, trio.current_time()
         )
         self.replies_in, self.replies_out = trio.open_memory_channel[Reply](1)
-
-    @property
-    def identity(self) -> str:
-        """The charge point's identity."""
-        return self.charge_point.identity
 
     def now(self) -> datetime:
         """Return the time of day in UTC."""
@@ -160,6 +167,15 @@ class Session:
     def flag(self, quirk: str, detail: str) -> None:
         """Tell that the charge point did something odd that was put up with."""
         self.central_system.observer.tell(Flagged(self.identity, self.now(), quirk, detail))
+
+    def queue_command(self, action: str, payload: Mapping[str, object]) -> bool:
+        """Queue a CALL to the charge point; False: there is no room."""
+        try:
+            self.mailbox.put(Command(action, payload))
+        except MailboxFull as error:
+            log.warning("command not queued", command=action, reason=str(error))
+            return False
+        return True
 
     def _tell_sent(self, text: str) -> None:
         self.central_system.observer.tell(FrameSent(self.identity, self.now(), text))

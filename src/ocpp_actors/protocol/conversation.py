@@ -99,11 +99,11 @@ ConversationEvent = CallArrived | AnswerRepeated | CallRefused | ReplyArrived | 
 class Turn:
     """What is to be done next for the peer: answer ``what`` if it is a CALL, write it as it is if it is text.
 
-    ``received_at`` is the time that was handed in with the message, ``size`` its length in characters or bytes.
+    ``received_at`` is what was handed in with the message, ``size`` its length in characters or bytes.
     """
 
     what: Call | str
-    received_at: float
+    received_at: Any
     size: int
 
 
@@ -141,7 +141,7 @@ class Conversation:
 
     # --- what the peer says ------------------------------------------------------------------------------------
 
-    def receive(self, message: str | bytes, received_at: float = 0.0) -> ConversationEvent:
+    def receive(self, message: str | bytes, received_at: Any = None) -> ConversationEvent:
         """Take in one message. ``received_at`` comes back with the turn that it leads to.
 
         Raises LocalMistake: the conversation is full.
@@ -158,15 +158,15 @@ class Conversation:
             return self._receive_call(frame, received_at, len(message))
         return self._receive_reply(frame)
 
-    def _receive_fault(self, fault: FrameFault, at: float, size: int) -> CallRefused | MessageIgnored:
+    def _receive_fault(self, fault: FrameFault, at: Any, size: int) -> CallRefused | MessageIgnored:
         if fault.message_id is None:
             return MessageIgnored(Ignored.UNREADABLE, fault.description)
         return self._refuse_at_once(fault.message_id, ProtocolFault(fault.code, fault.description), at, size)
 
-    def _receive_call(self, call: Call, at: float, size: int) -> ConversationEvent:
+    def _receive_call(self, call: Call, at: Any, size: int) -> ConversationEvent:
         # "A message ID for a CALL message MUST be different from all message IDs previously used by the same sender
         # for CALL messages on the same WebSocket connection" (§4.1.4). Chargers repeat themselves all the same.
-        for earlier in self._calls_in_progress():
+        for earlier in self._calls_in_progress() if not self.idle else ():
             if earlier.message_id == call.message_id:
                 if earlier == call:
                     return MessageIgnored(Ignored.REPEATED, f"{call.action} is being answered")
@@ -200,7 +200,7 @@ class Conversation:
         waiting = [turn.what for turn in self._turns if isinstance(turn.what, Call)]
         return waiting if self.in_hand is None else [self.in_hand, *waiting]
 
-    def _refuse_at_once(self, message_id: str, fault: ProtocolFault, at: float, size: int) -> CallRefused:
+    def _refuse_at_once(self, message_id: str, fault: ProtocolFault, at: Any, size: int) -> CallRefused:
         text = encode_call_error(message_id, fault.code, fault.description, fault.details)
         self._turns.append(Turn(text, at, size))
         return CallRefused(message_id, fault)

@@ -192,8 +192,10 @@ class Transport:
             self._left_over = False
             await self._take_in_events()
             return
-        data, self._early = self._early, b""
-        data = data or await self._receive_some()
+        if self._early:
+            data, self._early = self._early, b""
+        else:
+            data = await self._receive_some()
         if not data:
             self.gone = True
             self._end(1006)

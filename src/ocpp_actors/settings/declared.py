@@ -269,10 +269,11 @@ class Settings:
         "sqlite:///ocpp-actors.db",
         text(
             "a database URL such as sqlite:///ocpp-actors.db or postgresql://user:password@host/name",
-            r"(sqlite|postgres|postgresql)(\+\w+)?://[^\x00-\x20\x7f]*",
+            r"(sqlite|postgres|postgresql)(\+\w+)?://[^\x00-\x20\x7f]*|memory:",
         ),
         STORAGE,
-        "SQLAlchemy URL of the ledger: SQLite (a relative path counts from the working directory) or PostgreSQL.",
+        "SQLAlchemy URL of the ledger: SQLite (a relative path counts from the working directory) or PostgreSQL. "
+        "`memory:` forgets everything at its end.",
         secret=True,
     )
     ledger_patience: float = setting(

@@ -1,0 +1,248 @@
+"""The short way for text messages and sockets does what the long way does: same messages, same bytes, same ends."""
+
+import socket
+import struct
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+import trio
+import wsproto
+from attrs import frozen
+from hypothesis import example, given
+from hypothesis import strategies as st
+from wsproto.events import AcceptConnection, TextMessage
+
+from ocpp_actors.charge_point.connection import ConnectionEnded
+from ocpp_actors.server.text_frames import take_texts, text_frame, unmasked
+from ocpp_actors.server.transport import RECEIVE_SIZE, open_transport
+
+LIMIT = 60_000
+UPGRADE = (
+    b"GET /ocpp/CP1 HTTP/1.1\r\nHost: central.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+
+
+@frozen
+class Seen:
+    """What came out of a transport: messages, how it ended, and the bytes that the peer got."""
+
+    messages: tuple[str | bytes, ...]
+    ended: str
+    answered: bytes
+    fault: str
+    pong: bool
+
+
+class Script(trio.abc.Stream):
+    """A stream that delivers these chunks and keeps what is written."""
+
+    def __init__(self, chunks: Sequence[bytes]) -> None:
+        self._chunks = [UPGRADE, *chunks]
+        self.written = b""
+        self._closed = False
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        await trio.lowlevel.checkpoint()
+        return self._chunks.pop(0) if self._chunks else b""
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await trio.lowlevel.checkpoint()
+        if self._closed:
+            raise trio.ClosedResourceError
+        self.written += bytes(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def aclose(self) -> None:
+        self._closed = True
+        await trio.lowlevel.checkpoint()
+
+
+async def look(stream: trio.abc.Stream, *, hot_path: bool) -> tuple[tuple[str | bytes, ...], str, str, bool]:
+    messages: list[str | bytes] = []
+    async with open_transport(stream, LIMIT, hot_path=hot_path) as transport:
+        await (await transport.request()).accept()
+        try:
+            while True:
+                messages.append(await transport.receive())
+        except ConnectionEnded as ended:
+            return tuple(messages), str(ended), transport.fault, transport.last_pong is not None
+
+
+def seen(chunks: Sequence[bytes], *, hot_path: bool) -> Seen:
+    async def run() -> Seen:
+        stream = Script(chunks)
+        messages, ended, fault, pong = await look(stream, hot_path=hot_path)
+        return Seen(messages, ended, stream.written, fault, pong)
+
+    return trio.run(run)
+
+
+# --- what is sent ------------------------------------------------------------------------------------------------
+
+
+def frame(
+    first: int, payload: bytes, *, mask: bytes = b"\x11\x22\x33\x44", length: int | None = None
+) -> bytes:
+    """A masked frame; ``length``: how many bytes its length takes, 0, 2 or 8."""
+    size = len(payload)
+    if length is None:
+        length = 0 if size < 126 else 2 if size < 1 << 16 else 8
+    head = {
+        0: lambda: bytes((first, 0x80 | size)),
+        2: lambda: struct.pack("!BBH", first, 0xFE, size),
+        8: lambda: struct.pack("!BBQ", first, 0xFF, size),
+    }[length]()
+    return head + mask + unmasked(mask, payload)
+
+
+texts = st.one_of(
+    st.text(max_size=40),
+    st.integers(100, 140).map(lambda size: "x" * size),
+    st.sampled_from(["", "é" * 63, "y" * 65_535, "z" * 65_536, "a" * LIMIT, "b" * (LIMIT + 1), "ü" * LIMIT]),
+).map(str.encode)
+masks = st.binary(min_size=4, max_size=4)
+whole = st.builds(lambda text, mask: frame(0x81, text, mask=mask), texts, masks)
+others = st.one_of(
+    st.binary(max_size=30).map(lambda data: frame(0x82, data)),
+    st.binary(max_size=30).map(lambda data: frame(0x81, data)),  # mostly not UTF-8
+    st.binary(max_size=20).map(lambda data: frame(0x89, data)),
+    st.just(frame(0x8A, b"")),
+    st.builds(lambda one, two: frame(0x01, one) + frame(0x80, two), texts, texts),
+    st.builds(lambda one, two: frame(0x01, one) + frame(0x89, b"!") + frame(0x80, two), texts, texts),
+    st.just(frame(0x01, b"never finished")),
+    st.just(frame(0x80, b"nothing to continue")),
+    st.just(frame(0x88, struct.pack("!H", 4000) + b"bye")),
+    st.sampled_from([frame(0xC1, b"{}"), frame(0x83, b"x"), b"\x81\x02hi", frame(0x81, b"x" * 9, length=2)]),
+    st.just(frame(0x81, b"x" * 200, length=8)),
+    st.binary(min_size=1, max_size=12),
+)
+conversations = st.lists(st.one_of(whole, whole, others), max_size=6).map(b"".join)
+
+
+@given(conversations, st.lists(st.integers(0, 400), max_size=8))
+@example(frame(0x81, b"x" * 9, length=2), [])
+@example(frame(0x81, b"x" * 200, length=8), [])
+@example(frame(0x81, b"x" * LIMIT), [])
+@example(frame(0x81, b"x" * (LIMIT + 1)), [])
+@example(frame(0x81, b"good") + frame(0x81, b"\xff"), [])
+@example(b"\x81\x04good", [])
+@example(frame(0x01, b"a") + frame(0x81, b"b"), [7])
+def test_the_short_way_does_what_the_long_way_does(said: bytes, cuts: list[int]) -> None:
+    edges = sorted({0, len(said), *(cut for cut in cuts if cut < len(said))})
+    chunks = [said[begin:end] for begin, end in pairwise(edges) if begin < end]
+    assert seen(chunks, hot_path=True) == seen(chunks, hot_path=False)
+
+
+TALK = (
+    frame(0x81, b'[2,"1","Heartbeat",{}]')
+    + frame(0x81, "[é]".encode())
+    + frame(0x89, b"?")
+    + frame(0x01, b"ab")
+    + frame(0x80, b"cd")
+    + frame(0x81, b"x" * 130)
+    + frame(0x88, struct.pack("!H", 1000))
+)
+
+
+@pytest.mark.parametrize("hot_path", [True, False])
+def test_every_split_of_the_input_is_taken_alike(hot_path: bool) -> None:
+    expected = seen([TALK], hot_path=False)
+    assert expected.messages == ('[2,"1","Heartbeat",{}]', "[é]", "abcd", "x" * 130)
+    for cut in range(1, len(TALK)):
+        assert seen([TALK[:cut], TALK[cut:]], hot_path=hot_path) == expected
+    assert seen([bytes((byte,)) for byte in TALK], hot_path=hot_path) == expected
+
+
+async def test_a_socket_is_read_and_written_as_a_stream_is() -> None:
+    """With a peer that reads nothing before it has sent all, so that the server's writes cannot go at once."""
+    results = []
+    for hot_path in (True, False):
+        ours, theirs = (
+            trio.SocketStream(trio.socket.from_stdlib_socket(each)) for each in socket.socketpair()
+        )
+        pings = b"".join(frame(0x89, b"%d" % number) for number in range(3000))
+        got = bytearray()
+
+        async def talk(stream: trio.SocketStream = theirs, said: bytes = pings, got: bytearray = got) -> None:
+            async with stream:
+                await stream.send_all(UPGRADE)
+                got += await stream.receive_some(4096)
+                await stream.send_all(frame(0x81, b"one") + said + TALK)
+                async for chunk in stream:
+                    got += chunk
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(talk)
+            results.append((await look(ours, hot_path=hot_path), got))
+    assert results[0] == results[1]
+    assert results[0][0][0][0] == "one"
+
+
+async def test_a_write_that_does_not_go_at_once_goes_on_in_order() -> None:
+    ours, theirs = (trio.SocketStream(trio.socket.from_stdlib_socket(each)) for each in socket.socketpair())
+    texts = [f"{number}" * 20_000 for number in range(60)]
+    async with open_transport(ours, LIMIT) as transport, theirs, trio.open_nursery() as nursery:
+        await theirs.send_all(UPGRADE)
+        await (await transport.request()).accept()
+        assert (await theirs.receive_some()).startswith(b"HTTP/1.1 101")
+        begun = [transport.begin_send(text) for text in texts]
+        assert begun[0]
+        assert not begun[-1]
+        nursery.start_soon(transport.finish_send)
+        client = wsproto.connection.Connection(wsproto.ConnectionType.CLIENT)
+        received, parts = [], ""
+        while len(received) < len(texts):
+            client.receive_data(await theirs.receive_some())
+            for event in client.events():
+                assert isinstance(event, TextMessage)
+                parts += event.data
+                if event.message_finished:
+                    received.append(parts)
+                    parts = ""
+    assert received == texts
+
+
+async def test_a_socket_that_is_closed_meanwhile_ends_the_connection() -> None:
+    ours, theirs = (trio.SocketStream(trio.socket.from_stdlib_socket(each)) for each in socket.socketpair())
+    async with open_transport(ours, LIMIT) as transport, theirs, trio.open_nursery() as nursery:
+        await theirs.send_all(UPGRADE)
+        await (await transport.request()).accept()
+
+        @nursery.start_soon
+        async def receive() -> None:
+            with pytest.raises(ConnectionEnded):
+                await transport.receive()
+
+        await trio.testing.wait_all_tasks_blocked()
+        await trio.aclose_forcefully(ours)
+        with pytest.raises(ConnectionEnded):
+            transport.begin_send("x")
+
+
+@given(st.text(max_size=300), st.sampled_from([0, 200, 70_000]))
+def test_a_text_frame_is_wsprotos(text: str, more: int) -> None:
+    server = wsproto.connection.Connection(wsproto.ConnectionType.SERVER)
+    text += "m" * more
+    assert text_frame(text) == server.send(TextMessage(text))
+
+
+def test_texts_are_taken_as_far_as_they_are_whole() -> None:
+    one, two = frame(0x81, b"one"), frame(0x81, b"two" * 60)
+    assert take_texts(one + two + one[:-1], LIMIT) == (["one", "two" * 60], one[:-1])
+    assert take_texts(one + frame(0x89, b"") + two, LIMIT) == (["one"], frame(0x89, b"") + two)
+    assert take_texts(two, 100) == ([], two)
+    assert len(two) < RECEIVE_SIZE
+
+
+def test_accept_is_the_only_event_of_a_handshake() -> None:
+    """What send_event relies on: wsproto has a connection as soon as the handshake was accepted."""
+    protocol = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
+    protocol.receive_data(UPGRADE)
+    list(protocol.events())
+    assert protocol.connection is None
+    protocol.send(AcceptConnection())
+    assert protocol.connection is not None
