@@ -194,7 +194,8 @@ async def test_a_write_that_does_not_go_at_once_goes_on_in_order() -> None:
         assert not begun[-1]
         nursery.start_soon(transport.finish_send)
         client = wsproto.connection.Connection(wsproto.ConnectionType.CLIENT)
-        received, parts = [], ""
+        received: list[str] = []
+        parts = ""
         while len(received) < len(texts):
             client.receive_data(await theirs.receive_some())
             for event in client.events():

@@ -220,10 +220,7 @@ class Transport:
             if self._ended is not None:
                 return
         self._between_messages = (
-            self._hot
-            and not self._parts
-            and isinstance(self._protocol, Connection)
-            and between_messages(self._protocol)
+            self._hot and isinstance(self._protocol, Connection) and between_messages(self._protocol)
         )
 
     async def _receive_some(self) -> bytes:
