@@ -9,7 +9,7 @@ import argparse
 import sys
 
 from machine import allow_files
-from report import Line, at_most, begin, end, middle, options, remark
+from report import Line, at_most, begin, end, middle, options, share, warn
 from servers import Result, measure, this_server
 
 FIGURES = ("rate", "p50", "p95", "p99", "p999", "max")
@@ -51,10 +51,8 @@ def main(arguments: argparse.Namespace) -> int:
         server = middle([each["server"] for each in rounds], "processor")
         print(
             f"{name:<14}{shown[0]:>12.0f}{''.join(f'{figure:>9.2f}' for figure in shown[1:])}"
-            f"{worst:>9.2f}{server:>9.0%}{remark(rounds)}"
+            f"{worst:>9.2f}{server:>9.0%}{share(rounds)}"
         )
-        if unanswered := sum(each["unanswered"] for each in rounds):
-            print(f"(!) {unanswered} messages were not answered within 2 s of the end")
         if name == "MeterValues" and arguments.rate >= 2000 and arguments.charge_points >= 1000:
             lines += [
                 at_most(
@@ -65,6 +63,7 @@ def main(arguments: argparse.Namespace) -> int:
                 )
                 for figure, limit in OPEN_LOOP_LIMITS.items()
             ]
+    warn(measured)
     rows: list[Result] = [
         {"message": name, "charge_points": arguments.charge_points, "rate": arguments.rate, "rounds": rounds}
         for name, rounds in measured.items()

@@ -95,6 +95,18 @@ def used(pid: int) -> tuple[float, int]:
     ), pages * resource.getpagesize() // 1024
 
 
+def busy() -> dict[int, float]:
+    """Return the seconds that each processor has worked, for anybody (proc_stat(5))."""
+    lines = Path("/proc/stat").read_text().splitlines()
+    each = [line.split() for line in lines if line.startswith("cpu") and line[3].isdigit()]
+    waiting = (3, 4)  # idle, iowait; what follows the eighth is in the first two already
+    return {
+        int(name[3:]): sum(int(count) for index, count in enumerate(ticks[:8]) if index not in waiting)
+        / os.sysconf("SC_CLK_TCK")
+        for name, *ticks in each
+    }
+
+
 class Load:
     """All charge points of this process."""
 
@@ -111,7 +123,7 @@ class Load:
         self.seconds: list[float] = []
         self.late: list[float] = []
         self.counted_from = 0.0
-        self.begun: tuple[float, float, tuple[float, int]] | None = None
+        self.begun: tuple[float, float, tuple[float, int], dict[int, float]] | None = None
 
     # Connecting
 
@@ -303,7 +315,7 @@ class Load:
 
     def _poll(self, patience: float, answered: Callable[[ChargePoint], None]) -> None:
         if self.begun is None and time.perf_counter() >= self.counted_from:
-            self.begun = time.perf_counter(), time.process_time(), used(self.pid or os.getpid())
+            self.begun = time.perf_counter(), time.process_time(), used(self.pid or os.getpid()), busy()
         for descriptor, _ in self.poll.poll(patience):
             charge_point = self.by_descriptor[descriptor]
             self._take(charge_point, charge_point.socket.recv(65536), answered)
@@ -312,20 +324,30 @@ class Load:
         """Return what was seen since the warm-up; times in milliseconds."""
         if self.begun is None or not self.seconds:
             raise SystemExit("no message was answered")
-        begun, own, (processor, memory) = self.begun
-        took = time.perf_counter() - begun
+        begun, own, (processor, memory), worked = self.begun
+        took, own = time.perf_counter() - begun, time.process_time() - own
         told = {
             "answers": len(self.seconds),
             "unanswered": sum(len(each.asked) for each in self.charge_points) if scheduled else 0,
             "rate": round(len(self.seconds) / took, 1),
             **quantiles(self.seconds),
             "late": round(1000 * sorted(self.late)[int(0.99 * len(self.late))], 3) if self.late else 0.0,
-            "processor": round((time.process_time() - own) / took, 3),
+            "processor": round(own / took, 3),
         }
         if self.pid:
             now, then = used(self.pid)
             told["server"] = {"processor": round((now - processor) / took, 3), "memory": [memory, then]}
+            told["others"] = self._others(worked, now - processor, own, took)
         return told
+
+    def _others(self, before: dict[int, float], server: float, own: float, took: float) -> list[float]:
+        """Return what share of the server's processor, and of this one, other processes had; none if they share one."""
+        theirs, ours = os.sched_getaffinity(self.pid), os.sched_getaffinity(0)
+        if len(theirs) != 1 or len(ours) != 1 or theirs == ours:
+            return []
+        worked = busy()
+        shares = ((theirs.pop(), server), (ours.pop(), own))
+        return [round(max(0.0, worked[core] - before[core] - mine) / took, 3) for core, mine in shares]
 
 
 def quantiles(seconds: list[float]) -> dict[str, object]:

@@ -4,7 +4,7 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from attrs import asdict, frozen
@@ -14,6 +14,12 @@ from servers import Result
 DISK = Path("/var/tmp")  # noqa: S108 — directories with names of their own are made in it
 BUSY = 0.8
 """Share of its processor from which the load generator counts as the bottleneck."""
+
+LATE = 2.0
+"""Milliseconds from which the load generator counts as late, in open loop, at the 99th percentile."""
+
+OTHERS = 0.05
+"""Share of a processor from which other processes count as a disturbance."""
 
 
 @frozen
@@ -74,15 +80,16 @@ def end(
         table(lines)
     if arguments.json:
         found = {"machine": asdict(machine), "rows": rows, "lines": [asdict(line) for line in lines]}
-        arguments.json.write_text(json.dumps(found | {"benchmark": Path(sys.argv[0]).stem}, indent=1) + "\n")
+        arguments.json.write_text(json.dumps(found | {"benchmark": Path(sys.argv[0]).stem}) + "\n")
     return 0 if all(line.kept for line in lines) else 1
 
 
-def table(lines: Iterable[Line]) -> None:
+def table(lines: Sequence[Line]) -> None:
     """Print figures and limits."""
-    print(f"{'':<64}{'measured':>14}{'limit':>14}")
+    width = max(len(line.what) for line in lines)
+    print(f"{'':<{width}}{'measured':>14}{'limit':>14}")
     for line in lines:
-        print(f"{line.what:<64}{line.figure:>14}{line.limit:>14}  {'kept' if line.kept else 'BROKEN'}")
+        print(f"{line.what:<{width}}{line.figure:>14}{line.limit:>14}  {'kept' if line.kept else 'BROKEN'}")
 
 
 def middle(rounds: Iterable[Result], name: str) -> float:
@@ -97,8 +104,24 @@ def ratio(rounds: Sequence[Result], others: Sequence[Result], name: str = "rate"
     )
 
 
-def remark(rounds: Iterable[Result]) -> str:
-    """Return what share of its processor the load generator used, with a warning if it was the bottleneck."""
-    share = statistics.median(each["processor"] for each in rounds)
-    warning = "  (!) the load generator was the bottleneck" if share > BUSY else ""
-    return f"{share:>10.0%}{warning}"
+def share(rounds: Iterable[Result]) -> str:
+    """Return what share of its processor the load generator used."""
+    return f"{middle(rounds, 'processor'):>10.0%}"
+
+
+def warn(measured: Mapping[str, Sequence[Result]]) -> None:
+    """Print what makes figures wrong: a load generator at its limit, answers that are missing, other processes."""
+    for name, rounds in measured.items():
+        if middle(rounds, "processor") > BUSY:
+            print(f"(!) {name}: the load generator was the bottleneck")
+        if (late := middle(rounds, "late")) > LATE:
+            print(f"(!) {name}: the load generator itself was late, by {late:.1f} ms (p99)")
+        if unanswered := sum(each["unanswered"] for each in rounds):
+            print(f"(!) {name}: {unanswered} messages were not answered")
+    others = [each["others"] for rounds in measured.values() for each in rounds if each["others"]]
+    taken = [statistics.median(shares) for shares in zip(*others, strict=True)]
+    if any(each > OTHERS for each in taken):
+        print(
+            f"(!) other processes took {taken[0]:.0%} of the server's processor and {taken[1]:.0%} of the load "
+            "generator's: measure on an idle machine"
+        )
