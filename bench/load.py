@@ -187,6 +187,9 @@ class Load:
             self.poll.modify(connection.fileno(), select.EPOLLIN)
             return None
         chunk = connection.recv(65536)
+        if charge_point.booted:
+            self._take(charge_point, chunk, lambda _: None)
+            return None
         if not chunk:
             raise Refused("the connection was closed")
         if charge_point.upgraded:

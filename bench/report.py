@@ -39,18 +39,18 @@ def at_least(what: str, figure: float, limit: float, unit: str = "×") -> Line:
 
 def at_most(what: str, figure: float, limit: float, unit: str) -> Line:
     """A figure that must not be above its limit."""
-    return Line(what, f"{figure:.1f} {unit}", f"≤ {limit:g} {unit}", figure <= limit)
+    return Line(what, f"{figure:.1f} {unit}".strip(), f"≤ {limit:g} {unit}".strip(), figure <= limit)
 
 
-def options(description: str | None, *, rounds: int, seconds: float) -> argparse.ArgumentParser:
+def options(description: str | None, *, rounds: int, seconds: float | None = None) -> argparse.ArgumentParser:
     """Return the options that all benchmarks have."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=rounds, help=f"default: {rounds}")
-    parser.add_argument(
-        "--seconds", type=float, default=seconds, help=f"of each measurement, default: {seconds:g}"
-    )
+    if seconds is not None:
+        said = f"of each measurement, default: {seconds:g}"
+        parser.add_argument("--seconds", type=float, default=seconds, help=said)
     parser.add_argument(
         "--directory",
         type=Path,
