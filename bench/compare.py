@@ -56,7 +56,7 @@ def main(arguments: argparse.Namespace) -> int:
                 print(f"{name}: {version}")
         cases = [
             Case(name, message, start)
-            for message in ("Heartbeat", "MeterValues")
+            for message in arguments.message
             for name, start in servers.items()
             if (name, message) != (IN_MEMORY, "Heartbeat")  # a Heartbeat waits for no ledger
         ]
@@ -82,6 +82,7 @@ def _measure(cases: list[Case], arguments: argparse.Namespace, processor: int) -
                     message=case.message,
                     charge_points=arguments.charge_points,
                     seconds=arguments.seconds,
+                    warm_up=arguments.warm_up,
                 )
             )
     print(
@@ -104,13 +105,15 @@ def _lines(cases: list[Case]) -> list[Line]:
             f"{message}: {ours} / {peer}", ratio(measured[message, ours], measured[message, peer]), limit
         )
         for message, ours, peer, limit in LIMITS
-        if (message, peer) in measured
+        if (message, ours) in measured and (message, peer) in measured
     ]
 
 
 if __name__ == "__main__":
     parser = options(__doc__, rounds=5, seconds=3.0)
     parser.add_argument("--charge-points", type=int, default=100)
+    messages = ("Heartbeat", "MeterValues")
+    parser.add_argument("--message", nargs="+", default=messages, choices=messages)
     parser.add_argument(
         "--peers", type=Path, help="where the peers are installed, and kept for the next time"
     )

@@ -40,9 +40,6 @@ FLEET_PROCESSOR_LIMIT = 40.0
 FLAT_LIMIT = 5.0
 """Percent that the memory may grow by after the first quarter of the time."""
 
-SETTLE = 3.0
-"""Seconds until a server's memory is measured: what it writes behind is written by then."""
-
 COMMAND_EVERY = 0.2
 COMMAND_PATIENCE = 35.0
 SAMPLE_EVERY = 5.0
@@ -105,27 +102,29 @@ def row(what: str, told: Result, commands: Commands) -> Result:
     return {"storm": what, **told, "commands": commands.answered, "failed_commands": commands.failed}
 
 
-def storms(start: Start, machine: Machine, directory: Path, charge_points: int) -> list[Result]:
+def storms(
+    start: Start, machine: Machine, directory: Path, charge_points: int, settle: float
+) -> list[Result]:
     """Let charge points come for the first time and come back, and return the rows."""
     wanted = {"charge_points": charge_points, "at_once": charge_points, "message": "none"}
     processor = machine.processors[1]
     with start(directory) as server:
-        time.sleep(SETTLE)
+        time.sleep(settle)
         empty = server.memory
         with generator(server, processor, **wanted) as load:
             first = row("for the first time", *come(server, load))
-            time.sleep(SETTLE)
+            time.sleep(settle)
             first["memory"] = [empty, server.memory]
         with generator(server, processor, **wanted) as load:
             cut = row("back, connections cut", *come(server, load))
-            time.sleep(SETTLE)
+            time.sleep(settle)
             cut["memory"] = [empty, server.memory]
     with start(directory) as server:
-        time.sleep(SETTLE)
+        time.sleep(settle)
         empty = server.memory
         with generator(server, processor, **wanted) as load:
             restarted = row("back, server restarted", *come(server, load))
-            time.sleep(SETTLE)
+            time.sleep(settle)
             restarted["memory"] = [empty, server.memory]
     return [first, cut, restarted]
 
@@ -153,11 +152,11 @@ def storm_lines(rows: list[Result]) -> list[Line]:
 
 
 def fleet(
-    start: Start, machine: Machine, directory: Path, charge_points: int, seconds: float
+    start: Start, machine: Machine, directory: Path, charge_points: int, settle: float, seconds: float
 ) -> tuple[Result, list[Line]]:
     """Let charge points work, and return what was seen and the verdict."""
     with start(directory) as server:
-        time.sleep(SETTLE)
+        time.sleep(settle)
         empty = server.memory
         wanted = {"charge_points": charge_points, "message": "fleet", "seconds": seconds}
         with generator(server, machine.processors[1], **wanted) as load:
@@ -201,7 +200,7 @@ def main(arguments: argparse.Namespace) -> int:
             f"{arguments.minutes:g} minutes; ledger durable, message log {arguments.message_log}"
         )
         with temporary(arguments.directory) as place:
-            found, lines = fleet(start, machine, place, arguments.charge_points, seconds)
+            found, lines = fleet(start, machine, place, arguments.charge_points, arguments.settle, seconds)
         return end(arguments, machine, [found], lines)
     print(
         f"{arguments.charge_points} charge points at once; ledger durable, message log {arguments.message_log}; "
@@ -214,7 +213,7 @@ def main(arguments: argparse.Namespace) -> int:
     rows: list[Result] = []
     for _ in range(arguments.rounds):
         with temporary(arguments.directory) as place:
-            rows += storms(start, machine, place, arguments.charge_points)
+            rows += storms(start, machine, place, arguments.charge_points, arguments.settle)
     for each in rows[-3:]:
         empty, full = each["memory"]
         print(
@@ -229,4 +228,7 @@ if __name__ == "__main__":
     parser.add_argument("--message-log", default="off", choices=("on", "off"))
     parser.add_argument("--fleet", action="store_true", help="charge points at work instead of storms")
     parser.add_argument("--minutes", type=float, default=1.0, help="of --fleet")
+    parser.add_argument(
+        "--settle", type=float, default=3.0, metavar="SECONDS", help="until memory is measured; default: 3"
+    )
     sys.exit(main(parser.parse_args()))

@@ -37,9 +37,8 @@ def main(arguments: argparse.Namespace) -> int:
     for _ in range(arguments.rounds):
         for name, rounds in measured.items():
             asked = {"message": name, "charge_points": arguments.charge_points, "rate": arguments.rate}
-            rounds.append(
-                measure(start, machine.processors[1], arguments.directory, seconds=arguments.seconds, **asked)
-            )
+            asked |= {"seconds": arguments.seconds, "warm_up": arguments.warm_up}
+            rounds.append(measure(start, machine.processors[1], arguments.directory, **asked))
     print(
         f"{'':<14}{'per second':>12}{'p50':>9}{'p95':>9}{'p99':>9}{'p99.9':>9}{'max':>9}"
         f"{'worst':>9}{'server':>9}{'generator':>10}"

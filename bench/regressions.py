@@ -108,7 +108,7 @@ def main(arguments: argparse.Namespace) -> int:
                 both = [(case.before, source), (case.after, ROOT / "src")]
                 for results, sources in both if turn % 2 == 0 else both[::-1]:
                     start = this_server(machine.processors[0], in_memory=case.in_memory, source=sources)
-                    asked = case.load | {"seconds": arguments.seconds}
+                    asked = case.load | {"seconds": arguments.seconds, "warm_up": arguments.warm_up}
                     results.append(measure(start, machine.processors[1], arguments.directory, **asked))
     print(f"{'':<44}{'before':>10}{'after':>10}{'change':>9}")
     regressed = []

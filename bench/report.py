@@ -15,6 +15,7 @@ DISK = Path("/var/tmp")  # noqa: S108 — directories with names of their own ar
 BUSY = 0.8
 """Share of its processor from which the load generator counts as the bottleneck."""
 
+WARM_UP = 1.0
 LATE = 2.0
 """Milliseconds from which the load generator counts as late, in open loop, at the 99th percentile."""
 
@@ -51,6 +52,8 @@ def options(description: str | None, *, rounds: int, seconds: float | None = Non
     if seconds is not None:
         said = f"of each measurement, default: {seconds:g}"
         parser.add_argument("--seconds", type=float, default=seconds, help=said)
+        said = f"of each measurement that are not counted, default: {WARM_UP:g}"
+        parser.add_argument("--warm-up", type=float, default=WARM_UP, metavar="SECONDS", help=said)
     parser.add_argument(
         "--directory",
         type=Path,

@@ -22,9 +22,6 @@ HERE = Path(__file__).parent
 START_TIMEOUT = END_TIMEOUT = 60.0
 """Seconds for a server to listen, and to end."""
 
-WARM_UP = 1.0
-"""Seconds of each measurement that are not counted."""
-
 Result = dict[str, Any]
 """What the load generator printed."""
 
@@ -178,7 +175,7 @@ def measure(start: Start, processor: int, directory: Path, **options: object) ->
     with (
         temporary(directory) as place,
         start(place) as server,
-        generator(server, processor, **{"warm_up": WARM_UP} | options) as load,
+        generator(server, processor, **options) as load,
     ):
         begun = load.read()
         if begun["refused"]:

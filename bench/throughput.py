@@ -9,9 +9,9 @@ import argparse
 import itertools
 import sys
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from machine import allow_files
-from report import at_least, begin, end, middle, options, ratio, share, warn
+from report import Line, at_least, begin, end, middle, options, ratio, share, warn
 from servers import Result, measure, this_server
 
 MORE_CONNECTIONS_LIMIT = 0.7
@@ -43,9 +43,12 @@ def main(arguments: argparse.Namespace) -> int:
     machine = begin(arguments)
     print(f"closed loop; medians of {arguments.rounds} rounds of {arguments.seconds:g} s, in turn")
     product = itertools.product(
-        ("Heartbeat", "MeterValues"), (True, False), (False, True), arguments.charge_points
+        arguments.message,
+        (ledger == "memory" for ledger in arguments.ledger),
+        (log == "on" for log in arguments.message_log),
+        arguments.charge_points,
     )
-    cases = [Case(*each) for each in product if each[0] in arguments.message]
+    cases = [Case(*each) for each in product]
     for _ in range(arguments.rounds):
         for case in cases:
             start = this_server(machine.processors[0], in_memory=case.in_memory, message_log=case.message_log)
@@ -57,6 +60,7 @@ def main(arguments: argparse.Namespace) -> int:
                     message=case.message,
                     charge_points=case.charge_points,
                     seconds=arguments.seconds,
+                    warm_up=arguments.warm_up,
                 )
             )
     print(
@@ -72,18 +76,6 @@ def main(arguments: argparse.Namespace) -> int:
             f"{middle(case.rounds, 'p99'):>9.1f}{server:>8.0%}{share(case.rounds)}"
         )
     warn({f"{case.message}, {case.charge_points} charge points": case.rounds for case in cases})
-    fewest, most = min(arguments.charge_points), max(arguments.charge_points)
-    lines = []
-    for case in cases:
-        name = f"{case.message}, ledger {case.ledger}"
-        if case.message_log:
-            without = cases[cases.index(Case(case.message, case.in_memory, False, case.charge_points))]
-            what = f"{name}, {case.charge_points} charge points: message log on / off"
-            lines.append(at_least(what, ratio(case.rounds, without.rounds), MESSAGE_LOG_LIMIT))
-        elif case.charge_points == most > fewest:
-            few = cases[cases.index(Case(case.message, case.in_memory, False, fewest))]
-            what = f"{name}: {most} / {fewest} charge points"
-            lines.append(at_least(what, ratio(case.rounds, few.rounds), MORE_CONNECTIONS_LIMIT))
     rows: list[Result] = [
         {
             "message": case.message,
@@ -94,12 +86,35 @@ def main(arguments: argparse.Namespace) -> int:
         }
         for case in cases
     ]
-    return end(arguments, machine, rows, lines)
+    return end(arguments, machine, rows, lines_of(cases))
+
+
+def lines_of(cases: list[Case]) -> list[Line]:
+    """Return what the message log and more charge points cost, as far as it was measured."""
+    lines = []
+    fewest = min(case.charge_points for case in cases)
+    for case in cases:
+        name = f"{case.message}, ledger {case.ledger}"
+        without = evolve(case, message_log=False)
+        few = evolve(case, charge_points=fewest)
+        if case.message_log and without in cases:
+            what = f"{name}, {case.charge_points} charge points: message log on / off"
+            found = ratio(case.rounds, cases[cases.index(without)].rounds)
+            lines.append(at_least(what, found, MESSAGE_LOG_LIMIT))
+        elif not case.message_log and case.charge_points > fewest:
+            what = f"{name}: {case.charge_points} / {fewest} charge points"
+            found = ratio(case.rounds, cases[cases.index(few)].rounds)
+            lines.append(at_least(what, found, MORE_CONNECTIONS_LIMIT))
+    return lines
 
 
 if __name__ == "__main__":
     parser = options(__doc__, rounds=5, seconds=3.0)
     parser.add_argument("--charge-points", type=int, nargs="+", default=[100, 1000])
-    messages = ("Heartbeat", "MeterValues")
-    parser.add_argument("--message", nargs="+", default=messages, choices=messages)
+    for name, *choices in (
+        ("--message", "Heartbeat", "MeterValues"),
+        ("--ledger", "memory", "durable"),
+        ("--message-log", "off", "on"),
+    ):
+        parser.add_argument(name, nargs="+", default=choices, choices=choices)
     sys.exit(main(parser.parse_args()))
