@@ -18,14 +18,14 @@ import os
 import resource
 import select
 import socket
-import struct
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
+from frames import CLOSE, PING, PONG, TEXT, frame, frames
 from messages import content
+from processes import busy, used
 
 HEARTBEAT_EVERY, METER_VALUES_EVERY = 30.0, 60.0
 """Seconds, of ``--message fleet``: what a charge point at work sends."""
@@ -40,8 +40,6 @@ LINGER = 2.0
 """Seconds that the last answers are waited for in open loop."""
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 0.9999, 1.0)
-MASK = b"\x01\x02\x03\x04"
-TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 
 
 class Refused(Exception):
@@ -61,50 +59,6 @@ class ChargePoint:
         self.asked: list[float] = []
         self.begun = 0.0
         self.upgraded = self.booted = False
-
-
-def frame(opcode: int, text: bytes) -> bytes:
-    """Return a masked frame (RFC 6455 §5.2)."""
-    size = len(text)
-    opcode |= 0x80
-    head = struct.pack("!BB", opcode, 0x80 | size) if size < 126 else struct.pack("!BBH", opcode, 0xFE, size)
-    masked = int.from_bytes(text) ^ int.from_bytes((MASK * (size // 4 + 1))[:size])
-    return head + MASK + masked.to_bytes(size)
-
-
-def frames(received: bytes) -> tuple[list[tuple[int, bytes]], bytes]:
-    """Return opcodes and contents of the whole frames, and the rest."""
-    contents, start = [], 0
-    while len(received) - start >= 2:
-        size, begin = received[start + 1] & 0x7F, start + 2
-        if size == 126:
-            size, begin = int.from_bytes(received[begin : begin + 2]), begin + 2
-        if len(received) < begin + size:
-            break
-        contents.append((received[start] & 0x0F, received[begin : begin + size]))
-        start = begin + size
-    return contents, received[start:]
-
-
-def used(pid: int) -> tuple[float, int]:
-    """Return the seconds of a processor that a process has used, and the KiB of it that are in memory."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return (int(fields[11]) + int(fields[12])) / os.sysconf(
-        "SC_CLK_TCK"
-    ), pages * resource.getpagesize() // 1024
-
-
-def busy() -> dict[int, float]:
-    """Return the seconds that each processor has worked, for anybody (proc_stat(5))."""
-    lines = Path("/proc/stat").read_text().splitlines()
-    each = [line.split() for line in lines if line.startswith("cpu") and line[3].isdigit()]
-    waiting = (3, 4)  # idle, iowait; what follows the eighth is in the first two already
-    return {
-        int(name[3:]): sum(int(count) for index, count in enumerate(ticks[:8]) if index not in waiting)
-        / os.sysconf("SC_CLK_TCK")
-        for name, *ticks in each
-    }
 
 
 class Load:
@@ -218,7 +172,13 @@ class Load:
     def _send(self, charge_point: ChargePoint, action: str, due: float) -> None:
         charge_point.sent += 1
         charge_point.asked.append(due)
-        text = b'[2,"%d","%s",%s]' % (charge_point.sent, action.encode(), content(action, charge_point.sent))
+        payload = content(action, charge_point.sent)
+        text = b'[2,"%08x-0000-4000-8000-%012x","%s",%s]' % (
+            charge_point.sent,
+            charge_point.number,
+            action.encode(),
+            payload,
+        )
         charge_point.socket.sendall(frame(TEXT, text))
 
     def _take(self, charge_point: ChargePoint, chunk: bytes, answered: Callable[[ChargePoint], None]) -> None:
@@ -314,7 +274,8 @@ class Load:
             if following is None and not any(each.asked for each in self.charge_points):
                 return
             patience = 0.001 if following is None else max(0.0, min(0.05, following[0] - now))
-            self._poll(patience, lambda _: None)
+            select.select([self.poll], [], [], patience)  # epoll itself waits for whole milliseconds
+            self._poll(0.0, lambda _: None)
 
     def _poll(self, patience: float, answered: Callable[[ChargePoint], None]) -> None:
         if self.begun is None and time.perf_counter() >= self.counted_from:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from attrs import field, frozen
-from load import used
 from machine import pinned
+from processes import used
 
 HERE = Path(__file__).parent
 START_TIMEOUT = END_TIMEOUT = 60.0

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree as ET
 
+import frames
 import load
 import machine
 import plot
@@ -157,8 +158,8 @@ def test_frames_are_read_however_they_are_split() -> None:
         for text in (b"a", b"b" * 125, b"c" * 126, b"")
     )
     for end in range(len(sent) + 1):
-        first, rest = load.frames(sent[:end])
-        second, nothing = load.frames(rest + sent[end:])
+        first, rest = frames.frames(sent[:end])
+        second, nothing = frames.frames(rest + sent[end:])
         assert [text for _, text in first + second] == [b"a", b"b" * 125, b"c" * 126, b""]
         assert nothing == b""
 
@@ -166,7 +167,7 @@ def test_frames_are_read_however_they_are_split() -> None:
 @pytest.mark.parametrize("size", [0, 125, 126, 719])
 def test_frames_are_masked(size: int) -> None:
     text = bytes(index % 251 for index in range(size))
-    made = load.frame(load.TEXT, text)
+    made = frames.frame(frames.TEXT, text)
     head = 2 if size < 126 else 4
     mask, masked = made[head : head + 4], made[head + 4 :]
     assert made[0] == 0x81
