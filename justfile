@@ -61,9 +61,13 @@ docs:
 pictures:
     PYTHONPATH=. {{bin}}/python docs/_pictures.py
 
-# how fast the server answers on this machine: just bench --charge-points 200 --seconds 10
+# measure all that docs/performance.md promises, in five minutes
 bench *arguments:
-    {{bin}}/python bench/latency.py {{arguments}}
+    {{bin}}/python bench/overview.py {{arguments}}
+
+# measure this tree against the last commit, or the last against the one before: just bench-compare --rounds 9
+bench-compare *arguments:
+    {{bin}}/python bench/regressions.py {{arguments}}
 
 # everything that CI runs
 ci:

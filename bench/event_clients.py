@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import trio
-from latency import measure, server
+from clients import measure, server
 
 TYPES = (
     "connection,status,transaction,meterValues,message,call,progress,reservation,securityEvent,flag,restart"

@@ -28,8 +28,9 @@ from urllib.parse import urlsplit
 
 import orjson
 import trio
+from clients import payload, server
 from flooders import ATTACKER, answer, connect, upgrade
-from latency import BOOT, payload, server
+from messages import BOOT
 
 from ocpp_actors.central_system.credentials import hash_chosen, hash_generated, new_key
 from ocpp_actors.ledger.bridge import open_ledger

@@ -1,152 +1,82 @@
-"""How fast one server answers: closed loop, each charge point sends its next message when it has its answer.
+"""How fast one server answers, in closed loop (each charge point sends its next message when it has its answer) or,
+with ``--rate``, in open loop: messages are sent at fixed times, and the wait for their turn counts.
 
-Starts a server of its own on a free port of this machine, with its ledger in a temporary directory, and stops by
-itself.
-
-    python bench/latency.py --charge-points 50 --seconds 5
+    python bench/latency.py
+    python bench/latency.py --rate 2000 --charge-points 1000 --message MeterValues --rounds 5 --seconds 10
 """
 
 import argparse
-import itertools
-import os
-import re
-import signal
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from functools import partial
-from pathlib import Path
 
-import orjson
-import trio
-from trio_websocket import WebSocketConnection, open_websocket_url
+from machine import allow_files
+from report import Line, at_most, begin, end, middle, options, share, warn
+from servers import Result, measure, this_server
 
-BOOT = {"chargePointVendor": "Bench", "chargePointModel": "Latency"}
-COMMAND = [sys.executable, "-m", "ocpp_actors", "serve"]
-PHASES = ("L1", "L2", "L3")
-SAMPLES = [
-    {"value": "1234567", "measurand": "Energy.Active.Import.Register", "unit": "Wh"},
-    {"value": "7360.0", "measurand": "Power.Active.Import", "unit": "W"},
-    *({"value": "230.1", "measurand": "Voltage", "unit": "V", "phase": phase} for phase in PHASES),
-    *({"value": "16.0", "measurand": "Current.Import", "unit": "A", "phase": phase} for phase in PHASES),
-]
+FIGURES = ("rate", "p50", "p95", "p99", "p999", "max")
+OPEN_LOOP_LIMITS = {"p99": 10.0, "p999": 50.0, "max": 100.0}
+"""Milliseconds, for 2000 MeterValues a second of 1000 charge points with a durable ledger."""
 
 
-def payload(action: str, number: int) -> dict[str, object]:
-    """Return the payload of the next message; no two MeterValues are the same fact."""
-    if action == "Heartbeat":
-        return {}
-    minutes, seconds = divmod(number, 60)
-    timestamp = (
-        f"2026-01-{1 + minutes // 1440 % 28:02}T{minutes // 60 % 24:02}:{minutes % 60:02}:{seconds:02}Z"
+def main(arguments: argparse.Namespace) -> int:
+    """Measure each message in turn, print a line for each, and return the exit status."""
+    allow_files(arguments.charge_points)
+    machine = begin(arguments)
+    loop = f"open loop, {arguments.rate:g}/s" if arguments.rate else "closed loop"
+    kept = "in memory" if arguments.in_memory else "durable"
+    print(
+        f"{arguments.charge_points} charge points, {loop}; ledger {kept}, message log {arguments.message_log}; "
+        f"medians of {arguments.rounds} rounds of {arguments.seconds:g} s; milliseconds"
     )
-    return {"connectorId": 1, "meterValue": [{"timestamp": timestamp, "sampledValue": SAMPLES}]}
-
-
-@asynccontextmanager
-async def server(directory: Path, **more: str) -> AsyncIterator[tuple[str, str, int]]:
-    """Run a server without a limit on messages.
-
-    Yields the URL that charge points connect to, that of its API, and the id of its process.
-    """
-    settings = {
-        "PORT": "0",
-        "API_PORT": "0",
-        "DATABASE": f"sqlite:///{directory / 'ledger.db'}",
-        "MAX_MESSAGE_RATE": "0",
-        "LOG_LEVEL": "error",
-        **more,
-    }
-    environment = os.environ | {f"OCPP_ACTORS_{name}": value for name, value in settings.items()}
-    async with trio.open_nursery() as nursery:
-        run = partial(trio.run_process, COMMAND, stdout=subprocess.PIPE, env=environment, check=False)
-        process = await nursery.start(run)
-        text = b""
-        while b"Messages are logged in" not in text:
-            chunk = await process.stdout.receive_some()
-            if not chunk:
-                raise SystemExit("the server did not start")
-            text += chunk
-        url, api = re.search(rb"(ws://\S+)/IDENTITY", text), re.search(rb"(http://\S+?)/? ", text)
-        assert url
-        assert api
-        yield url[1].decode(), api[1].decode(), process.pid
-        process.send_signal(signal.SIGTERM)
-
-
-async def call(connection: WebSocketConnection, message_id: int, action: str, content: object) -> None:
-    """Send one CALL and wait for its CALLRESULT."""
-    await connection.send_message(orjson.dumps([2, str(message_id), action, content]).decode())
-    answer = orjson.loads(await connection.get_message())
-    if answer[:2] != [3, str(message_id)]:
-        raise SystemExit(f"{action} was answered {answer}")
-
-
-class Start:
-    """Lets all charge points begin at the same moment, once each is connected and booted."""
-
-    def __init__(self, charge_points: int, duration: float) -> None:
-        self._missing = charge_points
-        self._duration = duration
-        self._all_there = trio.Event()
-        self.until = 0.0
-
-    async def wait(self) -> None:
-        """Wait until all are there."""
-        self._missing -= 1
-        if not self._missing:
-            self.until = time.perf_counter() + self._duration
-            self._all_there.set()
-        await self._all_there.wait()
-
-
-async def charge_point(url: str, action: str, start: Start, seconds: list[float]) -> None:
-    """Connect, boot, and send one message after the other until the time is up."""
-    async with open_websocket_url(url, subprotocols=["ocpp1.6"]) as connection:
-        await call(connection, 0, "BootNotification", BOOT)
-        await start.wait()
-        for number in itertools.count(1):
-            begun = time.perf_counter()
-            if begun >= start.until:
-                return
-            await call(connection, number, action, payload(action, number))
-            seconds.append(time.perf_counter() - begun)
-
-
-async def measure(url: str, action: str, charge_points: int, duration: float) -> list[float]:
-    """Let all charge points send this message for so many seconds and return the time that each answer took."""
-    seconds: list[float] = []
-    start = Start(charge_points, duration)
-    async with trio.open_nursery() as nursery:
-        for number in range(charge_points):
-            nursery.start_soon(charge_point, f"{url}/BENCH{number}", action, start, seconds)
-    return seconds
-
-
-async def main(charge_points: int, duration: float) -> None:
-    """Measure each message in turn and print a line for it."""
-    print(f"{charge_points} charge points, closed loop, {duration:g} s each; milliseconds")
-    print(f"{'message':<14}{'per second':>12}{'p50':>8}{'p95':>8}{'p99':>8}{'max':>8}")
-    with tempfile.TemporaryDirectory() as directory:
-        async with server(Path(directory)) as (url, _, _):
-            for action in ("Heartbeat", "MeterValues"):
-                seconds = await measure(url, action, charge_points, duration)
-                cuts = statistics.quantiles(seconds, n=100)
-                shown = "".join(
-                    f"{1000 * each:>8.2f}" for each in (cuts[49], cuts[94], cuts[98], max(seconds))
+    start = this_server(
+        machine.processors[0],
+        in_memory=arguments.in_memory,
+        message_log=arguments.message_log == "on",
+    )
+    names = ("Heartbeat", "MeterValues") if arguments.message == "both" else (arguments.message,)
+    measured: dict[str, list[Result]] = {name: [] for name in names}
+    for _ in range(arguments.rounds):
+        for name, rounds in measured.items():
+            asked = {"message": name, "charge_points": arguments.charge_points, "rate": arguments.rate}
+            asked |= {"seconds": arguments.seconds, "warm_up": arguments.warm_up}
+            rounds.append(measure(start, machine.processors[1], arguments.directory, **asked))
+    print(
+        f"{'':<14}{'per second':>12}{'p50':>9}{'p95':>9}{'p99':>9}{'p99.9':>9}{'max':>9}"
+        f"{'worst':>9}{'server':>9}{'generator':>10}"
+    )
+    lines: list[Line] = []
+    for name, rounds in measured.items():
+        shown = [middle(rounds, figure) for figure in FIGURES]
+        worst = max(each["max"] for each in rounds)
+        server = middle([each["server"] for each in rounds], "processor")
+        print(
+            f"{name:<14}{shown[0]:>12.0f}{''.join(f'{figure:>9.2f}' for figure in shown[1:])}"
+            f"{worst:>9.2f}{server:>9.0%}{share(rounds)}"
+        )
+        if name == "MeterValues" and arguments.rate >= 2000 and arguments.charge_points >= 1000:
+            lines += [
+                at_most(
+                    f"{arguments.rate:g} MeterValues/s, open loop: {figure}",
+                    middle(rounds, figure),
+                    limit,
+                    "ms",
                 )
-                print(f"{action:<14}{len(seconds) / duration:>12.0f}{shown}")
+                for figure, limit in OPEN_LOOP_LIMITS.items()
+            ]
+    warn(measured)
+    rows: list[Result] = [
+        {"message": name, "charge_points": arguments.charge_points, "rate": arguments.rate, "rounds": rounds}
+        for name, rounds in measured.items()
+    ]
+    return end(arguments, machine, rows, lines)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = options(__doc__, rounds=5, seconds=5.0)
+    parser.add_argument("--charge-points", type=int, default=100)
+    parser.add_argument("--message", default="both", choices=("Heartbeat", "MeterValues", "both"))
+    parser.add_argument(
+        "--rate", type=float, default=0.0, help="messages a second, in open loop; 0: closed loop"
     )
-    parser.add_argument("--charge-points", type=int, default=50, help="how many, at most 1000")
-    parser.add_argument("--seconds", type=float, default=5.0, help="for each message, at most 60")
-    arguments = parser.parse_args()
-    trio.run(main, min(arguments.charge_points, 1000), min(arguments.seconds, 60.0))
+    parser.add_argument("--in-memory", action="store_true", help="the ledger is in memory")
+    parser.add_argument("--message-log", default="off", choices=("on", "off"))
+    sys.exit(main(parser.parse_args()))
