@@ -25,14 +25,14 @@ from ocpp_actors.certificates.signers import Signer, UnusableSigner, signer_of
 from ocpp_actors.clock import Clock, SystemClock
 from ocpp_actors.ledger.bridge import open_ledger
 from ocpp_actors.ledger.database import LedgerUrlError
-from ocpp_actors.ledger.message_log import open_message_log
+from ocpp_actors.ledger.message_log import OFF, open_message_log
 from ocpp_actors.ledger.port import CountAll, LedgerUnavailable
 from ocpp_actors.observer import Observer
 from ocpp_actors.operator.metrics import Metrics
 from ocpp_actors.operator.side import operators_side
 from ocpp_actors.operator.webhooks import UnusableWebhook
 from ocpp_actors.protocol.messages import RegistrationStatus
-from ocpp_actors.recorder import recorder
+from ocpp_actors.recorder import FrameReader, record_frames
 from ocpp_actors.server.admission import Step
 from ocpp_actors.server.certificates import see_to_certificates
 from ocpp_actors.server.fleet import Fleet
@@ -168,9 +168,12 @@ async def serve(
                 days=settings.message_log_days,
                 max_size=settings.message_log_size,
                 clock=clock,
+                read=FrameReader(),
             ) as message_log,
         ):
-            observer = Observer(recorder(message_log))
+            observer = Observer()
+            if settings.message_log != OFF:
+                record_frames(observer, message_log)
             system = CentralSystem(ledger, clock, observer, policy_of(settings), signer=signer)
             fleet = Fleet(system, settings.mailbox_size, testing=settings.testing)
             metrics.set_active_transactions((await ledger.ask(CountAll())).active_transactions)

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
-from attrs import frozen
+from attrs import define, frozen
 
 Direction = Literal["in", "out"]
 """``in``: from the charge point."""
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class MessageEntry:
     """One frame. ``verdict`` is what was found wrong or odd about it, None if nothing was."""
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any, Final, Protocol
 
 import structlog
@@ -29,8 +29,28 @@ from ocpp_actors.ledger.port import LedgerUnavailable, RequestFailed
 log = structlog.get_logger(__name__)
 
 OFF: Final = "off"
+GATHER: Final = 0.1
+"""Seconds for which entries are gathered, so that many are written at once; who looks for entries does not wait."""
+
+PIECE: Final = 100
+PAUSE: Final = 0.0002
+"""Seconds for which the log's thread leaves the interpreter to others after so many entries were read."""
+
 PRUNE_INTERVAL: Final = 24 * 3600.0
 """Seconds between two looks for entries that are too old; the size is looked after while writing."""
+
+
+class Text(Protocol):
+    """What an entry is read from: a MessageEntry itself, or an event."""
+
+    @property
+    def text(self) -> str:
+        """The text of a frame."""
+        ...
+
+
+Read = Callable[[Sequence[Any]], Sequence[MessageEntry]]
+"""Makes entries of what was recorded and marked, in the log's thread."""
 
 
 class MessageLog(Protocol):
@@ -41,8 +61,12 @@ class MessageLog(Protocol):
         """How many entries were lost since the start."""
         ...
 
-    def record(self, entry: MessageEntry) -> None:
-        """Keep an entry, its secrets masked. Never blocks and never fails."""
+    def record(self, item: Text) -> None:
+        """Keep an entry, or what it is read from, its secrets masked. Never blocks and never fails."""
+        ...
+
+    def mark(self, item: object) -> None:
+        """Pass on what is no entry but has a meaning for who reads entries. Never blocks and never fails."""
         ...
 
     async def find(self, query: MessageQuery) -> MessagePage:
@@ -59,8 +83,11 @@ class NoMessageLog:
 
     dropped = 0
 
-    def record(self, entry: MessageEntry) -> None:
-        """Forget the entry."""
+    def record(self, item: Text) -> None:
+        """Forget it."""
+
+    def mark(self, item: object) -> None:
+        """Forget it."""
 
     async def find(self, query: MessageQuery) -> MessagePage:
         """Find nothing."""
@@ -74,31 +101,68 @@ class StoredMessageLog:
 
     _bridge: Bridge
     _lost: "_Lost"
+    _queue_limit: int
     _waiting_limit: int
+    _gathered: list[Any] = field(factory=list, init=False)
+    _gathering: trio.Event = field(factory=trio.Event, init=False)
+    """Is set while anything is gathered."""
     _waiting: int = field(default=0, init=False)
-    """Characters of the entries that wait to be written."""
+    """How many items wait to be written."""
+    _waiting_characters: int = field(default=0, init=False)
+    _handed_over: int = field(default=0, init=False)
+    """Those of their characters that were handed over."""
 
     @property
     def dropped(self) -> int:
         """How many entries were lost since the start."""
         return self._lost.count
 
-    def record(self, entry: MessageEntry) -> None:
+    def record(self, item: Text) -> None:
         """Keep an entry; where as many, or as large ones, wait as may, it is dropped."""
-        size = len(entry.text)
-        if self._waiting + size > self._waiting_limit:
+        characters = self._waiting_characters + len(item.text)
+        if characters > self._waiting_limit or self._waiting >= self._queue_limit:
             self._lost.count += 1
             return
+        self._waiting_characters = characters
+        self._gather(item)
+
+    def mark(self, item: object) -> None:
+        """Pass on what is no entry; where as many wait as may, it is dropped."""
+        if self._waiting < self._queue_limit:
+            self._gather(item)
+
+    def _gather(self, item: object) -> None:
+        self._waiting += 1
+        if not self._gathered:
+            self._gathering.set()
+        self._gathered.append(item)
+
+    async def hand_over_regularly(self) -> None:
+        """Hand over what was gathered, for as long as it runs."""
+        while True:
+            await self._gathering.wait()
+            await trio.sleep(GATHER)
+            self.hand_over()
+
+    def hand_over(self) -> None:
+        """Hand over what was gathered, to be written."""
+        if not self._gathered:
+            return
+        number = len(self._gathered)
+        characters = self._waiting_characters - self._handed_over
 
         def written() -> None:
-            self._waiting -= size
+            self._waiting -= number
+            self._waiting_characters -= characters
+            self._handed_over -= characters
 
+        self._handed_over += characters
+        items, self._gathered, self._gathering = self._gathered, [], trio.Event()
         try:
-            self._bridge.put_nowait(evolve(entry, text=mask(entry.text)), written)
+            self._bridge.put_nowait(_Items(items), written)
         except trio.WouldBlock:
-            self._lost.count += 1
-        else:
-            self._waiting += size
+            self._lost.count += number
+            written()
 
     async def find(self, query: MessageQuery) -> MessagePage:
         """Return a page; what was recorded before is in it.
@@ -108,6 +172,7 @@ class StoredMessageLog:
         entries: list[MessageEntry] = []
         more = True
         while more and len(entries) < query.limit:
+            self.hand_over()
             part: MessagePage = await self._bridge.ask(evolve(query, limit=query.limit - len(entries)))
             entries += part.entries
             query, more = evolve(query, cursor=part.cursor), part.more
@@ -125,6 +190,13 @@ class _Lost:
 
 
 @frozen
+class _Items:
+    """What was recorded and marked."""
+
+    items: list[Any]
+
+
+@frozen
 class _Prune:
     """Forget entries older than a moment."""
 
@@ -136,6 +208,8 @@ class _Keeper:
     """What the actor owns: a message store, whose failures it survives."""
 
     _store: MessageStore
+    _read: Read
+    _batch_limit: int
     _failing: bool = field(default=False, init=False)
 
     def open(self) -> None:
@@ -145,37 +219,56 @@ class _Keeper:
         self._store.close()
 
     def carry_out(self, jobs: Sequence[Job]) -> Batch:
-        """Write all entries at once, then do the rest."""
+        """Write all entries, then do the rest."""
         begun = perf_counter()
-        entries = [job for job in jobs if isinstance(job.request, MessageEntry)]
-        if entries:
-            self._try(entries, lambda: self._store.append([job.request for job in entries]))
+        items = [item for job in jobs if isinstance(job.request, _Items) for item in job.request.items]
+        failed = sum(
+            self._write(items[first : first + self._batch_limit])
+            for first in range(0, len(items), self._batch_limit)
+        )
         for job in jobs:
             if isinstance(job.request, MessageQuery):
-                self._try([job], partial(self._store.find, job.request))
+                job.answer, job.error = self._try(partial(self._store.find, job.request))
             elif isinstance(job.request, _Prune):
-                self._try([job], partial(self._store.prune, job.request.before))
-        return Batch(len(jobs), sum(job.error is not None for job in entries), perf_counter() - begun, 0.0)
+                job.answer, job.error = self._try(partial(self._store.prune, job.request.before))
+        return Batch(len(jobs), failed, perf_counter() - begun, 0.0)
 
-    def _try(self, jobs: Sequence[Job], action: Callable[[], Any]) -> None:
+    def _write(self, items: Sequence[Any]) -> int:
+        """Write the entries of some items in one commit; return how many failed: all or none."""
+        entries: list[MessageEntry] = []
+        for first in range(0, len(items), PIECE):
+            if first:
+                sleep(PAUSE)
+            entries += map(_masked, self._read(items[first : first + PIECE]))
+        if not entries:
+            return 0
+        _, error = self._try(partial(self._store.append, entries))
+        return 0 if error is None else len(entries)
+
+    def _try(self, action: Callable[[], Any]) -> tuple[Any, Exception | None]:
+        """Return the answer, or the error."""
         try:
             answer = action()
         except RequestFailed as error:
-            self._settle(jobs, error=error)
+            return None, error
         except Exception as error:
             if not self._failing:
                 log.exception("the message log fails")
             self._failing = True
             self._store.recover()
             reason = str(unavailable(error) or getattr(error, "strerror", None) or "it failed")
-            self._settle(jobs, error=LedgerUnavailable(f"the message log: {reason}"))
-        else:
-            self._failing = False
-            self._settle(jobs, answer=answer)
+            return None, LedgerUnavailable(f"the message log: {reason}")
+        self._failing = False
+        return answer, None
 
-    def _settle(self, jobs: Sequence[Job], answer: Any = None, error: Exception | None = None) -> None:
-        for job in jobs:
-            job.answer, job.error = answer, error
+
+def _masked(entry: MessageEntry) -> MessageEntry:
+    text = mask(entry.text)
+    return entry if text is entry.text else evolve(entry, text=text)
+
+
+def _as_recorded(items: Sequence[Any]) -> Sequence[MessageEntry]:
+    return items
 
 
 @asynccontextmanager
@@ -187,14 +280,16 @@ async def open_message_log(
     max_size: int = 1 << 30,
     queue_limit: int = 10_000,
     waiting_limit: int = 64 << 20,
-    batch_limit: int = 1000,
+    batch_limit: int = 2000,
     close_timeout: float = CLOSE_TIMEOUT,
+    read: Read = _as_recorded,
 ) -> AsyncIterator[MessageLog]:
     """Open the message log: a file (SQLite), a database URL, a directory for JSON lines, or ``off``.
 
     A directory is one that exists, or is written with a slash at its end. ``days`` is how long entries are kept, looked
     after at the start and daily; ``max_size`` how many bytes about. ``queue_limit`` bounds the entries that wait and
-    ``waiting_limit`` their characters: above it they are dropped. What waits at the end is written, within
+    ``waiting_limit`` their characters: above it they are dropped; ``batch_limit`` bounds those of one commit. ``read``
+    makes entries of what is recorded and marked, if that is something else. What waits at the end is written, within
     ``close_timeout`` seconds. A nursery runs inside: an exception of the body arrives in an exception group.
 
     Raises LedgerUrlError: the URL is none of a database that is supported.
@@ -204,7 +299,7 @@ async def open_message_log(
         yield NoMessageLog()
         return
     lost = _Lost()
-    keeper = _Keeper(_store(target, max_size))
+    keeper = _Keeper(_store(target, max_size), read, batch_limit)
     async with (
         running(
             keeper,
@@ -217,8 +312,13 @@ async def open_message_log(
     ):
         await bridge.put(_Prune(clock.now() - timedelta(days=days)))
         nursery.start_soon(_prune_daily, bridge, clock, timedelta(days=days))
-        yield StoredMessageLog(bridge, lost, waiting_limit)
-        nursery.cancel_scope.cancel()
+        message_log = StoredMessageLog(bridge, lost, queue_limit, waiting_limit)
+        nursery.start_soon(message_log.hand_over_regularly)
+        try:
+            yield message_log
+        finally:
+            message_log.hand_over()
+            nursery.cancel_scope.cancel()
 
 
 def _store(target: str, max_size: int) -> MessageStore:
