@@ -9,6 +9,7 @@ about that, runs for so many seconds, and prints a line of JSON with what it saw
 """
 
 import argparse
+import base64
 import errno
 import gc
 import heapq
@@ -64,12 +65,15 @@ class ChargePoint:
 class Load:
     """All charge points of this process."""
 
-    def __init__(self, url: str, charge_points: int, message: str, prefix: str, pid: int) -> None:
+    def __init__(
+        self, url: str, charge_points: int, message: str, prefix: str, pid: int, key: str = ""
+    ) -> None:
         parts = urlsplit(url)
         self.address = (parts.hostname or "127.0.0.1", parts.port or 80)
         self.path = parts.path.rstrip("/")
         self.message = message
         self.prefix = prefix
+        self.key = key
         self.pid = pid
         self.poll = select.epoll()
         self.charge_points = [ChargePoint(number) for number in range(charge_points)]
@@ -161,10 +165,13 @@ class Load:
         return None
 
     def _upgrade(self, number: int) -> bytes:
+        identity = f"{self.prefix}{number}"
+        basic = base64.b64encode(f"{identity}:{self.key}".encode()).decode()
         return (
-            f"GET {self.path}/{self.prefix}{number} HTTP/1.1\r\nHost: {self.address[0]}:{self.address[1]}\r\n"
+            f"GET {self.path}/{identity} HTTP/1.1\r\nHost: {self.address[0]}:{self.address[1]}\r\n"
             "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: c2l4dGVlbiBieXRlcy4uLg==\r\nSec-WebSocket-Protocol: ocpp1.6\r\n\r\n"
+            "Sec-WebSocket-Key: c2l4dGVlbiBieXRlcy4uLg==\r\nSec-WebSocket-Protocol: ocpp1.6\r\n"
+            + (f"Authorization: Basic {basic}\r\n\r\n" if self.key else "\r\n")
         ).encode()
 
     # Messages
@@ -344,6 +351,7 @@ def main() -> None:
         "--rate", type=float, default=0.0, help="messages a second, in open loop; 0: closed loop"
     )
     parser.add_argument("--prefix", default="BENCH", help="what the identities begin with")
+    parser.add_argument("--key", default="", help="of all charge points, for HTTP Basic")
     parser.add_argument("--processor", type=int, help="the processor to stay on")
     parser.add_argument("--pid", type=int, default=0, help="the server's process, to measure it too")
     arguments = parser.parse_args()
@@ -351,7 +359,14 @@ def main() -> None:
         os.sched_setaffinity(0, {arguments.processor})
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    load = Load(arguments.url, arguments.charge_points, arguments.message, arguments.prefix, arguments.pid)
+    load = Load(
+        arguments.url,
+        arguments.charge_points,
+        arguments.message,
+        arguments.prefix,
+        arguments.pid,
+        arguments.key,
+    )
     gc.disable()  # nothing here is in a cycle
     print(json.dumps(load.start(arguments.at_once)), flush=True)
     if arguments.message == "none":

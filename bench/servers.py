@@ -50,12 +50,17 @@ Start = Callable[[Path], AbstractContextManager[Server]]
 
 
 def this_server(
-    processor: int, *, in_memory: bool = False, message_log: bool = False, source: Path | None = None
+    processor: int,
+    *,
+    in_memory: bool = False,
+    message_log: bool = False,
+    source: Path | None = None,
+    **more: str,
 ) -> Start:
     """Return how this server is started: without a limit on messages, all other settings have their defaults.
 
     ``in_memory``: where the ledger is; ``message_log``: whether frames are recorded; ``source``: the sources of another
-    tree, which are used instead of those of this one.
+    tree, which are used instead of those of this one; ``more``: other settings.
     """
     command = [
         sys.executable,
@@ -69,6 +74,7 @@ def this_server(
             "DATABASE": f"sqlite:///{directory / 'ledger.db'}",
             "MAX_MESSAGE_RATE": "0",
             "MESSAGE_LOG": str(directory / "messages.db") if message_log else "off",
+            **more,
         }
         environment = {f"OCPP_ACTORS_{name}": value for name, value in settings.items()}
         if source is not None:

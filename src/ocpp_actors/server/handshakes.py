@@ -10,6 +10,7 @@ slowed, not locked out. A reverse proxy speaks for many, so one that is trusted 
 
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from random import Random
 from typing import Final
@@ -180,6 +181,7 @@ class Handshakes:
         return True
 
 
+@lru_cache(10_000)
 def home_of(address: str) -> str:
     """Return what failures count for: the address, or of IPv6 the /64 that it is in, since that is one household."""
     try:

@@ -269,11 +269,10 @@ class Settings:
         "sqlite:///ocpp-actors.db",
         text(
             "a database URL such as sqlite:///ocpp-actors.db or postgresql://user:password@host/name",
-            r"(sqlite|postgres|postgresql)(\+\w+)?://[^\x00-\x20\x7f]*|memory:",
+            r"(sqlite|postgres|postgresql)(\+\w+)?://[^\x00-\x20\x7f]*",
         ),
         STORAGE,
-        "SQLAlchemy URL of the ledger: SQLite (a relative path counts from the working directory) or PostgreSQL. "
-        "`memory:` forgets everything at its end.",
+        "SQLAlchemy URL of the ledger: SQLite (a relative path counts from the working directory) or PostgreSQL.",
         secret=True,
     )
     ledger_patience: float = setting(
@@ -398,6 +397,7 @@ class Settings:
         LIMITS,
         "Whole text messages and TCP sockets take a short way around the WebSocket library. Off: everything takes the "
         "long way, which is slower and does the same.",
+        default_text="`on`",
     )
 
     log_format: Literal["console", "json"] = setting(
