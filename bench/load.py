@@ -206,6 +206,8 @@ class Load:
         elif text.startswith(b"[2,"):
             reply = json.dumps([3, json.loads(text)[1], {"status": "Accepted"}])
             charge_point.socket.sendall(frame(TEXT, reply.encode()))
+        elif opcode == TEXT and not charge_point.booted:
+            raise Refused(f"answered {text.decode()}")
         elif opcode == TEXT:
             raise SystemExit(f"answered {text!r}")
 
