@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 import frames
 import load
 import machine
+import overview
 import plot
 import pytest
 import regressions
@@ -194,6 +195,37 @@ def test_charge_points_that_are_not_let_in_are_counted() -> None:
     told = json.loads(done.stdout)
     assert (told["back"], told["refused"]) == (0, 3)
     assert told["reason"] == "HTTP/1.1 503 Service Unavailable"
+
+
+WRITES = """
+import json, sys
+lines = [{"what": "speed", "figure": "2.00 ×", "limit": "≥ 1 ×", "kept": %s}]
+open(sys.argv[sys.argv.index("--json") + 1], "w").write(json.dumps({"lines": lines}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "said"),
+    [
+        pytest.param(WRITES % "True", 0, "speed        2.00 ×         ≥ 1 ×  kept", id="kept"),
+        pytest.param(WRITES % "False", 1, "speed        2.00 ×         ≥ 1 ×  BROKEN", id="broken"),
+        pytest.param("raise SystemExit(2)", 1, "(!) a benchmark did not come to its end", id="failed"),
+    ],
+)
+def test_overview_gathers_the_verdicts(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    script: str,
+    status: int,
+    said: str,
+) -> None:
+    (tmp_path / "one.py").write_text(script)
+    monkeypatch.setattr(overview, "HERE", tmp_path)
+    monkeypatch.setattr(overview, "BENCHMARKS", (("one.py", "--rounds", "1"),))
+    options = SimpleNamespace(directory=tmp_path, json=None)
+    assert overview.main(options) == status  # type: ignore[arg-type]
+    assert said in capsys.readouterr().out
 
 
 def test_pictures_show_ratios_and_distributions(tmp_path: Path) -> None:
