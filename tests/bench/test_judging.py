@@ -6,6 +6,8 @@ import socketserver
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree as ET
@@ -175,6 +177,43 @@ def test_frames_are_masked(size: int) -> None:
     assert made[1] & 0x80
     assert bytes(byte ^ mask[index % 4] for index, byte in enumerate(masked)) == text
     assert mask != bytes(4)
+
+
+@pytest.fixture
+def asked() -> Iterator[load.Load]:
+    """Charge points of which one has asked something long before what is counted, another after that began."""
+    loaded = load.Load("ws://127.0.0.1:9/ocpp", 2, "Heartbeat", "CP", 0)
+    now = time.perf_counter()
+    loaded.counted_from = now - 10
+    loaded.begun = now - 10, time.process_time(), (0.0, 0), {}
+    loaded.charge_points[0].asked = [now - 100]
+    loaded.charge_points[1].asked = [now - 5]
+    yield loaded
+    loaded.poll.close()
+    for each in loaded.charge_points:
+        each.socket.close()
+
+
+ANSWER = b'\x81\x0a[3,"1",{}]'
+
+
+def test_closed_loop_counts_what_is_answered_in_its_time(asked: load.Load) -> None:
+    asked._take(asked.charge_points[0], ANSWER, lambda _: None)
+    told = asked.told()
+    assert (told["answers"], told["unanswered"]) == (1, 0)
+    assert told["max"] == pytest.approx(100_000, rel=0.01)
+
+
+def test_open_loop_counts_what_was_due_in_its_time_answered_or_not(asked: load.Load) -> None:
+    asked.scheduled = True
+    asked._take(asked.charge_points[0], ANSWER, lambda _: None)
+    assert asked.seconds == []
+    asked.charge_points[0].asked = [asked.counted_from + 1]
+    asked._take(asked.charge_points[0], ANSWER, lambda _: None)
+    told = asked.told()
+    assert (told["answers"], told["unanswered"]) == (1, 1)
+    assert told["p50"] == pytest.approx(9_000, rel=0.01)
+    assert told["max"] == pytest.approx(9_000, rel=0.01)
 
 
 class Refuse(socketserver.BaseRequestHandler):
