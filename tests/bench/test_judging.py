@@ -2,6 +2,8 @@
 
 import json
 import resource
+import select
+import socket
 import socketserver
 import subprocess
 import sys
@@ -214,6 +216,18 @@ def test_open_loop_counts_what_was_due_in_its_time_answered_or_not(asked: load.L
     assert (told["answers"], told["unanswered"]) == (1, 1)
     assert told["p50"] == pytest.approx(9_000, rel=0.01)
     assert told["max"] == pytest.approx(9_000, rel=0.01)
+
+
+def test_charge_point_that_is_booted_answers_a_command_and_is_not_counted_again(asked: load.Load) -> None:
+    charge_point = asked.charge_points[0]
+    charge_point.socket.close()
+    charge_point.socket, server = socket.socketpair()
+    charge_point.upgraded = charge_point.booted = True
+    with server:
+        call = b'[2,"9","ClearCache",{}]'
+        server.sendall(bytes([0x81, len(call)]) + call)
+        assert asked._advance(charge_point, select.EPOLLIN) is None
+        assert server.recv(4096) == frames.frame(frames.TEXT, b'[3, "9", {"status": "Accepted"}]')
 
 
 class Refuse(socketserver.BaseRequestHandler):
