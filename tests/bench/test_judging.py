@@ -120,7 +120,7 @@ def test_costs_are_judged_by_the_median_of_the_ratios_of_each_round() -> None:
     lines = lines_of(
         [
             case(False, 100, 1000, 500, 2000),
-            case(False, 1000, 690, 345, 100),
+            case(False, 1000, 690, 300, 1900),
             case(True, 100, 800, 400, 1000),
         ]
     )
