@@ -80,6 +80,7 @@ class Load:
         self.by_descriptor = {each.socket.fileno(): each for each in self.charge_points}
         self.seconds: list[float] = []
         self.late: list[float] = []
+        self.scheduled = False
         self.counted_from = 0.0
         self.begun: tuple[float, float, tuple[float, int], dict[int, float]] | None = None
 
@@ -195,9 +196,10 @@ class Load:
         contents, charge_point.received = frames(charge_point.received + chunk)
         for opcode, text in contents:
             if opcode == TEXT and text.startswith(b"[3,"):
-                due = charge_point.asked.pop(0)
-                if due >= self.counted_from:
-                    self.seconds.append(time.perf_counter() - due)
+                due, now = charge_point.asked.pop(0), time.perf_counter()
+                # In closed loop an answer counts when it comes, or slow ones would count too little.
+                if (due if self.scheduled else now) >= self.counted_from:
+                    self.seconds.append(now - due)
                 answered(charge_point)
             else:
                 self._react(charge_point, opcode, text)
@@ -213,6 +215,8 @@ class Load:
         elif text.startswith(b"[2,"):
             reply = json.dumps([3, json.loads(text)[1], {"status": "Accepted"}])
             charge_point.socket.sendall(frame(TEXT, reply.encode()))
+        elif opcode == TEXT and not charge_point.booted:
+            raise Refused(f"answered {text.decode()}")
         elif opcode == TEXT:
             raise SystemExit(f"answered {text!r}")
 
@@ -268,13 +272,15 @@ class Load:
                 self._take(charge_point, charge_point.socket.recv(65536), lambda _: None)
 
     def _scheduled(self, messages: Iterator[tuple[float, ChargePoint, str]]) -> None:
+        self.scheduled = True
         until = sys.float_info.max
         following = next(messages, None)
         while (now := time.perf_counter()) < until:
             while following is not None and following[0] <= now:
                 due, charge_point, action = following
                 self._send(charge_point, action, due)
-                self.late.append(now - due)
+                if due >= self.counted_from:
+                    self.late.append(now - due)
                 following = next(messages, None)
                 if following is None:
                     until = now + LINGER
@@ -291,24 +297,35 @@ class Load:
             charge_point = self.by_descriptor[descriptor]
             self._take(charge_point, charge_point.socket.recv(65536), answered)
 
-    def told(self, scheduled: bool) -> dict[str, object]:
-        """Return what was seen since the warm-up; times in milliseconds."""
+    def told(self) -> dict[str, object]:
+        """Return what was seen since the warm-up; times in milliseconds.
+
+        In open loop a message that was not answered has waited until now, and counts so.
+        """
         if self.begun is None or not self.seconds:
             raise SystemExit("no message was answered")
         begun, own, (processor, memory), worked = self.begun
-        took, own = time.perf_counter() - begun, time.process_time() - own
+        now = time.perf_counter()
+        took, own = now - begun, time.process_time() - own
+        missing = [
+            now - due
+            for each in self.charge_points
+            for due in each.asked
+            if self.scheduled and due >= self.counted_from
+        ]
         told = {
             "answers": len(self.seconds),
-            "unanswered": sum(len(each.asked) for each in self.charge_points) if scheduled else 0,
+            "unanswered": len(missing),
             "rate": round(len(self.seconds) / took, 1),
-            **quantiles(self.seconds),
+            **quantiles([*self.seconds, *missing]),
             "late": round(1000 * sorted(self.late)[int(0.99 * len(self.late))], 3) if self.late else 0.0,
             "processor": round(own / took, 3),
         }
         if self.pid:
-            now, then = used(self.pid)
-            told["server"] = {"processor": round((now - processor) / took, 3), "memory": [memory, then]}
-            told["others"] = self._others(worked, now - processor, own, took)
+            spent, full = used(self.pid)
+            server = spent - processor
+            told["server"] = {"processor": round(server / took, 3), "memory": [memory, full]}
+            told["others"] = self._others(worked, server, own, took)
         return told
 
     def _others(self, before: dict[int, float], server: float, own: float, took: float) -> list[float]:
@@ -378,7 +395,7 @@ def main() -> None:
         load.open_loop(arguments.warm_up, arguments.seconds, arguments.rate)
     else:
         load.closed_loop(arguments.warm_up, arguments.seconds)
-    print(json.dumps(load.told(scheduled=bool(arguments.rate) or arguments.message == "fleet")), flush=True)
+    print(json.dumps(load.told()), flush=True)
 
 
 if __name__ == "__main__":

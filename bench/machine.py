@@ -40,7 +40,9 @@ class Machine:
         if server == load:
             print("(!) one processor only: server and load generator share it, the figures are too low")
         if not self.optimised:
-            print("(!) this Python was built without profile-guided optimisation: a fifth to a third slower")
+            print(
+                "(!) this Python was built without profile-guided optimisation: one with it is about 1.4 times as fast"
+            )
 
 
 def look(directory: Path) -> Machine:

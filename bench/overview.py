@@ -17,7 +17,7 @@ from servers import HERE, temporary
 
 BENCHMARKS = (
     ("compare.py", "--rounds", "3", "--seconds", "1.5"),
-    ("throughput.py", "--rounds", "2", "--seconds", "1.5"),
+    ("throughput.py", "--rounds", "2", "--seconds", "1.5", "--ledger", "durable"),
     (
         "latency.py",
         "--rounds",

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import statistics
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -65,12 +66,13 @@ def options(description: str | None, *, rounds: int, seconds: float | None = Non
 
 
 def begin(arguments: argparse.Namespace) -> Machine:
-    """Refuse what cannot be measured, and tell what this runs on."""
+    """Refuse what cannot be measured, tell what this runs on, and leave the server's processor to the server."""
     if not arguments.directory.is_dir():
         raise SystemExit(f"--directory: there is no directory {arguments.directory}")
     refuse_memory(arguments.directory)
     machine = look(arguments.directory)
     machine.tell()
+    os.sched_setaffinity(0, {machine.processors[1]})
     return machine
 
 

@@ -2,10 +2,14 @@
 
 import json
 import resource
+import select
+import socket
 import socketserver
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree as ET
@@ -13,6 +17,7 @@ from xml.etree import ElementTree as ET
 import frames
 import load
 import machine
+import overview
 import plot
 import pytest
 import regressions
@@ -115,7 +120,7 @@ def test_costs_are_judged_by_the_median_of_the_ratios_of_each_round() -> None:
     lines = lines_of(
         [
             case(False, 100, 1000, 500, 2000),
-            case(False, 1000, 690, 345, 100),
+            case(False, 1000, 690, 300, 1900),
             case(True, 100, 800, 400, 1000),
         ]
     )
@@ -176,6 +181,55 @@ def test_frames_are_masked(size: int) -> None:
     assert mask != bytes(4)
 
 
+@pytest.fixture
+def asked() -> Iterator[load.Load]:
+    """Charge points of which one has asked something long before what is counted, another after that began."""
+    loaded = load.Load("ws://127.0.0.1:9/ocpp", 2, "Heartbeat", "CP", 0)
+    now = time.perf_counter()
+    loaded.counted_from = now - 10
+    loaded.begun = now - 10, time.process_time(), (0.0, 0), {}
+    loaded.charge_points[0].asked = [now - 100]
+    loaded.charge_points[1].asked = [now - 9]
+    yield loaded
+    loaded.poll.close()
+    for each in loaded.charge_points:
+        each.socket.close()
+
+
+ANSWER = b'\x81\x0a[3,"1",{}]'
+
+
+def test_closed_loop_counts_what_is_answered_in_its_time(asked: load.Load) -> None:
+    asked._take(asked.charge_points[0], ANSWER, lambda _: None)
+    told = asked.told()
+    assert (told["answers"], told["unanswered"]) == (1, 0)
+    assert told["max"] == pytest.approx(100_000, rel=0.01)
+
+
+def test_open_loop_counts_what_was_due_in_its_time_answered_or_not(asked: load.Load) -> None:
+    asked.scheduled = True
+    asked._take(asked.charge_points[0], ANSWER, lambda _: None)
+    assert asked.seconds == []
+    asked.charge_points[0].asked = [asked.counted_from + 5]
+    asked._take(asked.charge_points[0], ANSWER, lambda _: None)
+    told = asked.told()
+    assert (told["answers"], told["unanswered"]) == (1, 1)
+    assert told["max"] == pytest.approx(9_000, rel=0.01)
+
+
+def test_charge_point_that_is_booted_answers_a_command_and_is_not_counted_again(asked: load.Load) -> None:
+    charge_point = asked.charge_points[0]
+    charge_point.socket.close()
+    charge_point.socket, server = socket.socketpair()
+    charge_point.upgraded = charge_point.booted = True
+    charge_point.asked.clear()
+    with server:
+        call = b'[2,"9","ClearCache",{}]'
+        server.sendall(bytes([0x81, len(call)]) + call)
+        assert asked._advance(charge_point, select.EPOLLIN) is None
+        assert server.recv(4096) == frames.frame(frames.TEXT, b'[3, "9", {"status": "Accepted"}]')
+
+
 class Refuse(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         self.request.recv(4096)
@@ -194,6 +248,37 @@ def test_charge_points_that_are_not_let_in_are_counted() -> None:
     told = json.loads(done.stdout)
     assert (told["back"], told["refused"]) == (0, 3)
     assert told["reason"] == "HTTP/1.1 503 Service Unavailable"
+
+
+WRITES = """
+import json, sys
+lines = [{"what": "speed", "figure": "2.00 ×", "limit": "≥ 1 ×", "kept": %s}]
+open(sys.argv[sys.argv.index("--json") + 1], "w").write(json.dumps({"lines": lines}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "status", "said"),
+    [
+        pytest.param(WRITES % "True", 0, "speed        2.00 ×         ≥ 1 ×  kept", id="kept"),
+        pytest.param(WRITES % "False", 1, "speed        2.00 ×         ≥ 1 ×  BROKEN", id="broken"),
+        pytest.param("raise SystemExit(2)", 1, "(!) a benchmark did not come to its end", id="failed"),
+    ],
+)
+def test_overview_gathers_the_verdicts(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    script: str,
+    status: int,
+    said: str,
+) -> None:
+    (tmp_path / "one.py").write_text(script)
+    monkeypatch.setattr(overview, "HERE", tmp_path)
+    monkeypatch.setattr(overview, "BENCHMARKS", (("one.py", "--rounds", "1"),))
+    options = SimpleNamespace(directory=tmp_path, json=None)
+    assert overview.main(options) == status  # type: ignore[arg-type]
+    assert said in capsys.readouterr().out
 
 
 def test_pictures_show_ratios_and_distributions(tmp_path: Path) -> None:
