@@ -21,7 +21,7 @@ from ocpp_actors.ledger import message_log as message_log_module
 from ocpp_actors.ledger.database import LedgerUrlError
 from ocpp_actors.ledger.message_entries import MessageEntry, MessagePage, MessageQuery
 from ocpp_actors.ledger.message_files import MessageFiles
-from ocpp_actors.ledger.message_log import MessageLog, open_message_log
+from ocpp_actors.ledger.message_log import GATHER, PIECE, MessageLog, open_message_log
 from ocpp_actors.ledger.message_tables import MessageTables
 from ocpp_actors.ledger.port import LedgerUnavailable, RequestFailed
 
@@ -52,7 +52,7 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @asynccontextmanager
-async def opened(target: str, **options: int) -> AsyncIterator[MessageLog]:
+async def opened(target: str, **options: Any) -> AsyncIterator[MessageLog]:
     with trio.fail_after(PATIENCE):
         async with open_message_log(target, clock=FixedClock(), **options) as log:
             yield log
@@ -360,6 +360,7 @@ class FakeStore:
     """Keeps entries in a list, can be held up, and fails on demand."""
 
     entries: list[MessageEntry] = field(factory=list)
+    appended: list[int] = field(factory=list)
     pruned: list[datetime] = field(factory=list)
     gate: threading.Event = field(factory=threading.Event)
     entered: threading.Semaphore = field(factory=lambda: threading.Semaphore(0))
@@ -376,6 +377,7 @@ class FakeStore:
         if self.error:
             raise self.error
         self.entries.extend(entries)
+        self.appended.append(len(entries))
 
     def find(self, query: MessageQuery) -> MessagePage:
         if self.error:
@@ -411,6 +413,54 @@ async def test_a_full_queue_drops_without_blocking(store: FakeStore) -> None:
         store.gate.set()
         assert len(await everything(log)) == 10
     assert [one.message_id for one in store.entries] == [str(number) for number in range(10)]
+
+
+async def test_what_is_recorded_and_marked_is_read_in_order_before_it_is_written(store: FakeStore) -> None:
+    heard: list[object] = []
+
+    def read(items: Sequence[Any]) -> list[MessageEntry]:
+        heard.extend(items)
+        assert threading.current_thread() is not threading.main_thread()
+        return [evolve(item, action="Read") for item in items if isinstance(item, MessageEntry)]
+
+    async with opened("fake", read=read) as log:
+        log.mark("first")
+        log.record(entry(1))
+        log.record(entry(2))
+        log.mark("last")
+        assert await everything(log) == [entry(1, action="Read"), entry(2, action="Read")]
+        log.mark("alone")
+        await everything(log)
+        log.record(entry(3))
+    assert heard == ["first", entry(1), entry(2), "last", "alone", entry(3)]
+    assert store.appended == [2, 1]
+
+
+async def test_only_so_many_entries_are_written_in_one_commit(store: FakeStore) -> None:
+    async with opened("fake", batch_limit=PIECE * 2) as log:
+        for number in range(PIECE * 5):
+            log.record(entry(number))
+        assert await everything(log) == [entry(number) for number in range(PIECE * 5)]
+    assert store.appended == [PIECE * 2, PIECE * 2, PIECE]
+
+
+async def test_what_was_gathered_is_written_after_a_while_unasked(
+    store: FakeStore, autojump_clock: trio.testing.MockClock
+) -> None:
+    autojump_clock.autojump_threshold = float("inf")
+    opening: Any = open_message_log("fake", clock=FixedClock())
+    async with opening as log:
+        log.record(entry(0))
+        await trio.testing.wait_all_tasks_blocked()
+        autojump_clock.jump(GATHER / 2)
+        log.record(entry(1))
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(log._gathered) == 2
+        autojump_clock.jump(GATHER / 2)
+        await trio.testing.wait_all_tasks_blocked()
+        assert await trio.to_thread.run_sync(partial(store.entered.acquire, timeout=PATIENCE))
+        log.record(entry(2))
+    assert [one.message_id for one in store.entries] == ["0", "1", "2"]
 
 
 async def test_entries_that_wait_take_only_so_much_memory(store: FakeStore) -> None:
