@@ -1,12 +1,13 @@
 """MeterValues: kept as sent, energy and power derived (OCPP 1.6 §4.7, §7.33)."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from tests.support.central import open_central
 from tests.support.messages import AT, meter_values, start, stop
 
-from ocpp_actors.central_system.metering import energy_wh, power_w
+from ocpp_actors.central_system.metering import last_readings
 from ocpp_actors.ledger.port import FindTransaction, ListMeterValues
 from ocpp_actors.observer import Flagged, MeterValuesRecorded
 from ocpp_actors.protocol.messages import MeterValues
@@ -18,7 +19,8 @@ POWER = "Power.Active.Import"
 
 def derived(*samples: dict[str, Any]) -> tuple[float | None, float | None]:
     values = decode(MeterValues, meter_values(*samples)).meter_value
-    return energy_wh(values), power_w(values)
+    register, power = last_readings(values)
+    return None if register is None else register[0], power
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,8 @@ def test_the_last_reading_counts_wherever_it_stands() -> None:
         return {"timestamp": f"2026-03-01T12:{minute:02}:00Z", "sampledValue": [{"value": value}]}
 
     payload = {"connectorId": 1, "meterValue": [at(1, "10"), at(5, "50"), at(3, "30"), at(9, "nothing")]}
-    assert energy_wh(decode(MeterValues, payload).meter_value) == 50
+    register, _ = last_readings(decode(MeterValues, payload).meter_value)
+    assert register == (50, datetime(2026, 3, 1, 12, 5, tzinfo=UTC))
 
 
 async def test_values_are_kept_as_sent_and_linked_to_their_transaction(autojump_clock: Any) -> None:

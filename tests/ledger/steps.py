@@ -183,6 +183,12 @@ def charge_point_steps() -> st.SearchStrategy[Step]:
         st.sampled_from(["NoError", "NoError", "WeakSignal"]),
         MOMENTS,
     )
+    notes = st.one_of(
+        st.builds(port.NoteSeen, IDENTITIES, MOMENTS),
+        st.builds(port.NoteBoot, IDENTITIES, MOMENTS),
+        st.builds(port.NoteConnector, IDENTITIES, connectors),
+        st.builds(port.NoteProgress, IDENTITIES, st.just("log"), st.sampled_from("XY"), st.none(), MOMENTS),
+    )
     requests = st.one_of(
         st.builds(port.AdmitChargePoint, IDENTITIES, MOMENTS),
         st.builds(
@@ -210,19 +216,23 @@ def charge_point_steps() -> st.SearchStrategy[Step]:
         st.builds(port.RemoveChargePoint, IDENTITIES, MOMENTS, VERSIONS),
         st.builds(port.RecordMisbehaviour, IDENTITIES, st.just(({"kind": "drop"},))),
         st.just(port.CountAll()),
-        st.builds(port.NoteSeen, IDENTITIES, MOMENTS),
-        st.builds(port.NoteBoot, IDENTITIES, MOMENTS),
-        st.builds(port.NoteConnector, IDENTITIES, connectors),
-        st.builds(port.NoteProgress, IDENTITIES, st.just("log"), st.sampled_from("XY"), st.none(), MOMENTS),
+        notes,
+        st.builds(port.Notes, st.lists(notes, min_size=1, max_size=4, unique_by=_apart).map(tuple)),
     )
     return made_by_operators(requests).map(fixed)
+
+
+def _apart(note: port.Note) -> tuple[object, ...]:
+    """Of a boot and a sign of life of one charge point, either may be its first."""
+    kind = port.NoteSeen if isinstance(note, port.NoteBoot) else type(note)
+    return (kind, note.identity.casefold(), *note.key[2:])
 
 
 def made_by_operators(requests: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     """Let operators make some of the requests."""
 
     def make(request: Any, operator: str | None, moment: datetime) -> Any:
-        if operator is None or isinstance(request, port.Note):
+        if operator is None or isinstance(request, port.Note | port.Notes):
             return request
         return port.ByOperator(request, operator, moment)
 

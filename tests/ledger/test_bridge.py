@@ -24,6 +24,7 @@ from ocpp_actors.ledger.port import (
     LedgerUnavailable,
     ListTransactions,
     Note,
+    Notes,
     NoteSeen,
     RequestFailed,
 )
@@ -152,6 +153,17 @@ async def test_a_cancelled_waiter_leaves_nothing_behind_and_its_request_is_carri
     assert [request for batch in store.batches for request in batch] == [0, 1, "after"]
 
 
+async def test_who_is_cancelled_already_asks_nothing() -> None:
+    store = FakeStore()
+    async with bridged(store) as bridge:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await bridge.ask("cancelled")
+        assert bridge.waiting == 0
+        assert await bridge.ask("after") == "after"
+    assert store.batches == [["after"]]
+
+
 async def test_what_is_queued_at_the_end_is_carried_out_before_the_actor_stops() -> None:
     store = FakeStore()
     async with bridged(store, batch_limit=1) as bridge:
@@ -247,8 +259,8 @@ async def test_a_thread_that_hangs_is_left_behind_in_bounded_time(
             begun = trio.current_time()
     assert trio.current_time() - begun == 60.0
     assert [str(slot.error), str(left.error)] == ["the ledger is closed"] * 2
-    assert slot.settled.is_set()
-    assert left.settled.is_set()
+    assert slot.settled
+    assert left.settled
     assert [line["event"] for line in logs] == [
         "not everything could be written before the end",
         "the ledger's thread hangs and is left behind",
@@ -380,29 +392,29 @@ async def test_notes_are_written_every_interval(database_url: str) -> None:
 # --- notes ---------------------------------------------------------------------------------------------------------
 
 
-@define(eq=False)
+@define
 class Written:
     error: Exception | None
-    settled: trio.Event = field(factory=trio.Event)
+
+    async def wait(self) -> None:
+        await trio.lowlevel.checkpoint()
 
 
 @define(eq=False)
 class NoteSink:
-    """Takes notes and settles them at once, unless ``hold`` says otherwise."""
+    """Takes notes and settles them at once."""
 
     notes: list[Note] = field(factory=list)
+    chunks: list[int] = field(factory=list)
     error: Exception | None = None
     before: Callable[[], object] = lambda: None
-    hold: bool = False
 
-    async def put(self, note: Note) -> Written:
+    async def put(self, notes: Notes) -> Written:
         await trio.lowlevel.checkpoint()
         self.before()
-        self.notes.append(note)
-        written = Written(self.error)
-        if not self.hold:
-            written.settled.set()
-        return written
+        self.notes += notes.notes
+        self.chunks.append(len(notes.notes))
+        return Written(self.error)
 
 
 def seen(number: int, seconds: float = 0) -> NoteSeen:
@@ -449,7 +461,17 @@ async def test_notes_wait_for_a_ledger_that_fails_unless_newer_ones_came() -> No
     assert sorted(sink.notes, key=lambda note: note.identity) == [seen(0, 9), *map(seen, range(1, 5))]
 
 
-async def test_a_note_that_is_refused_is_not_tried_again() -> None:
+async def test_notes_go_in_chunks() -> None:
+    sink = NoteSink()
+    notes = WriteBehind(sink.put, limit=10, chunk=3)
+    for number in range(8):
+        notes.add(seen(number))
+    await notes.flush()
+    assert sink.chunks == [3, 3, 2]
+    assert sink.notes == list(map(seen, range(8)))
+
+
+async def test_notes_that_are_refused_are_not_tried_again() -> None:
     sink = NoteSink(error=RequestFailed("no"))
     notes = WriteBehind(sink.put, limit=10, chunk=2)
     notes.add(seen(1))
@@ -471,7 +493,7 @@ async def test_a_newer_note_that_comes_while_the_older_is_handed_over_is_kept() 
 
 async def test_notes_that_another_flush_took_are_not_written_twice() -> None:
     sink = NoteSink()
-    notes = WriteBehind(sink.put, limit=10, chunk=10)
+    notes = WriteBehind(sink.put, limit=10, chunk=1)
     notes.add(seen(1))
     notes.add(seen(2))
     sink.before = partial(notes._waiting.pop, seen(2).key, None)

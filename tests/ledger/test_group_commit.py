@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 from structlog.testing import capture_logs
-from tests.ledger.facts import NOON, POISON, meter_values, samples, security_event, start, stop
+from tests.ledger.facts import NOON, POISON, later, meter_values, samples, security_event, start, stop
 from tests.ledger.postgresql import Server
 
 from ocpp_actors.ledger import database, group_commit
@@ -18,15 +18,24 @@ from ocpp_actors.ledger.actor import Job
 from ocpp_actors.ledger.database import parse_url
 from ocpp_actors.ledger.group_commit import LedgerStore
 from ocpp_actors.ledger.port import (
+    AdmitChargePoint,
     ChargePointSettings,
+    Connector,
     LedgerUnavailable,
+    ListChargePoints,
     ListMeterValues,
     ListTransactions,
+    Note,
+    NoteBoot,
+    NoteConnector,
+    Notes,
+    NoteSeen,
     RecordMeterValues,
     RequestFailed,
     SetChargePointSettings,
 )
 from ocpp_actors.ledger.sql import carry_out
+from ocpp_actors.ledger.sql import notes as sql_notes
 
 
 @pytest.fixture
@@ -108,6 +117,53 @@ def test_a_refused_request_is_no_error_of_the_ledger(store: LedgerStore) -> None
     assert str(refused.error) == "the charge point 'CP-1' is unknown"
     assert kept.error is None
     assert logs == []
+
+
+def test_notes_of_a_kind_are_written_with_one_statement(store: LedgerStore) -> None:
+    identities = [f"CP-{number}" for number in range(20)]
+    ask(store, *(AdmitChargePoint(identity, NOON) for identity in identities))
+    notes: list[Note] = []
+    for identity in [*identities, "unknown"]:
+        notes += [NoteSeen(identity, later(2)), NoteBoot(identity, later(1)), available(identity)]
+    with counted("before_cursor_execute") as statements:
+        ask(store, Notes(tuple(notes)))
+    assert sum("charge_point" in str(statement) for statement in statements) == 3
+    records = answer(store, ListChargePoints())
+    assert [record.identity for record in records] == sorted(identities)
+    assert {(record.last_seen_at, record.booted_at) for record in records} == {(later(2), later(1))}
+    assert all(record.connectors[1].status == "Available" for record in records)
+
+
+def test_a_note_that_cannot_be_written_fails_alone(store: LedgerStore) -> None:
+    ask(store, *(AdmitChargePoint(f"CP-{number}", NOON) for number in range(3)))
+    notes = [
+        NoteSeen("CP-0", later(1)),
+        NoteSeen("CP-1", later(1).replace(tzinfo=None)),
+        available("CP-1"),
+        NoteSeen("CP-2", later(1)),
+    ]
+    with capture_logs() as logs:
+        (job,) = ask(store, Notes(tuple(notes)))
+    assert job.error is None
+    assert [(line["event"], line["note"]) for line in logs] == [("the ledger refused a note", "NoteSeen")]
+    records = answer(store, ListChargePoints())
+    assert [record.last_seen_at for record in records] == [later(1), NOON, later(1)]
+    assert list(records[1].connectors) == [1]
+
+
+def test_notes_that_meet_a_failing_database_are_not_refused(
+    store: LedgerStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(notes: Any, connection: Any) -> None:
+        raise LedgerUnavailable("no disk")
+
+    monkeypatch.setitem(sql_notes._TOGETHER, NoteSeen, fails)
+    (job,) = ask(store, Notes((NoteSeen("CP-1", NOON),)))
+    assert unavailable(job) == "no disk"
+
+
+def available(identity: str) -> NoteConnector:
+    return NoteConnector(identity, Connector(1, "Available", "NoError", None, None, None, None, NOON))
 
 
 def test_a_batch_repeated_after_a_failure_is_stored_once(store: LedgerStore) -> None:

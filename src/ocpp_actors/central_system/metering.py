@@ -1,7 +1,7 @@
 """MeterValues: kept as sent; energy and power are derived from them (OCPP 1.6 §4.7, §7.33)."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Final
@@ -22,6 +22,10 @@ from ocpp_actors.protocol.messages import (
     ValueFormat,
 )
 
+ENERGY: Final = Measurand.ENERGY_ACTIVE_IMPORT_REGISTER
+POWER: Final = Measurand.POWER_ACTIVE_IMPORT
+SIGNED: Final = ValueFormat.SIGNED_DATA
+OUTLET: Final = Location.OUTLET
 TO_WATT_HOURS: Final = {None: 1.0, UnitOfMeasure.WH: 1.0, UnitOfMeasure.KWH: 1000.0}
 TO_WATTS: Final = {None: 1.0, UnitOfMeasure.W: 1.0, UnitOfMeasure.KW: 1000.0}
 PHASES: Final = (("L1", "L2", "L3"), ("L1-N", "L2-N", "L3-N"))
@@ -33,7 +37,7 @@ async def meter_values(request: MeterValues, context: Context) -> MeterValuesRes
     "The outcome of such sanity checks SHOULD NOT ever cause the Central System to not respond" (§4.7): values of an
     unknown transaction are kept without one, and flagged.
     """
-    register, power = last_register(request.meter_value), power_w(request.meter_value)
+    register, power = last_readings(request.meter_value)
     energy, energy_at = register or (None, None)
     kept = await context.ask_patiently(
         RecordMeterValues(
@@ -69,46 +73,44 @@ def _content_hash(payload: Mapping[str, Any]) -> bytes:
     return blake2b(orjson.dumps(payload, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
 
 
-def energy_wh(values: Sequence[MeterValue]) -> float | None:
-    """Return the last reading of the register of imported active energy, in watt-hours; None where there is none."""
-    register = last_register(values)
-    return None if register is None else register[0]
+def last_readings(values: Iterable[MeterValue]) -> tuple[tuple[float, datetime] | None, float | None]:
+    """Return the last register of imported active energy, in watt-hours, with when it was read, and the last power.
 
+    The power is imported active power, in watts. None: there is no such reading.
 
-def last_register(values: Sequence[MeterValue]) -> tuple[float, datetime] | None:
-    """Return the last reading of the register of imported active energy, in watt-hours, and when it was taken.
-
-    The measurand, unit and location that are left out mean this very register, in Wh, at the outlet (§7.43). A
-    reading of the whole connector is preferred to the sum of its phases, of which none may be unreadable.
+    The measurand, unit and location that are left out mean the register of imported active energy, in Wh, at the
+    outlet (§7.43). A reading of the whole connector is preferred to the sum of its phases, of which none may be
+    unreadable.
     """
-    return _last(values, Measurand.ENERGY_ACTIVE_IMPORT_REGISTER, TO_WATT_HOURS)
-
-
-def power_w(values: Sequence[MeterValue]) -> float | None:
-    """Return the last reading of imported active power, in watts; None where there is none."""
-    last = _last(values, Measurand.POWER_ACTIVE_IMPORT, TO_WATTS)
-    return None if last is None else last[0]
+    register: tuple[float, datetime] | None = None
+    power: tuple[float, datetime] | None = None
+    for value in values:
+        energies, powers = [], []
+        for sample in value.sampled_value:
+            measurand = sample.measurand
+            if measurand is None or measurand is ENERGY:
+                energies.append(sample)
+            elif measurand is POWER:
+                powers.append(sample)
+        if energies:
+            register = _last(register, _reading(energies, TO_WATT_HOURS), value.timestamp)
+        if powers:
+            power = _last(power, _reading(powers, TO_WATTS), value.timestamp)
+    return register, None if power is None else power[0]
 
 
 def _last(
-    values: Sequence[MeterValue], measurand: Measurand, factors: dict[UnitOfMeasure | None, float]
+    last: tuple[float, datetime] | None, reading: float | None, at: datetime
 ) -> tuple[float, datetime] | None:
-    newest: tuple[float, datetime] | None = None
-    for value in values:
-        reading = _reading(value.sampled_value, measurand, factors)
-        if reading is not None and (newest is None or value.timestamp >= newest[1]):
-            newest = reading, value.timestamp
-    return newest
+    if reading is None or (last is not None and at < last[1]):
+        return last
+    return reading, at
 
 
-def _reading(
-    samples: Iterable[SampledValue], measurand: Measurand, factors: dict[UnitOfMeasure | None, float]
-) -> float | None:
+def _reading(samples: Iterable[SampledValue], factors: dict[UnitOfMeasure | None, float]) -> float | None:
     phases: dict[str, float | None] = {}
     for sample in samples:
-        if (sample.measurand or Measurand.ENERGY_ACTIVE_IMPORT_REGISTER) != measurand:
-            continue
-        if sample.format is ValueFormat.SIGNED_DATA or sample.location not in (None, Location.OUTLET):
+        if sample.format is SIGNED or (sample.location is not None and sample.location is not OUTLET):
             continue
         number, factor = _number(sample.value), factors.get(sample.unit)
         amount = None if number is None or factor is None else round(number * factor, 3)

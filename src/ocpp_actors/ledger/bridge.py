@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 import trio
-from attrs import define, field
+from attrs import define
 
 from ocpp_actors.ledger.actor import STOPPED, Batch, Inbox, Job, Open, Store, StoreActor
 from ocpp_actors.ledger.database import parse_url
@@ -31,10 +31,31 @@ BatchHook = Callable[[Batch], None]
 
 @define(eq=False)
 class Slot(Job):
-    """A job, the event that tells that it is settled, and what is then called."""
+    """A job, whether it is settled, and who then goes on: what is called, and the one task that waits."""
 
-    settled: trio.Event = field(factory=trio.Event)
     on_settled: Callable[[], None] | None = None
+    settled: bool = False
+    _waiter: trio.lowlevel.Task | None = None
+
+    async def wait(self) -> None:
+        """Return when the job is settled. For one task."""
+        if self.settled:
+            await trio.lowlevel.checkpoint()
+        else:
+            self._waiter = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._wait_no_more)
+
+    def _wait_no_more(self, _: object) -> trio.lowlevel.Abort:
+        self._waiter = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    def settle(self) -> None:
+        """Let the task that waits go on, and call what is to be called."""
+        self.settled = True
+        if self._waiter is not None:
+            trio.lowlevel.reschedule(self._waiter)
+        if self.on_settled is not None:
+            self.on_settled()
 
 
 class Bridge:
@@ -60,6 +81,7 @@ class Bridge:
         self._close_timeout = close_timeout
         self._close_by: float | None = None
         self._outstanding: dict[Job, Slot] = {}
+        self._idle = trio.Event()
         self._stopped = trio.Event()
         self._actor = StoreActor.start(
             store, self._inbox, self._settle_soon, self._stop_soon, batch_limit=batch_limit
@@ -77,14 +99,18 @@ class Bridge:
         Raises RequestFailed: this request cannot be carried out.
         """
         slot = await self.put(request)
-        await slot.settled.wait()
+        await slot.wait()
         if slot.error is not None:
             raise slot.error
         return slot.answer
 
     async def put(self, request: Any) -> Slot:
-        """Queue a request, once there is room."""
-        await self._room.acquire()
+        """Queue a request, once there is room. Where there is, no other task runs first."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        try:
+            self._room.acquire_nowait()
+        except trio.WouldBlock:
+            await self._room.acquire()
         return self._put(request)
 
     def put_nowait(self, request: Any, on_settled: Callable[[], None] | None = None) -> Slot:
@@ -111,8 +137,9 @@ class Bridge:
     async def close(self) -> None:
         """Carry out what is queued and stop the actor, until ``close_by`` and shielded from cancellation."""
         with trio.move_on_at(self.close_by(), shield=True) as scope:
-            for slot in list(self._outstanding.values()):
-                await slot.settled.wait()
+            while self._outstanding:
+                self._idle = trio.Event()
+                await self._idle.wait()
         if scope.cancelled_caught:
             log.error("not everything could be written before the end", waiting=len(self._outstanding))
         self._actor.stop(block=False)
@@ -142,9 +169,9 @@ class Bridge:
             slot = self._outstanding.pop(job, None)
             if slot is not None:
                 self._room.release()
-                slot.settled.set()
-                if slot.on_settled is not None:
-                    slot.on_settled()
+                slot.settle()
+        if not self._outstanding:
+            self._idle.set()
         if batch is not None and self._on_batch is not None:
             try:
                 self._on_batch(batch)

@@ -94,6 +94,7 @@ def open_engine(url: URL, *, synced: bool) -> Engine:
         json_serializer=lambda document: orjson.dumps(document).decode(),
         json_deserializer=orjson.loads,
         connect_args=_SQLITE_ARGUMENTS if sqlite else _POSTGRESQL_ARGUMENTS,
+        paramstyle="qmark" if sqlite else "format",
     )
     if sqlite:
         _set_up_sqlite(engine, "FULL" if synced else "NORMAL")

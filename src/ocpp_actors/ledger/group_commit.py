@@ -10,7 +10,7 @@ from ocpp_actors.ledger.actor import Batch, Job
 from ocpp_actors.ledger.database import Database, unavailable
 from ocpp_actors.ledger.migrations import migrate
 from ocpp_actors.ledger.port import LedgerUnavailable, RequestFailed
-from ocpp_actors.ledger.sql import carry_out
+from ocpp_actors.ledger.sql import carry_out, carry_out_all
 
 log = structlog.get_logger(__name__)
 
@@ -72,8 +72,9 @@ class LedgerStore:
 
 
 def _together(connection: Connection, jobs: Sequence[Job]) -> None:
-    for job in jobs:
-        job.answer = carry_out(job.request, connection)
+    answers = carry_out_all((job.request for job in jobs), connection)
+    for job, answer in zip(jobs, answers, strict=True):
+        job.answer = answer
 
 
 def _one_by_one(connection: Connection, jobs: Sequence[Job]) -> None:

@@ -1,5 +1,7 @@
 """Texts as every store can hold them."""
 
+from datetime import datetime
+from functools import cache
 from operator import is_
 from typing import Any, Final, TypeVar, cast
 
@@ -9,6 +11,9 @@ T = TypeVar("T")
 
 NUL: Final = "\N{SYMBOL FOR NULL}"
 """What is kept in place of U+0000, which a JSON text may hold and a text of PostgreSQL may not."""
+
+_WITHOUT_TEXT: Final = frozenset({type(None), bool, int, float, bytes, datetime, list, dict})
+"""What the parts of requests mostly are; the last two are documents."""
 
 
 def without_nul(request: T) -> T:
@@ -26,9 +31,15 @@ def _replaced(value: Any) -> Any:
         replaced = tuple(map(_replaced, value))
         return value if all(map(is_, value, replaced)) else replaced
     changes = {}
-    for attribute in getattr(type(value), "__attrs_attrs__", ()):
-        part = getattr(value, attribute.name)
-        changed = _replaced(part)
-        if changed is not part:
-            changes[attribute.name] = changed
+    for name in _names(type(value)):  # type: ignore[arg-type]  # mypy takes no class for hashable
+        part = getattr(value, name)
+        if type(part) not in _WITHOUT_TEXT:
+            changed = _replaced(part)
+            if changed is not part:
+                changes[name] = changed
     return evolve(value, **changes) if changes else value
+
+
+@cache
+def _names(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(attribute.name for attribute in getattr(kind, "__attrs_attrs__", ()))

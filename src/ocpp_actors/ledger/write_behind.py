@@ -7,26 +7,29 @@ import structlog
 import trio
 from attrs import define, field
 
-from ocpp_actors.ledger.port import LedgerUnavailable, Note
+from ocpp_actors.ledger.port import LedgerUnavailable, Note, Notes
 
 log = structlog.get_logger(__name__)
 
 
 class Written(Protocol):
-    """A note on its way to the store."""
+    """Notes on their way to the store."""
 
-    settled: trio.Event
     error: Exception | None
+
+    async def wait(self) -> None:
+        """Return when it is written, or could not be."""
+        ...
 
 
 @define(eq=False)
 class WriteBehind:
     """The newest note of each key, until it is written.
 
-    ``limit`` bounds the keys, above it new ones are dropped; ``chunk`` notes are on their way at a time.
+    ``limit`` bounds the keys, above it new ones are dropped; ``chunk`` of them are written at a time.
     """
 
-    _put: Callable[[Note], Awaitable[Written]]
+    _put: Callable[[Notes], Awaitable[Written]]
     _limit: int = field(kw_only=True)
     _chunk: int = field(kw_only=True)
     _waiting: dict[tuple[object, ...], Note] = field(factory=dict, init=False)
@@ -57,23 +60,20 @@ class WriteBehind:
             self._dropped = 0
 
     async def _write(self, keys: list[tuple[object, ...]]) -> bool:
-        on_their_way: list[tuple[Note, Written]] = []
-        for key in keys:
-            note = self._waiting.get(key)
-            if note is None:
-                continue
-            on_their_way.append((note, await self._put(note)))
-            if self._waiting.get(key) is note:
-                del self._waiting[key]
-        unwritten = []
-        for note, written in on_their_way:
-            await written.settled.wait()
-            if isinstance(written.error, LedgerUnavailable):
-                unwritten.append(note)
-        for note in unwritten:
+        notes = [note for key in keys if (note := self._waiting.get(key)) is not None]
+        if not notes:
+            return True
+        written = await self._put(Notes(tuple(notes)))
+        for note in notes:
+            if self._waiting.get(note.key) is note:
+                del self._waiting[note.key]
+        await written.wait()
+        if not isinstance(written.error, LedgerUnavailable):
+            return True
+        for note in notes:
             if note.key not in self._waiting:
                 self.add(note)
-        return not unwritten
+        return False
 
     def give_up(self) -> None:
         """Say what could not be written."""

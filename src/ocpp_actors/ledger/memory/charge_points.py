@@ -160,6 +160,12 @@ def _note_progress(note: port.NoteProgress, facts: Facts) -> None:
         record.progress[note.kind] = note.status
 
 
+@carry_out.register
+def _notes(request: port.Notes, facts: Facts) -> None:
+    for note in request.notes:
+        carry_out(note, facts)
+
+
 def _copy(record: port.ChargePointRecord) -> port.ChargePointRecord:
     return evolve(
         record,

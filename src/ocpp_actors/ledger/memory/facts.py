@@ -22,6 +22,14 @@ class Stray:
 
 
 @define
+class Metered:
+    """Meter values, their samples as JSON: as objects they are many, which costs more than reading them again."""
+
+    record: port.MeterValuesRecord
+    samples: bytes
+
+
+@define
 class Facts:
     """Everything that is kept. Keys are casefolded identities and idTags, or the ids that were given."""
 
@@ -30,9 +38,9 @@ class Facts:
     transactions: dict[int, port.Transaction] = field(factory=dict, init=False)
     unfinished: dict[tuple[object, ...], int] = field(factory=dict, init=False)
     strays: dict[tuple[object, ...], Stray] = field(factory=dict, init=False)
-    meter_values: dict[tuple[str, bytes], port.MeterValuesRecord] = field(factory=dict, init=False)
-    registers_at: dict[int, datetime] = field(factory=dict, init=False)
-    """When the register was read that the energy of a transaction comes from."""
+    meter_values: dict[tuple[str, bytes], Metered] = field(factory=dict, init=False)
+    registers: dict[int, tuple[datetime, float]] = field(factory=dict, init=False)
+    """The last register of each transaction while it ran: when it was read, and watt-hours."""
     security_events: list[port.SecurityEvent] = field(factory=list, init=False)
     signing_requests: list[port.SigningRequest] = field(factory=list, init=False)
     certificates: list[port.Certificate] = field(factory=list, init=False)
@@ -55,11 +63,19 @@ def stored(document: T) -> T:
 
     Raises port.RequestFailed: it is no JSON.
     """
+    copy: T = orjson.loads(as_json(document))
+    return copy
+
+
+def as_json(document: object) -> bytes:
+    """Return the document as it is stored.
+
+    Raises port.RequestFailed: it is no JSON.
+    """
     try:
-        copy: T = orjson.loads(orjson.dumps(document))
+        return orjson.dumps(document)
     except orjson.JSONEncodeError as error:
         raise port.RequestFailed(f"the content is no JSON: {error}") from None
-    return copy
 
 
 class Versioned(Protocol):

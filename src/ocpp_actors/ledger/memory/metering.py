@@ -1,24 +1,27 @@
 """Meter values: one record a message, its samples inside (OCPP 1.6 §4.7)."""
 
-from datetime import datetime
-
+import orjson
 from attrs import evolve
 
 from ocpp_actors.ledger import port
 from ocpp_actors.ledger.memory.dispatch import carry_out
-from ocpp_actors.ledger.memory.facts import Facts, of, own_transaction, some, stored
+from ocpp_actors.ledger.memory.facts import Facts, Metered, as_json, of, own_transaction, some
 from ocpp_actors.ledger.repetition import transaction_data_hash
 from ocpp_actors.ledger.samples import METER_VALUES, TRANSACTION_DATA
 
 
 @carry_out.register
 def _record(request: port.RecordMeterValues, facts: Facts) -> port.MeterValuesKept:
+    key = request.identity.casefold(), request.content_hash
+    kept = facts.meter_values.get(key)
+    if kept is not None:
+        return port.MeterValuesKept(repeated=True, linked=kept.record.transaction_id is not None)
     transaction = own_transaction(request.identity, request.transaction_id, facts)
     record = port.MeterValuesRecord(
         identity=request.identity,
         connector_id=request.connector_id,
         transaction_id=transaction.transaction_id if transaction else None,
-        meter_values=stored(request.meter_values),
+        meter_values=[],
         energy_wh=request.energy_wh,
         power_w=request.power_w,
         received_at=request.received_at,
@@ -26,25 +29,13 @@ def _record(request: port.RecordMeterValues, facts: Facts) -> port.MeterValuesKe
         sent_transaction_id=request.transaction_id,
         record_id=len(facts.meter_values) + 1,
     )
-    kept = facts.meter_values.setdefault((request.identity.casefold(), request.content_hash), record)
-    if (
-        kept is record
-        and transaction
-        and transaction.stopped_at is None
-        and request.energy_wh is not None
-        and _is_newest_register(transaction.transaction_id, request.energy_at or request.received_at, facts)
-    ):
-        facts.transactions[transaction.transaction_id] = evolve(
-            transaction, energy_wh=request.energy_wh - transaction.meter_start
-        )
-    return port.MeterValuesKept(repeated=kept is not record, linked=kept.transaction_id is not None)
-
-
-def _is_newest_register(transaction_id: int, read_at: datetime, facts: Facts) -> bool:
-    newest = read_at >= facts.registers_at.get(transaction_id, read_at)
-    if newest:
-        facts.registers_at[transaction_id] = read_at
-    return newest
+    facts.meter_values[key] = Metered(record, as_json(request.meter_values))
+    if transaction and transaction.stopped_at is None and request.energy_wh is not None:
+        read_at = request.energy_at or request.received_at
+        last = facts.registers.get(transaction.transaction_id)
+        if last is None or read_at >= last[0]:
+            facts.registers[transaction.transaction_id] = read_at, request.energy_wh
+    return port.MeterValuesKept(repeated=False, linked=transaction is not None)
 
 
 def keep_transaction_data(stop: port.RecordStop, transaction: port.Transaction | None, facts: Facts) -> None:
@@ -54,7 +45,7 @@ def keep_transaction_data(stop: port.RecordStop, transaction: port.Transaction |
             identity=stop.identity,
             connector_id=transaction.connector_id if transaction else None,
             transaction_id=transaction.transaction_id if transaction else None,
-            meter_values=stored(stop.transaction_data),
+            meter_values=[],
             energy_wh=None,
             power_w=None,
             received_at=stop.received_at,
@@ -62,28 +53,32 @@ def keep_transaction_data(stop: port.RecordStop, transaction: port.Transaction |
             sent_transaction_id=stop.transaction_id,
             record_id=len(facts.meter_values) + 1,
         )
-        facts.meter_values.setdefault((stop.identity.casefold(), transaction_data_hash(stop)), record)
+        facts.meter_values.setdefault(
+            (stop.identity.casefold(), transaction_data_hash(stop)),
+            Metered(record, as_json(stop.transaction_data)),
+        )
 
 
 def unlink_guessed_data(transaction_id: int, facts: Facts) -> None:
     """Take from a transaction the sampled values of a stop that was only guessed to be its end."""
-    for key, record in facts.meter_values.items():
+    for kept in facts.meter_values.values():
+        record = kept.record
         if (
             record.transaction_id == transaction_id != record.sent_transaction_id
             and record.source == TRANSACTION_DATA
         ):
-            facts.meter_values[key] = evolve(record, transaction_id=None, connector_id=None)
+            kept.record = evolve(record, transaction_id=None, connector_id=None)
 
 
 @carry_out.register
 def _list(request: port.ListMeterValues, facts: Facts) -> list[port.MeterValuesRecord]:
-    records = some(
+    kept = some(
         facts.meter_values.values(),
         request.limit,
-        lambda record: (
-            record.record_id > request.after
-            and request.transaction_id in (None, record.transaction_id)
-            and of(request.identity, record.identity)
+        lambda kept: (
+            kept.record.record_id > request.after
+            and request.transaction_id in (None, kept.record.transaction_id)
+            and of(request.identity, kept.record.identity)
         ),
     )
-    return [evolve(record, meter_values=stored(record.meter_values)) for record in records]
+    return [evolve(each.record, meter_values=orjson.loads(each.samples)) for each in kept]

@@ -113,12 +113,13 @@ def _active(facts: Facts) -> list[port.Transaction]:
 
 @carry_out.register
 def _find(request: port.FindTransaction, facts: Facts) -> port.Transaction | None:
-    return facts.transactions.get(request.transaction_id)
+    transaction = facts.transactions.get(request.transaction_id)
+    return None if transaction is None else _with_energy(transaction, facts)
 
 
 @carry_out.register
 def _list(request: port.ListTransactions, facts: Facts) -> list[port.Transaction]:
-    return some(
+    found = some(
         reversed(facts.transactions.values()),
         request.limit,
         lambda transaction: (
@@ -128,6 +129,7 @@ def _list(request: port.ListTransactions, facts: Facts) -> list[port.Transaction
             and (request.before is None or transaction.transaction_id < request.before)
         ),
     )
+    return [_with_energy(transaction, facts) for transaction in found]
 
 
 @carry_out.register
@@ -149,6 +151,13 @@ def _list_orphans(request: port.ListOrphanStops, facts: Facts) -> list[port.Orph
         )
         for stray in strays
     ]
+
+
+def _with_energy(transaction: port.Transaction, facts: Facts) -> port.Transaction:
+    register = facts.registers.get(transaction.transaction_id)
+    if register is None or transaction.stopped_at is not None:
+        return transaction
+    return evolve(transaction, energy_wh=register[1] - transaction.meter_start)
 
 
 def _natural_key(transaction: port.Transaction) -> tuple[object, ...]:

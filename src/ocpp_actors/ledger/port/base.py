@@ -62,3 +62,10 @@ class Note:
     def key(self) -> tuple[object, ...]:
         """What a later note replaces."""
         return (type(self), self.identity)
+
+
+@frozen
+class Notes(Request[None]):
+    """Notes that are written together; one that cannot be written is left out and logged."""
+
+    notes: tuple[Note, ...]

@@ -1,6 +1,6 @@
 """Charge points, their connectors, and the notes about them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -221,28 +221,45 @@ _set_booted = _set_seen.values(booted_at=later(charge_points.c.booted_at, _at))
 
 @carry_out.register
 def _note_seen(note: NoteSeen, connection: Connection) -> None:
-    connection.execute(_set_seen, {"key": note.identity.casefold(), "at": note.at})
+    write_seen([note], connection)
+
+
+def write_seen(notes: Iterable[NoteSeen], connection: Connection) -> None:
+    """Write such notes with one statement."""
+    connection.execute(_set_seen, [{"key": note.identity.casefold(), "at": note.at} for note in notes])
 
 
 @carry_out.register
 def _note_boot(note: NoteBoot, connection: Connection) -> None:
-    connection.execute(_set_booted, {"key": note.identity.casefold(), "at": note.at})
+    write_boots([note], connection)
+
+
+def write_boots(notes: Iterable[NoteBoot], connection: Connection) -> None:
+    """Write such notes with one statement."""
+    connection.execute(_set_booted, [{"key": note.identity.casefold(), "at": note.at} for note in notes])
 
 
 @carry_out.register
 def _note_connector(note: NoteConnector, connection: Connection) -> None:
-    connector = note.connector
-    values = {
-        "key": note.identity.casefold(),
-        "new_connector_id": connector.connector_id,
-        "new_status": str(connector.status),
-        "new_error_code": str(connector.error_code),
-        "new_info": connector.info,
-        "new_vendor_id": connector.vendor_id,
-        "new_vendor_error_code": connector.vendor_error_code,
-        "new_timestamp": connector.timestamp,
-        "new_received_at": connector.received_at,
-    }
+    write_connectors([note], connection)
+
+
+def write_connectors(notes: Iterable[NoteConnector], connection: Connection) -> None:
+    """Write such notes with one statement."""
+    values = [
+        {
+            "key": note.identity.casefold(),
+            "new_connector_id": note.connector.connector_id,
+            "new_status": str(note.connector.status),
+            "new_error_code": str(note.connector.error_code),
+            "new_info": note.connector.info,
+            "new_vendor_id": note.connector.vendor_id,
+            "new_vendor_error_code": note.connector.vendor_error_code,
+            "new_timestamp": note.connector.timestamp,
+            "new_received_at": note.connector.received_at,
+        }
+        for note in notes
+    ]
     connection.execute(_upsert(connectors, connection.dialect.name), values)
 
 

@@ -1,9 +1,18 @@
 """Meter values: one row a message, its samples inside (OCPP 1.6 §4.7)."""
 
-from functools import cache
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Dialect,
+    bindparam,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import sqlite
 
 from ocpp_actors.ledger.port import (
@@ -16,35 +25,67 @@ from ocpp_actors.ledger.port import (
 from ocpp_actors.ledger.repetition import transaction_data_hash
 from ocpp_actors.ledger.samples import METER_VALUES, TRANSACTION_DATA
 from ocpp_actors.ledger.sql.dispatch import all_of, carry_out, insert_into
+from ocpp_actors.ledger.sql.many_rows import SIZES, ManyRows, in_chunks
 from ocpp_actors.ledger.tables import meter_values, transactions
+
+Key = tuple[str, bytes]
+"""A casefolded identity and a content hash."""
+
+_key = tuple_(meter_values.c.charge_point, meter_values.c.content_hash)
+_key_and_link = (meter_values.c.charge_point, meter_values.c.content_hash, meter_values.c.transaction_id)
+_first = select(*_key_and_link)
 
 
 @carry_out.register
 def _record(request: RecordMeterValues, connection: Connection) -> MeterValuesKept:
-    charge_point = request.identity.casefold()
-    values = {
-        "own_charge_point": charge_point,
-        "own_id": request.transaction_id,
-        "charge_point": charge_point,
-        "identity": request.identity,
-        "connector_id": request.connector_id,
-        "sent_transaction_id": request.transaction_id,
-        "source": METER_VALUES,
-        "meter_values": request.meter_values,
-        "content_hash": request.content_hash,
-        "energy_wh": request.energy_wh,
-        "energy_at": None if request.energy_wh is None else request.energy_at or request.received_at,
-        "power_w": request.power_w,
-        "received_at": request.received_at,
-    }
-    kept = connection.execute(_insert_linked(connection.dialect.name), values).one_or_none()
-    if kept is not None:
-        return MeterValuesKept(repeated=False, linked=kept.transaction_id is not None)
-    first = select(meter_values.c.transaction_id).where(
-        meter_values.c.charge_point == charge_point,
-        meter_values.c.content_hash == request.content_hash,
+    (kept,) = record_all([request], connection)
+    return kept
+
+
+def record_all(requests: Sequence[RecordMeterValues], connection: Connection) -> list[MeterValuesKept]:
+    """Record messages in their order, with few statements, and return the answer to each.
+
+    A message is linked to the transaction that it names if that is one of the charge point's.
+    """
+    rows = [_row(request) for request in requests]
+    linked: dict[Key, bool] = {}
+    for chunk in in_chunks(rows):
+        inserted = _insert_linked(len(chunk), connection.dialect).execute(chunk, connection)
+        linked.update(_linked(inserted))
+    new = set(linked)
+    keys = [(row[0], request.content_hash) for row, request in zip(rows, requests, strict=True)]
+    earlier = set(keys) - new
+    if earlier:
+        linked.update(_linked(connection.execute(_first.where(_key.in_(earlier)))))
+    answers = []
+    for key in keys:
+        answers.append(MeterValuesKept(repeated=key not in new, linked=linked[key]))
+        new.discard(key)
+    return answers
+
+
+def _linked(rows: Iterable[Any]) -> Iterator[tuple[Key, bool]]:
+    for charge_point, content_hash, transaction_id in rows:
+        yield (charge_point, content_hash), transaction_id is not None
+
+
+def _row(request: RecordMeterValues) -> tuple[Any, ...]:
+    charge_point, transaction_id = request.identity.casefold(), request.transaction_id
+    return (
+        charge_point,
+        request.identity,
+        request.connector_id,
+        transaction_id,
+        charge_point,
+        transaction_id,
+        METER_VALUES,
+        request.meter_values,
+        request.content_hash,
+        request.energy_wh,
+        None if request.energy_wh is None else request.energy_at or request.received_at,
+        request.power_w,
+        request.received_at,
     )
-    return MeterValuesKept(repeated=True, linked=connection.execute(first).scalar_one() is not None)
 
 
 def keep_transaction_data(
@@ -89,18 +130,28 @@ def _insert(dialect: str) -> sqlite.Insert:
     )
 
 
-@cache
-def _insert_linked(dialect: str) -> Any:
-    """Insert a message; it is linked to the transaction that it names if that is one of the charge point's."""
+@lru_cache(maxsize=2 * len(SIZES))
+def _insert_linked(rows: int, dialect: Dialect) -> ManyRows:
+    statement = _insert(dialect.name).values([_parameters(str(row)) for row in range(rows)])
+    return ManyRows.of(statement.returning(*_key_and_link), rows, dialect)
+
+
+def _parameters(row: str) -> dict[str, ColumnElement[Any]]:
+    """Name the parameters of a row; the compiler puts them in the order of the table's columns, as ``_row`` does."""
     own = (
         select(transactions.c.id)
         .where(
-            transactions.c.id == bindparam("own_id"),
-            transactions.c.charge_point == bindparam("own_charge_point"),
+            transactions.c.id == bindparam("own_id" + row),
+            transactions.c.charge_point == bindparam("own_charge_point" + row),
         )
         .scalar_subquery()
     )
-    return _insert(dialect).values(transaction_id=own).returning(meter_values.c.transaction_id)
+    parameters = {
+        column.name: bindparam(column.name + row, type_=column.type)
+        for column in meter_values.c
+        if not column.primary_key
+    }
+    return parameters | {"transaction_id": own}
 
 
 @carry_out.register
