@@ -7,7 +7,6 @@ import structlog.testing
 import trio
 from tests.support.simulated import Street
 from tests.testbench.simulated.quirk_cases.cases import Cases, in_place
-from trio_websocket import WebSocketConnection
 
 from ocpp_actors.central_system import credentials
 from ocpp_actors.observer import Connected, Disconnected
@@ -142,14 +141,11 @@ async def hex_key(street: Street) -> None:
     assert b"Basic Q1AxOjMwMzEzMj" in street.head
 
 
-@case(
-    "compressed-frame",
-    in_place(
-        transport._Connection,
-        "_handle_close_connection_event",
-        WebSocketConnection._handle_close_connection_event,
-    ),
-)
+async def without_a_word(self: transport.Transport, *_: object) -> None:
+    self._end(1006)
+
+
+@case("compressed-frame", in_place(transport.Transport, "_close_for", without_a_word))
 async def compressed_frame(street: Street) -> None:
     await street.station.power_on()
     closed = await street.station.wire.change("closed")

@@ -35,9 +35,9 @@ case = Cases()
 def without_binary(patch: pytest.MonkeyPatch) -> None:
     receive = protocol_task._receive
 
-    def drop(session: Any, message: str | bytes) -> None:
+    def drop(session: Any, message: str | bytes, received_at: Any) -> None:
         if isinstance(message, str):
-            receive(session, message)
+            receive(session, message, received_at)
 
     patch.setattr(protocol_task, "_receive", drop)
 
@@ -51,7 +51,7 @@ async def binary_frames(street: Street) -> None:
 def empty_is_a_fault(patch: pytest.MonkeyPatch) -> None:
     receive = Conversation.receive
 
-    def strictly(self: Conversation, message: str | bytes, received_at: float = 0.0) -> Any:
+    def strictly(self: Conversation, message: str | bytes, received_at: Any = None) -> Any:
         if not message:
             raise ValueError("an empty message")
         return receive(self, message, received_at)
@@ -183,7 +183,9 @@ async def unasked_answers(street: Street) -> None:
 
 
 def small_messages(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(server, "open_transport", lambda stream, _size: transport.open_transport(stream, 65_536))
+    patch.setattr(
+        server, "open_transport", lambda stream, _size, **_: transport.open_transport(stream, 65_536)
+    )
 
 
 @case("huge-answers", small_messages)
