@@ -14,6 +14,7 @@ from ocpp_actors.testbench.failures import Skipped
 from ocpp_actors.testbench.operators import Operator
 from ocpp_actors.testbench.profiles.profile import RestartKind
 from ocpp_actors.testbench.secured import Secured
+from ocpp_actors.testbench.simulated.charge_point import SimulatedChargePoint
 from ocpp_actors.testbench.station import Station
 from ocpp_actors.testbench.target import Target
 from ocpp_actors.testbench.wire import Wire
@@ -131,6 +132,29 @@ class Bench:
                 with trio.fail_after(self.patience):
                     await client.call("BootNotification", BOOT)
             yield client
+
+    @asynccontextmanager
+    async def charge_point(self) -> AsyncIterator[SimulatedChargePoint]:
+        """Have a simulated charge point of the scenario's own, that runs, for the length of the block.
+
+        It has no security, and knows where the central system is over TLS, if that is there.
+        """
+        wire = Wire(self.new_name())
+        self.wires.append(wire)
+        self.on_wire(wire)
+        async with trio.open_nursery() as nursery:
+            station = SimulatedChargePoint(
+                target=self.target,
+                wire=wire,
+                nursery=nursery,
+                clock=self.clock,
+                chance=random.Random(self.chance.random()),  # noqa: S311 — it is to be repeatable
+                secure=None if self.secured_or_none is None else self.secured_or_none.address,
+            )
+            await station.power_on()
+            yield station
+            await station.shut_down()
+            nursery.cancel_scope.cancel()
 
     async def id_tag(self, status: str = "Accepted", **more: object) -> str:
         """Return an idTag that the central system answers with a status, made for this scenario.

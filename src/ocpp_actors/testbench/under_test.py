@@ -24,7 +24,7 @@ from ocpp_actors.testbench.microocpp.instance import reserved_port
 from ocpp_actors.testbench.operators import Operator, open_operator
 from ocpp_actors.testbench.profiles.profile import CentralSystem, RestartKind
 from ocpp_actors.testbench.secured import Secured, TlsFiles, secure_url
-from ocpp_actors.testbench.target import Target, target_of
+from ocpp_actors.testbench.target import Target, secure_target_of, target_of
 
 log = structlog.get_logger(__name__)
 
@@ -325,7 +325,7 @@ async def own_server(
                 SystemClock(),
                 operator,
                 testing=bool(settings.get("testing")),
-                secured=Secured(url, files) if url and files else None,
+                secured=Secured(secure_target_of(url), files) if url and files else None,
                 restart=process.restart,
                 metrics=_metrics_of(operator) if operator else None,
                 unexpected_ends=lambda: process.unexpected_ends,
