@@ -15,12 +15,16 @@ from ocpp_actors.testbench.operators import Operator
 from ocpp_actors.testbench.profiles.profile import RestartKind
 from ocpp_actors.testbench.secured import Secured
 from ocpp_actors.testbench.simulated.charge_point import SimulatedChargePoint
+from ocpp_actors.testbench.simulated.personality import Personality
 from ocpp_actors.testbench.station import Station
 from ocpp_actors.testbench.target import Target
 from ocpp_actors.testbench.wire import Wire
 
 PATIENCE: Final = 10.0
 """Seconds to wait for what should come at once."""
+
+RECONNECTS: Final = 0.2, 0.5
+"""Seconds until a charge point of the scenario's own connects again: between these."""
 
 BOOT: Final = {"chargePointVendor": "ocpp-actors", "chargePointModel": "test bench"}
 
@@ -137,7 +141,8 @@ class Bench:
     async def charge_point(self) -> AsyncIterator[SimulatedChargePoint]:
         """Have a simulated charge point of the scenario's own, that runs, for the length of the block.
 
-        It has no security, and knows where the central system is over TLS, if that is there.
+        It has no security, knows where the central system is over TLS, if that is there, and does not wait long before
+        it connects again.
         """
         wire = Wire(self.new_name())
         self.wires.append(wire)
@@ -149,6 +154,7 @@ class Bench:
                 nursery=nursery,
                 clock=self.clock,
                 chance=random.Random(self.chance.random()),  # noqa: S311 — it is to be repeatable
+                personality=Personality(back_off=lambda _failures, chance: chance.uniform(*RECONNECTS)),
                 secure=None if self.secured_or_none is None else self.secured_or_none.address,
             )
             await station.power_on()
