@@ -11,6 +11,7 @@ import trio
 
 from ocpp_actors.certificates.signers import open_authority
 from ocpp_actors.clock import SystemClock
+from ocpp_actors.testbench.simulated.access import Security
 from ocpp_actors.testbench.simulated.charge_point import open_charge_point
 from ocpp_actors.testbench.simulated.controller import Make
 from ocpp_actors.testbench.target import secure_target_of, target_of
@@ -52,7 +53,7 @@ async def test_from_nothing_to_certificates(tmp_path: Path) -> None:
             "CP1",
             SystemClock(),
             random.Random(1),
-            secure=secure_target_of(secure),
+            security=Security(secure_target_of(secure)),
             make=Make(serial_number="SN-1"),
         ) as charger:
             await charger.power_on()

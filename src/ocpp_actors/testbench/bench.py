@@ -14,6 +14,7 @@ from ocpp_actors.testbench.failures import Skipped
 from ocpp_actors.testbench.operators import Operator
 from ocpp_actors.testbench.profiles.profile import RestartKind
 from ocpp_actors.testbench.secured import Secured
+from ocpp_actors.testbench.simulated.access import Security
 from ocpp_actors.testbench.simulated.charge_point import SimulatedChargePoint
 from ocpp_actors.testbench.simulated.personality import Personality
 from ocpp_actors.testbench.station import Station
@@ -155,7 +156,7 @@ class Bench:
                 clock=self.clock,
                 chance=random.Random(self.chance.random()),  # noqa: S311 — it is to be repeatable
                 personality=Personality(back_off=lambda _failures, chance: chance.uniform(*RECONNECTS)),
-                secure=None if self.secured_or_none is None else self.secured_or_none.address,
+                security=Security(None if self.secured_or_none is None else self.secured_or_none.address),
             )
             await station.power_on()
             yield station

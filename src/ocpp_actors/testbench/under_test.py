@@ -349,7 +349,7 @@ async def foreign_server(chosen: CentralSystem) -> AsyncIterator[UnderTest]:
     Raises NotAUrl: its URL cannot be one. Raises OSError: the file of its API's token cannot be read.
     """
     assert chosen.url is not None
-    target, clock = target_of(chosen.url), SystemClock()
+    target, clock = target_of(chosen.url, chosen.tls.context()), SystemClock()
     if chosen.api_url is None:
         yield UnderTest(target, clock, id_tags=chosen.id_tags)
         return
@@ -367,7 +367,7 @@ async def reach(chosen: CentralSystem) -> None:
         return
     try:
         with trio.fail_after(REACH):
-            await trio.aclose_forcefully(await target_of(chosen.url).dial())
+            await trio.aclose_forcefully(await target_of(chosen.url, chosen.tls.context()).dial())
     except trio.TooSlowError:
         raise ServerTrouble(f"the central system {chosen.url} does not answer within {REACH:g} s") from None
     except OSError as error:

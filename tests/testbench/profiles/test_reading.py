@@ -14,6 +14,7 @@ from ocpp_actors.testbench.scenario import Need, catalogue
 from ocpp_actors.testbench.station import Feature
 
 ONE = "[[chargers]]\nkind = 'simulated'\n"
+SECURE = "[central_system]\nurl = 'wss://localhost/ocpp'\n"
 ATTACHED = "[[chargers]]\nkind = 'attached'\n"
 NAMES = [each.name for each in shipped()]
 
@@ -72,7 +73,8 @@ def test_the_template_is_a_profile_with_every_key(tmp_path: Path) -> None:
         "title", "description", "seed", "duration", "deadline", "frame_logs", "kind", "count", "connectors", "quirks",
         "activity", "charges_for", "pauses_for", "reconnect_interval", "boot_within", "faults", "configuration", "api",
         "identities", "listen", "features", "hands", "run", "skip", "lanes", "url", "foreign", "anywhere",
-        "foreign_storage", "api_url", "api_token_file", "id_tags", "at", "how", "down", "back_within",
+        "foreign_storage", "tls_ca", "client_certificate", "client_key", "api_url", "api_token_file", "id_tags", "at",
+        "how", "down", "back_within",
         "response_time_p99", "response_time_max", "connection_stability", "verdict_accuracy", "restarts",
         "lost_transactions", "doubled_transactions",
     ):  # fmt: skip
@@ -181,6 +183,9 @@ def test_all_of_a_profile(tmp_path: Path) -> None:
         (ATTACHED + "listen = '127.0.0.1/x:9000'", "FILE: chargers.1.listen: '127.0.0.1/x:9000' is not allowed"),
         ("[central_system]\nforeign = 'yes'", "central_system.foreign: 'yes' is not allowed, it takes true or false"),
         ("[central_system.id_tags]\nBlokced = 'X'", "there is no such status of an idTag; did you mean Blocked?"),
+        ("[central_system]\nurl = 'ws://x'\ntls_ca = 'x.pem'", "FILE: central_system.tls_ca: it goes with a"),
+        (SECURE + "tls_ca = 'none.pem'", "FILE: central_system: none.pem cannot be read: No such file or directory"),
+        (SECURE + "client_key = 'none.pem'", "central_system.client_key: it goes with central_system.client_cert"),
         (ONE + "configuration = { MeterValueSampleInterval = 'x' }", "MeterValueSampleInterval: 'x' is not"),
         (ONE + "configuration = { MeterValueSampelInterval = 10 }", "did you mean MeterValueSampleInterval?"),
         (ONE + "[[faults.steps]]\nat = 1\nfor = 1\nfault = 'stall'\nstations = ['C9']", "there is no C9"),

@@ -25,12 +25,14 @@ from ocpp_actors.testbench.profiles.tables import Table
 from ocpp_actors.testbench.runner import Verdict, run_scenario
 from ocpp_actors.testbench.scenario import catalogue
 from ocpp_actors.testbench.target import target_of
+from ocpp_actors.testbench.tls import ClientTls
 from ocpp_actors.testbench.under_test import (
     ServerTrouble,
     UnderTest,
     addresses_in,
     foreign_server,
     own_server,
+    reach,
 )
 
 PATIENCE = 120.0
@@ -255,6 +257,27 @@ async def test_it_speaks_tls_on_the_same_port_after_a_restart(tmp_path: Path) ->
             with trio.fail_after(PATIENCE), pytest.raises(Unreachable, match=told):
                 async with open_client(target, "CP1"):
                     pass
+
+
+async def test_a_foreign_one_over_tls_is_shown_a_certificate(tmp_path: Path) -> None:
+    async with own_server(tmp_path, {"log_level": "warning"}, secure=True) as own:
+        assert own.secured is not None
+        assert own.operator is not None
+        (tmp_path / "CP1.pem").write_text(own.secured.certificate("CP1"))
+        told = {
+            "url": own.secured.address.url,
+            "tls_ca": str(own.secured.files.directory / "root.pem"),
+            "client_certificate": str(tmp_path / "CP1.pem"),
+        }
+        chosen = read(Table({"central_system": told}, "x"), "x").central_system
+        await reach(chosen)
+        async with foreign_server(chosen) as under_test:
+            with trio.fail_after(PATIENCE):
+                async with open_client(under_test.target, "CP1") as client:
+                    await client.call("BootNotification", BOOT)
+                    assert (await own.operator.charge_point("CP1"))["securityProfile"] == 3
+        with pytest.raises(ServerTrouble, match=r"cannot be reached: .*certificate verify failed"):
+            await reach(evolve(chosen, tls=ClientTls()))
 
 
 async def test_a_server_that_asks_for_no_client_certificate_fails_the_case(tmp_path: Path) -> None:

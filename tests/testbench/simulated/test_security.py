@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 import trio
-from attrs import define
+from attrs import define, evolve
 from trio.testing import MockClock
 
 from ocpp_actors.certificates.authority import Authority
 from ocpp_actors.clock import SystemClock
 from ocpp_actors.server.admission import Refused
 from ocpp_actors.testbench.secured import Secured, TlsFiles
-from ocpp_actors.testbench.simulated.access import TRIES
+from ocpp_actors.testbench.simulated.access import TRIES, Security
 from ocpp_actors.testbench.simulated.certificates import OwnCertificate
 from ocpp_actors.testbench.simulated.charge_point import SimulatedChargePoint, open_charge_point
 from ocpp_actors.testbench.wire import ConnectionChange
@@ -94,7 +94,7 @@ async def open_yard(directory: Path, *, trusts: str | None = None, **how: Any) -
     roots = files.authority.root_pem if trusts is None else trusts
     async with open_in_process(tls=files) as central:
         assert central.secured is not None
-        how = {"secure": central.secured.address, "roots": roots, **how}
+        how = {"security": Security(central.secured.address, roots), **how}
         async with open_charge_point(
             central.target, "CP1", central.clock, random.Random(1), **how
         ) as station:
@@ -172,7 +172,7 @@ async def test_a_profile_rises_only_with_what_it_needs(
             case "valid certificate":
                 station.clock = Later()
             case "address":
-                station.secure = None
+                station.security = evolve(station.security, address=None)
         await yard.boot()
         if lacks == "valid certificate":
             assert station.controller is not None

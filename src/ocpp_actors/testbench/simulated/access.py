@@ -6,6 +6,7 @@ from typing import Final
 
 from attrs import define, field, frozen
 
+from ocpp_actors.testbench.simulated.certificates import OwnCertificate
 from ocpp_actors.testbench.simulated.memory import CERTIFICATES, Credentials, Memory
 from ocpp_actors.testbench.target import SecureTarget, Target
 from ocpp_actors.testbench.tls import client_context
@@ -15,6 +16,18 @@ TRIES: Final = 3
 
 TLS: Final = 2
 """The security profile from which on it connects over TLS."""
+
+
+@frozen
+class Security:
+    """What a charge point has of security from the factory."""
+
+    address: SecureTarget | None = None
+    """Where the central system is from security profile 2 on; None: it is not known."""
+    roots: str = ""
+    """Root certificates that it trusts, in PEM; the system's where it gets no others."""
+    certificate: OwnCertificate | None = None
+    """Its own."""
 
 
 @frozen

@@ -12,7 +12,8 @@ from attrs import define, evolve, field
 from ocpp_actors.clock import Clock
 from ocpp_actors.protocol.frames import Call, CallError
 from ocpp_actors.protocol.messages import ChargePointErrorCode
-from ocpp_actors.testbench.simulated.certificates import Certificates, OwnCertificate
+from ocpp_actors.testbench.simulated.access import Security
+from ocpp_actors.testbench.simulated.certificates import Certificates
 from ocpp_actors.testbench.simulated.commands import answer
 from ocpp_actors.testbench.simulated.configuration import Configuration
 from ocpp_actors.testbench.simulated.connector import NO_ERROR
@@ -22,7 +23,7 @@ from ocpp_actors.testbench.simulated.memory import Memory, Outlet
 from ocpp_actors.testbench.simulated.personality import WELL_BEHAVED, Personality
 from ocpp_actors.testbench.simulated.talker import CALL_TIMEOUT
 from ocpp_actors.testbench.station import Feature
-from ocpp_actors.testbench.target import SecureTarget, Target
+from ocpp_actors.testbench.target import Target
 from ocpp_actors.testbench.wire import Wire
 
 START_SECONDS: Final = 2.0
@@ -36,7 +37,6 @@ class SimulatedChargePoint:
     """A charge point that lives by itself in a nursery, as Station says. It is off at first.
 
     ``chance`` decides what is left to chance, ``clock`` is its clock before the central system tells it the time.
-    ``secure`` is where it connects from security profile 2 on; without it only ``target`` is known to it.
     """
 
     target: Target
@@ -49,11 +49,7 @@ class SimulatedChargePoint:
     make: Make = field(factory=Make)
     configuration: Mapping[str, str] = field(factory=dict)
     """Values of configuration keys that it has from the factory."""
-    secure: SecureTarget | None = None
-    roots: str = ""
-    """Root certificates that it has from the factory, in PEM."""
-    certificate: OwnCertificate | None = None
-    """Its own certificate that it has from the factory."""
+    security: Security = field(factory=Security)
     call_timeout: float = CALL_TIMEOUT
     memory: Memory = field(init=False)
     outlets: dict[int, Outlet] = field(init=False)
@@ -69,7 +65,9 @@ class SimulatedChargePoint:
         configuration = Configuration(self.connector_count)
         for name, value in self.configuration.items():
             configuration.preset(name, value)
-        self.memory = Memory(configuration, certificates=Certificates(self.roots, self.certificate))
+        self.memory = Memory(
+            configuration, certificates=Certificates(self.security.roots, self.security.certificate)
+        )
         self.outlets = {number: Outlet() for number in range(1, self.connector_count + 1)}
         self._link_up.set()
 
@@ -141,7 +139,7 @@ class SimulatedChargePoint:
             outlets=self.outlets,
             make=self.make,
             target=self.target,
-            secure=self.secure,
+            secure=self.security.address,
             wire=self.wire,
             clock=self.clock,
             chance=self.chance,
