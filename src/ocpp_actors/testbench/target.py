@@ -58,16 +58,21 @@ async def _dial_securely(target: SecureTarget, tls: ssl.SSLContext) -> trio.abc.
     below = await target.transport()
     stream = trio.SSLStream(below, tls, server_hostname=urlsplit(target.url).hostname, https_compatible=True)
     try:
-        await stream.do_handshake()
-    except BaseException as error:
-        with trio.CancelScope(shield=True):
-            await trio.aclose_forcefully(below)
-        if not isinstance(error, trio.BrokenResourceError):
-            raise
+        await _shake_hands(stream)
+    except trio.BrokenResourceError as error:
         if isinstance(error.__cause__, ssl.SSLError):
             raise error.__cause__ from None
         raise ConnectionResetError("it left during the TLS handshake") from None
     return stream
+
+
+async def _shake_hands(stream: "trio.SSLStream[trio.abc.Stream]") -> None:
+    try:
+        await stream.do_handshake()
+    except BaseException:
+        with trio.CancelScope(shield=True):
+            await trio.aclose_forcefully(stream.transport_stream)
+        raise
 
 
 def target_of(url: str, tls: ssl.SSLContext | None = None) -> Target:
