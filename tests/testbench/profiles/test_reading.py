@@ -230,6 +230,29 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     assert profile.server["heartbeat_interval"] == 77
 
 
+def test_lists_and_faults_in_the_environment(tmp_path: Path) -> None:
+    text = "[[chargers]]\nkind = 'simulated'\n[[faults.steps]]\nat = 1\nfor = 1\nfault = 'stall'"
+    environ = {
+        "OCPP_ACTORS_TESTBENCH_CHARGERS__1__CHARGES_FOR": "[1, 2]",
+        "OCPP_ACTORS_TESTBENCH_SCENARIOS__RUN": '["boot", "TC_001"]',
+        "OCPP_ACTORS_TESTBENCH_FAULTS__ALWAYS__LATENCY": "0.05",
+        "OCPP_ACTORS_TESTBENCH_FAULTS__STEPS__1__AT": "7",
+        "OCPP_ACTORS_TESTBENCH_FAULTS__STEPS__1__FAULT": "partition",
+        "OCPP_ACTORS_TESTBENCH_FAULTS__RANDOM__FAULTS": "['stall']",
+        "OCPP_ACTORS_TESTBENCH_FAULTS__RANDOM__EVERY": "30",
+        "OCPP_ACTORS_TESTBENCH_FAULTS__RANDOM__FOR": "[1, 5]",
+        "OCPP_ACTORS_TESTBENCH_FAULTS__RANDOM__TOGETHER": "true",
+    }
+    profile = load_text(tmp_path, text, environ)
+    assert list(profile.chargers[0].charges_for) == [1, 2]
+    assert profile.scenarios.run == ("boot", "TC_001")
+    assert profile.faults.always.inbound.latency == 0.05
+    assert [(each.at, each.name) for each in profile.faults.steps] == [(7, "partition")]
+    at_random = profile.faults.random
+    assert at_random is not None
+    assert (at_random.longest, at_random.together) == (5, True)
+
+
 def test_options_override_the_environment(tmp_path: Path) -> None:
     assert load_text(tmp_path, "seed = 1", {"OCPP_ACTORS_TESTBENCH_SEED": "9"}, seed=3).seed == 3
 

@@ -318,7 +318,18 @@ def _variables(environ: Mapping[str, str]) -> Iterator[tuple[str, object, str]]:
     for variable, value in environ.items():
         name = variable.removeprefix(VARIABLES)
         if name != variable and name not in OPTIONS:
-            yield _key_of(name), value, f"environment variable {variable}"
+            key = _key_of(name)
+            yield key, _meant(key, value), f"environment variable {variable}"
+
+
+def _meant(key: str, text: str) -> object:
+    """Return what a variable says: an array as TOML has it, a number or boolean below ``faults``, else the text."""
+    if text.startswith("[") or key.startswith("faults."):
+        try:
+            return tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            return text
+    return text
 
 
 def _key_of(name: str) -> str:
