@@ -71,12 +71,12 @@ async def open_in_process(
     """Run a central system for the length of the block; settings are given by their names.
 
     It keeps everything in memory, does not ping, and takes its time from trio's clock. With ``tls`` it speaks TLS, too,
-    and begins with the time of ``tls.clock``: certificates are judged by the time of the machine.
+    and begins with the last full hour of ``tls.clock``: certificates are judged by the time of the machine.
     """
     over_tls = tls.settings(TLS_PORT) if tls else {}
     chosen = Settings(**{"ping_interval": 0.0, "message_log": "off", **over_tls, **settings})
     ids = itertools.count(1)
-    clock = TrioClock(tls.clock.now() if tls else START)
+    clock = TrioClock(tls.clock.now().replace(minute=0, second=0, microsecond=0) if tls else START)
     system = CentralSystem(
         ledger=ledger or MemoryLedger(),
         clock=clock,

@@ -48,8 +48,8 @@ def test_installing_and_deleting(certificate: str) -> None:
     assert held.install(ROOT, "nothing", NOW) is CertificateStatus.REJECTED
     assert held.roots == ""
     assert held.install(ROOT, certificate, NOW) is CertificateStatus.ACCEPTED
-    assert held.install(ROOT, certificate, NOW) is CertificateStatus.ACCEPTED
-    assert held.roots == certificate
+    assert held.install(ROOT, f"Wurzel für Ladesäulen\n{certificate}", NOW) is CertificateStatus.ACCEPTED
+    assert held.roots == certificate, "what is beside it is not kept"
     (found,) = held.of(ROOT)
     assert held.of(CertificateUse.MANUFACTURER_ROOT_CERTIFICATE) == []
     other_spelling = evolve(found, serial_number=f"00{found.serial_number.upper()}")

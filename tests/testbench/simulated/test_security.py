@@ -169,22 +169,16 @@ async def test_a_profile_rises_only_with_what_it_needs(
                 memory.certificates.factory_roots = ""
             case "certificate":
                 memory.certificates.own = None
-            case "valid certificate":
-                station.clock = Later()
             case "address":
                 station.security = evolve(station.security, address=None)
         await yard.boot()
-        if lacks == "valid certificate":
+        if lacks == "valid certificate":  # the time is that of the central system
             assert station.controller is not None
             station.controller._ahead = timedelta(days=400)
         for value, status in statuses.items():
             assert (value, await yard.set("SecurityProfile", value)) == (value, status)
         accepted = [int(value) for value, status in statuses.items() if status == "Accepted"]
         assert yard.profile == (accepted or [0 if lacks == "key" else 1])[-1]
-
-
-class Later(SystemClock):
-    """A clock that is of no use: the central system tells the time."""
 
 
 async def test_from_nothing_to_certificates(tmp_path: Path, autojump_clock: MockClock) -> None:

@@ -10,6 +10,7 @@ from attrs import define, field, frozen
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
 from ocpp_actors.certificates.chains import UnusableChain, distrust, is_authority, read_chain
@@ -111,7 +112,7 @@ class Certificates:
         if not any((each.use, each.data) == (use, data) for each in self._installed):
             if len(self._installed) >= MAX_INSTALLED:
                 return CertificateStatus.REJECTED
-            self._installed.append(_Installed(use, pem.strip() + "\n", data))
+            self._installed.append(_Installed(use, certificate.public_bytes(Encoding.PEM).decode(), data))
         return CertificateStatus.ACCEPTED
 
     def of(self, use: CertificateUse) -> list[CertificateHashData]:
