@@ -219,6 +219,20 @@ async def test_a_profile_with_which_it_cannot_connect_is_given_up(
         assert await yard.back(since) == 2
 
 
+async def test_a_certificate_for_another_host_is_not_trusted(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_yard(tmp_path, **with_key()) as yard:
+        address = evolve(yard.secured.address, url="wss://other.test/ocpp")
+        yard.station.security = evolve(yard.station.security, address=address)
+        await yard.known_key()
+        await yard.boot()
+        since = yard.station.wire.mark()
+        assert await yard.set("SecurityProfile", "2") == "Accepted"
+        assert await yard.back(since) == 1
+        assert "Hostname mismatch" in await yard.reported("InvalidCentralSystemCertificate")
+
+
 async def test_the_former_and_the_new_take_turns(tmp_path: Path, autojump_clock: MockClock) -> None:
     """Nobody is there for a while after the change; the former credentials are of no use then."""
     async with open_yard(tmp_path, **with_key()) as yard:
