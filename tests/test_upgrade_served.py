@@ -1,23 +1,21 @@
-"""A server as a user starts it takes a charge point from no security to certificates, by its own commands."""
+"""A server as a user starts it takes a simulated charge point from no security to certificates, by its own commands."""
 
-import json
-import ssl
+import random
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 import trio
-from trio_websocket import wrap_client_stream
 
-from ocpp_actors.certificates.authority import Authority
-from tests.support.central import Charger
+from ocpp_actors.certificates.signers import open_authority
+from ocpp_actors.clock import SystemClock
+from ocpp_actors.testbench.simulated.access import Security
+from ocpp_actors.testbench.simulated.charge_point import open_charge_point
+from ocpp_actors.testbench.simulated.controller import Make
+from ocpp_actors.testbench.target import secure_target_of, target_of
 from tests.support.process import END_TIMEOUT, environment, open_server
-from tests.support.upgrading import Follower
 
 
 async def command(directory: Path, api: str, *arguments: str) -> tuple[int | None, str, str]:
@@ -33,55 +31,44 @@ async def command(directory: Path, api: str, *arguments: str) -> tuple[int | Non
 
 
 async def test_from_nothing_to_certificates(tmp_path: Path) -> None:
-    servers = Authority.new(datetime.now(UTC), name="Servers")
-    own = servers.server_certificate(["localhost"], datetime.now(UTC))
-    for name, text in (("server.pem", own.certificate + own.key), ("root.pem", servers.root_pem)):
-        (tmp_path / name).write_text(text)
+    authority = open_authority(tmp_path / "authority", SystemClock())
+    own = authority.server_certificate(["localhost"], datetime.now(UTC))
+    (tmp_path / "server.pem").write_text(own.certificate + own.key)
+    root = tmp_path / "authority" / "root.pem"
     settings: dict[str, Any] = {
         "tls_port": 0,
         "tls_certificate": tmp_path / "server.pem",
-        "tls_root": tmp_path / "root.pem",
-        "certificate_authority": f"builtin:{tmp_path / 'authority'}",
-        "tls_client_ca": tmp_path / "authority" / "root.pem",
+        "tls_root": root,
+        "certificate_authority": f"builtin:{root.parent}",
+        "tls_client_ca": root,
     }
-    async with open_server(tmp_path, **settings) as server, trio.open_nursery() as nursery:
-        async with httpx2.AsyncClient(base_url=server.api) as client:
-            urls = (await client.get("/api/v1/overview")).json()["chargePointUrls"]
-        secure, plain = (urlsplit(url).port for url in sorted(urls, reverse=True))
-
-        @asynccontextmanager
-        async def connect(
-            identity: str, headers: Any, context: ssl.SSLContext | None
-        ) -> AsyncIterator[Charger]:
-            stream: Any = await trio.open_tcp_stream("127.0.0.1", (secure if context else plain) or 0)
-            if context is not None:
-                stream = trio.SSLStream(stream, context, server_hostname="localhost", https_compatible=True)
-            try:
-                async with trio.open_nursery() as own:
-                    connection = await wrap_client_stream(
-                        own,
-                        stream,
-                        "localhost",
-                        f"/ocpp/{identity}",
-                        subprotocols=["ocpp1.6"],
-                        extra_headers=headers,
-                    )
-                    yield Charger(connection, stream)
-                    own.cancel_scope.cancel()
-            finally:
-                await trio.aclose_forcefully(stream)
-
-        follower = Follower(connect, tmp_path)
-        await nursery.start(follower.live)
-        status, out, err = await command(
-            tmp_path, server.api, "charge-points", "upgrade", "CP1", "--to", "3", "--patience", "60"
-        )
-        assert (status, err) == (0, ""), err
-        assert [line.split("\t")[0] for line in out.splitlines()] == [
-            *("STEP", "key", "rootCertificate", "certificate", "profile", "reconnection", "minimum")
-        ]
-        _, out, _ = await command(tmp_path, server.api, "charge-points", "show", "CP1", "--json")
-        shown = json.loads(out)
-        assert (shown["online"], shown["securityProfile"]) == (True, 3)
-        assert follower.used == [0, 1, 3]
-        nursery.cancel_scope.cancel()
+    async with (
+        open_server(tmp_path, **settings) as server,
+        httpx2.AsyncClient(base_url=server.api) as client,
+    ):
+        urls = (await client.get("/api/v1/overview")).json()["chargePointUrls"]
+        secure, plain = (url.replace("127.0.0.1", "localhost") for url in sorted(urls, reverse=True))
+        async with open_charge_point(
+            target_of(plain),
+            "CP1",
+            SystemClock(),
+            random.Random(1),
+            security=Security(secure_target_of(secure)),
+            make=Make(serial_number="SN-1"),
+        ) as charger:
+            await charger.power_on()
+            with trio.fail_after(END_TIMEOUT):
+                await charger.wire.exchange("BootNotification")
+            for profile, steps in (
+                ("1", ["key", "profile", "reconnection", "minimum"]),
+                ("2", ["key", "rootCertificate", "profile", "reconnection", "minimum"]),
+                ("3", ["rootCertificate", "certificate", "profile", "reconnection", "minimum"]),
+            ):
+                upgrade = ("charge-points", "upgrade", "CP1", "--to", profile, "--patience", "60")
+                status, out, err = await command(tmp_path, server.api, *upgrade)
+                assert (status, err) == (0, ""), err
+                assert [line.split("\t")[0] for line in out.splitlines()] == ["STEP", *steps]
+                shown = (await client.get("/api/v1/charge-points/CP1")).json()
+                assert (shown["online"], shown["securityProfile"]) == (True, int(profile))
+                assert charger.memory.configuration.text("SecurityProfile") == profile
+            assert not [each for each in charger.wire.changes if each.kind == "refused"]

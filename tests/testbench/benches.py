@@ -20,6 +20,7 @@ def bench_of(central: InProcess, label: str, station: SimulatedChargePoint | Non
         label=label,
         operator_or_none=central.operator,
         station_or_none=station,
+        secured_or_none=central.secured,
     )
 
 

@@ -9,22 +9,28 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import orjson
 import trio
-from attrs import evolve, field, frozen
+from attrs import evolve, field, fields, frozen
 
 from ocpp_actors.central_system.handlers import default_router
 from ocpp_actors.central_system.router import Handler, Router
+from ocpp_actors.certificates.authority import Authority
+from ocpp_actors.certificates.chains import read_chain
+from ocpp_actors.certificates.key_pairs import KeyPair
 from ocpp_actors.charge_point.frame_writer import FrameWriter
+from ocpp_actors.clock import SystemClock
 from ocpp_actors.ledger import port
 from ocpp_actors.ledger.memory import MemoryLedger
 from ocpp_actors.protocol import messages as m
 from ocpp_actors.protocol.catalogue import ACTIONS
 from ocpp_actors.protocol.frames import Call
-from ocpp_actors.server.admission import Handshake, Step
+from ocpp_actors.server.admission import Credentials, Handshake, Step
+from ocpp_actors.testbench.secured import TlsFiles
 from ocpp_actors.testing.in_process import InProcess, open_in_process
 
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
@@ -70,8 +76,8 @@ class Mutant:
     settings: dict[str, Any] = field(factory=dict)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[InProcess]:
-        """Run the broken central system for the length of the block."""
+    async def running(self, directory: Path) -> AsyncIterator[InProcess]:
+        """Run the broken central system for the length of the block; its certificates are made in the directory."""
         router = default_router()
         for request, handler in self.handlers.items():
             router.on(request)(handler)
@@ -85,6 +91,7 @@ class Mutant:
                 router=router,
                 ledger=BrokenLedger(self.asked, self.forgets),
                 change_steps=self.steps,
+                tls=TlsFiles.made(directory / "tls", SystemClock()),
                 **{"testing": True, **self.settings},
             ) as central:
                 yield central
@@ -211,6 +218,58 @@ SERIAL = itertools.count(1)
 def shifted(request: port.RecordStart) -> port.RecordStart:
     """Return a start that is like no other."""
     return evolve(request, timestamp=request.timestamp + timedelta(microseconds=next(SERIAL)))
+
+
+def credentials_with(**methods: Any) -> Callable[[list[Step]], list[Step]]:
+    """Let who is let in be decided by Credentials with other methods."""
+
+    def changed(step: Step) -> Step:
+        own = getattr(step, "__self__", None)
+        if not is_credentials(step):
+            return step
+        broken: Any = type("BrokenCredentials", (Credentials,), methods)
+        made: Step = broken(**{each.name: getattr(own, each.name) for each in fields(Credentials)}).step
+        return made
+
+    return lambda steps: [changed(step) for step in steps]
+
+
+def before_credentials(change: Callable[[Handshake], None]) -> Callable[[list[Step]], list[Step]]:
+    """Do something to the handshake before it is decided who is let in."""
+
+    async def step(handshake: Handshake) -> None:
+        change(handshake)
+
+    return lambda steps: [each for own in steps for each in ((step, own) if is_credentials(own) else (own,))]
+
+
+def is_credentials(step: Step) -> bool:
+    return isinstance(getattr(step, "__self__", None), Credentials)
+
+
+def seem_secure(handshake: Handshake) -> None:
+    handshake.secure = True
+
+
+def need_nothing(handshake: Handshake) -> None:
+    handshake.record = evolve(handshake.known, settings=evolve(handshake.known.settings, security_profile=0))
+
+
+def a_next_key_only(request: port.SetKey) -> Any:
+    """Let a new key be right beside the old one."""
+    return port.SetNextKey(request.identity, request.key)
+
+
+def of_another_key(payload: Any) -> Any:
+    """Return CertificateSigned with a certificate of the same names, and of a key that nobody has."""
+    names = read_chain(payload["certificateChain"])
+    now = SystemClock().now()
+    request = KeyPair.new().request(names.common_name)
+    return {"certificateChain": Authority.new(now).sign(request, now, names=[names.common_name])}
+
+
+async def yes(*_whatever: Any) -> bool:
+    return True
 
 
 async def under_another_name(handshake: Handshake) -> None:

@@ -8,22 +8,30 @@ from attrs import evolve
 from tests.testbench.mutant import (
     CALL_ERROR,
     Mutant,
+    a_next_key_only,
     always,
     answers_to,
     any_subprotocol,
+    before_credentials,
     calls_of,
+    credentials_with,
     errors,
     half_of,
     instead_of,
+    is_credentials,
+    need_nothing,
+    of_another_key,
+    seem_secure,
     shifted,
     swapped,
     under_another_name,
     with_parts,
+    yes,
 )
 
 from ocpp_actors.ledger import port
 from ocpp_actors.protocol import messages as m
-from ocpp_actors.server.admission import Credentials, subprotocol_step
+from ocpp_actors.server.admission import subprotocol_step
 
 MUTANTS: Final = (
     # --- frames ---
@@ -139,9 +147,43 @@ MUTANTS: Final = (
         name="no-credentials",
         what="The key of a charge point is not asked for.",
         found_by="basic-authentication-with-valid-credentials",
-        steps=lambda steps: [
-            step for step in steps if getattr(step, "__func__", None) is not Credentials.step
-        ],
+        steps=lambda steps: [step for step in steps if not is_credentials(step)],
+    ),
+    Mutant(
+        name="any-key",
+        what="Whatever key a charge point names is right.",
+        found_by="basic-authentication-with-valid-credentials",
+        steps=credentials_with(_is_right=yes),
+    ),
+    Mutant(
+        name="old-key-stays",
+        what="After a new AuthorizationKey was accepted, the old one is right, too.",
+        found_by="update-the-password",
+        asked={port.SetKey: a_next_key_only},
+    ),
+    Mutant(
+        name="any-certificate",
+        what="The valid certificate of another charge point is as good as its own.",
+        found_by="tls-with-a-valid-client-certificate",
+        steps=credentials_with(_is_owner=yes),
+    ),
+    Mutant(
+        name="lower-profile",
+        what="A charge point may connect with a lower security profile than it needs.",
+        found_by="upgrade-the-security-profile",
+        steps=before_credentials(need_nothing),
+    ),
+    Mutant(
+        name="tls-not-needed",
+        what="A charge point that needs security profile 2 is let in without TLS.",
+        found_by="lower-security-profile-is-refused",
+        steps=before_credentials(seem_secure),
+    ),
+    Mutant(
+        name="certificate-of-another-key",
+        what="The certificate that a charge point gets is not of the key of its request.",
+        found_by="sign-a-certificate-of-ecdsa",
+        frame=calls_of("CertificateSigned", of_another_key),
     ),
     # --- decisions ---
     Mutant(

@@ -1,5 +1,7 @@
 """Each mutant is found by the scenario that is said to find it."""
 
+from pathlib import Path
+
 import pytest
 from tests.testbench.mutant import Mutant
 from tests.testbench.mutants import MUTANTS, PAGE, as_table
@@ -11,8 +13,8 @@ from ocpp_actors.testbench.scenario import catalogue
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda each: each.name)
-async def test_is_found(mutant: Mutant, autojump_clock: MockClock) -> None:
-    async with mutant.running() as central:
+async def test_is_found(mutant: Mutant, tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with mutant.running(tmp_path) as central:
         outcome, _ = await run(central, catalogue()[mutant.found_by], "M")
     assert outcome.verdict is Verdict.FAILED, outcome.reason
 

@@ -192,6 +192,8 @@ async def test_another_central_system_is_compared(tmp_path: Path, replay: Replay
             "is no URL of a central system: write it as ws://HOST",
         ),
         (RECORD, NOBODY, "cannot be reached"),
+        (RECORD, (*NOBODY, "--ignore", "Heartbeat.currentTme"), "did you mean Heartbeat.currentTime?"),
+        (b"hello", NOBODY, "line 1: neither a frame nor a record of the message log"),
         (RECORD, (*NOBODY, "--header", "X"), "is not of the form 'Name: value'"),
         (RECORD, (*NOBODY, "--charge-point", "CP9"), "CP9 says nothing in it"),
         (b'[2,"1","Heartbeat",{}]', NOBODY, "give --identity"),

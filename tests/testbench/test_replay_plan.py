@@ -1,5 +1,6 @@
 """Replay: what is planned from a recording, and what counts as a difference."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,7 +8,13 @@ from tests.support.recording import line
 
 from ocpp_actors.protocol.frames import CallError, CallResult
 from ocpp_actors.testbench.bench import BOOT
-from ocpp_actors.testbench.replay.comparison import NOTHING, Difference, differences
+from ocpp_actors.testbench.replay.comparison import (
+    NOTHING,
+    Difference,
+    NothingThere,
+    check_ignored,
+    differences,
+)
 from ocpp_actors.testbench.replay.plan import NotReplayable, plan
 
 
@@ -77,6 +84,39 @@ def test_one_of_several_charge_points_is_chosen() -> None:
         plan([line("out", [2, "1", "Reset", {}])])
     with pytest.raises(NotReplayable, match="line 2: neither a frame nor a record"):
         plan([recording[0], b"{"])
+
+
+@pytest.mark.parametrize("text", [b"hello", b"[2026-03-01] connected", b"12", b'"[2]"'])
+def test_a_text_is_no_recording(text: bytes) -> None:
+    """What a charge point sent that is no frame is known by its record."""
+    with pytest.raises(NotReplayable, match="line 2: neither a frame nor a record"):
+        plan([b'[2,"1","Heartbeat",{}]', text])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "BootNotification",
+        "BootNotification.interval",
+        "Authorize.idTagInfo.expiryDate",
+        "DataTransfer.mine.deep",
+    ],
+)
+def test_what_may_be_ignored(path: str) -> None:
+    check_ignored([path], [("DataTransfer", {"mine": [{"deep": 1}]})])
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("BootNotification.intervall", "did you mean BootNotification.interval?"),
+        ("Bootnotification.interval", "did you mean BootNotification.interval?"),
+        ("", "such as BootNotification.interval"),
+    ],
+)
+def test_what_no_answer_has_is_not_ignored(path: str, hint: str) -> None:
+    with pytest.raises(NothingThere, match=f"^no answer has {path}.*{re.escape(hint)}$"):
+        check_ignored([path], [])
 
 
 def result(**payload: Any) -> CallResult:

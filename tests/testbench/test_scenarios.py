@@ -4,6 +4,7 @@ Those of a group run at once, each with a charge point of its own: none needs th
 """
 
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ import trio
 from tests.testbench.benches import bench_of, left_at, station_of
 from trio.testing import MockClock
 
+from ocpp_actors.clock import SystemClock
 from ocpp_actors.testbench.runner import Outcome, Verdict, run_scenario
 from ocpp_actors.testbench.scenario import Need, Scenario, catalogue
+from ocpp_actors.testbench.secured import TlsFiles
 from ocpp_actors.testing.in_process import InProcess, open_in_process
 
 GROUPS = {
@@ -20,11 +23,8 @@ GROUPS = {
 }
 
 SKIPPED = {
-    "sign-a-certificate-of-ecdsa": "the central system has no certificate authority: it answered Rejected",
     "server-is-killed-in-a-transaction": "it needs a server that may be killed and started again",
     "server-ends-in-order-and-comes-back": "it needs a server that may be killed and started again",
-    "tls-with-a-valid-server-certificate": "the central system is reached without TLS",
-    "tls-with-a-valid-client-certificate": "the central system is reached without TLS",
 }
 
 
@@ -40,9 +40,10 @@ async def run(central: InProcess, scenario: Scenario, label: str) -> tuple[Outco
 
 
 @pytest.mark.parametrize("group", GROUPS)
-async def test_scenarios_of(group: str, autojump_clock: MockClock) -> None:
+async def test_scenarios_of(group: str, tmp_path: Path, autojump_clock: MockClock) -> None:
     ran: dict[str, tuple[Outcome, dict[str, Any]]] = {}
-    async with open_in_process(testing=True) as central, trio.open_nursery() as nursery:
+    tls = TlsFiles.made(tmp_path / "tls", SystemClock())
+    async with open_in_process(testing=True, tls=tls) as central, trio.open_nursery() as nursery:
 
         async def run_one(scenario: Scenario, label: str) -> None:
             ran[scenario.name] = await run(central, scenario, label)

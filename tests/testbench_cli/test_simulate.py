@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from tests.support.process import END_TIMEOUT, open_server
 from trio.testing import MockClock
 
 from ocpp_actors import cli
+from ocpp_actors.certificates.authority import Authority
+from ocpp_actors.certificates.key_pairs import KeyPair
+from ocpp_actors.testbench.simulated.access import Security
 from ocpp_actors.testbench.simulated.personality import WELL_BEHAVED
 from ocpp_actors.testbench.simulated.quirks import QUIRKS
 from ocpp_actors.testbench_cli import crowd_run, crowd_view
@@ -76,7 +80,20 @@ def test_options(ran: list[dict[str, Any]], tmp_path: Path) -> None:
         (["--url", URL, "--count", "0"], "0 is not in the range"),
         (["--url", URL, "--key-file", "{empty}"], "holds no key"),
         (["--url", URL, "--key-file", "{binary}"], "cannot be read: it is not text"),
-        (["--url", "wss://localhost/ocpp", "--tls-ca", "{empty}"], "holds no certificates"),
+        (["--url", "wss://localhost/ocpp", "--tls-ca", "{empty}"], "empty holds no certificates in PEM"),
+        (["--url", "wss://localhost/ocpp", "--tls-ca", "{binary}"], "binary is not PEM"),
+        (["--url", "wss://localhost/ocpp", "--tls-key", "{empty}"], "goes with --tls-certificate"),
+        (
+            ["--url", "wss://localhost/ocpp", "--tls-certificate", "{root}"],
+            "takes a certificate and its key in PEM",
+        ),
+        (
+            ["--url", "wss://localhost/ocpp", "--tls-certificate", "{root}", "--tls-key", "{key}"],
+            "root with .*key cannot be used: the key is not that of the certificate",
+        ),
+        (["--url", URL, "--tls-certificate", "{own}"], "is for a central system over TLS: give --tls-url"),
+        (["--url", URL, "--tls-url", URL], "is not over TLS"),
+        (["--url", URL, "--tls-url", "wss://csms.example/ocpp"], "csms.example is not this machine"),
     ],
 )
 def test_mistakes(
@@ -84,12 +101,48 @@ def test_mistakes(
 ) -> None:
     (tmp_path / "empty").write_bytes(b"")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    files = {name: str(tmp_path / name) for name in ("empty", "binary")}
+    authority, key = Authority.new(datetime.now(UTC)), KeyPair.new().pem
+    for name, text in (("root", authority.root_pem), ("own", authority.pem), ("key", key)):
+        (tmp_path / name).write_text(text)
+    files = {name: str(tmp_path / name) for name in ("empty", "binary", "root", "own", "key")}
     assert cli.main(["simulate", *(each.format(**files) for each in arguments)]) == 2
     assert ran == []
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert re.search(told, error), error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "profile"),
+    [
+        ([], None),
+        (["--key-file", "{key}"], "2"),
+        (["--tls-certificate", "{own}"], "3"),
+        (["--tls-certificate", "{own}", "--set", "SecurityProfile=2", "--key-file", "{key}"], "2"),
+    ],
+)
+def test_over_tls(
+    ran: list[dict[str, Any]], tmp_path: Path, arguments: list[str], profile: str | None
+) -> None:
+    """They have the security profile that they can have."""
+    authority = Authority.new(datetime.now(UTC))
+    for name, text in (("root", authority.root_pem), ("own", authority.pem), ("key", "0123456789abcdef")):
+        (tmp_path / name).write_text(text)
+    files = {name: str(tmp_path / name) for name in ("own", "key")}
+    given = ["--url", "wss://localhost/ocpp", "--tls-ca", str(tmp_path / "root")]
+    assert cli.main(["simulate", *given, *(each.format(**files) for each in arguments)]) == 0
+    (options,) = ran
+    assert options["configuration"].get("SecurityProfile") == profile
+    assert options["security"].address.url == "wss://localhost/ocpp"
+    assert options["security"].roots == authority.root_pem
+    assert (options["security"].certificate is not None) == ("--tls-certificate" in arguments)
+
+
+def test_moving_to_tls(ran: list[dict[str, Any]]) -> None:
+    assert cli.main(["simulate", "--url", URL, "--tls-url", "wss://localhost:9443/ocpp"]) == 0
+    (options,) = ran
+    assert (options["target"].url, options["security"].address.url) == (URL, "wss://localhost:9443/ocpp")
+    assert "SecurityProfile" not in options["configuration"]
 
 
 @pytest.mark.parametrize("host", ["localhost", "csms.localhost", "127.1.2.3", "[::1]"])
@@ -123,6 +176,7 @@ async def show_all(capsys: Captured) -> None:
             target=central.target,
             personality=WELL_BEHAVED,
             configuration={},
+            security=Security(),
             chance=random.Random(1),
             count=25,
             connectors=2,

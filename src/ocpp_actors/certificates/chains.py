@@ -6,7 +6,7 @@ from typing import Final
 
 from attrs import frozen
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
@@ -60,6 +60,52 @@ def read_chain(pem: str) -> Chain:
         )
     except (ValueError, UnsupportedAlgorithm):
         raise UnusableChain("it is no certificate chain in PEM") from None
+
+
+def distrust(pem: str, roots: str, now: datetime) -> str | None:
+    """Say why a chain is not to be trusted; None: it is.
+
+    Each certificate has to be valid now and signed by the next one, and one of them by one of the roots.
+
+    Raises UnusableChain: the chain or the roots cannot be read.
+    """
+    try:
+        certificates = x509.load_pem_x509_certificates(pem.encode())
+        trusted = x509.load_pem_x509_certificates(roots.encode()) if roots else []
+        for number, each in enumerate(certificates):
+            name = each.subject.rfc4514_string()
+            if not _is_valid(each, now):
+                return (
+                    f"the certificate of {name} is valid from {each.not_valid_before_utc} until "
+                    f"{each.not_valid_after_utc}"
+                )
+            if any(_is_valid(root, now) and _signed(each, root) for root in trusted):
+                return None
+            if not any(_signed(each, issuer) for issuer in certificates[number + 1 : number + 2]):
+                return f"the certificate of {name} is not signed by a root certificate that is known"
+    except (ValueError, UnsupportedAlgorithm):
+        raise UnusableChain("it is no certificate chain in PEM") from None
+    raise UnusableChain("there is no certificate in it")
+
+
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Tell whether a certificate may sign others."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+def _is_valid(certificate: x509.Certificate, now: datetime) -> bool:
+    return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc
+
+
+def _signed(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return is_authority(issuer)
 
 
 def _only(subject: x509.Name, kind: x509.ObjectIdentifier) -> str:

@@ -14,12 +14,18 @@ from ocpp_actors.testbench.failures import Skipped
 from ocpp_actors.testbench.operators import Operator
 from ocpp_actors.testbench.profiles.profile import RestartKind
 from ocpp_actors.testbench.secured import Secured
+from ocpp_actors.testbench.simulated.access import Security
+from ocpp_actors.testbench.simulated.charge_point import SimulatedChargePoint
+from ocpp_actors.testbench.simulated.personality import Personality
 from ocpp_actors.testbench.station import Station
 from ocpp_actors.testbench.target import Target
 from ocpp_actors.testbench.wire import Wire
 
 PATIENCE: Final = 10.0
 """Seconds to wait for what should come at once."""
+
+RECONNECTS: Final = 0.2, 0.5
+"""Seconds until a charge point of the scenario's own connects again: between these."""
 
 BOOT: Final = {"chargePointVendor": "ocpp-actors", "chargePointModel": "test bench"}
 
@@ -131,6 +137,31 @@ class Bench:
                 with trio.fail_after(self.patience):
                     await client.call("BootNotification", BOOT)
             yield client
+
+    @asynccontextmanager
+    async def charge_point(self) -> AsyncIterator[SimulatedChargePoint]:
+        """Have a simulated charge point of the scenario's own, that runs, for the length of the block.
+
+        It has no security, knows where the central system is over TLS, if that is there, and does not wait long before
+        it connects again.
+        """
+        wire = Wire(self.new_name())
+        self.wires.append(wire)
+        self.on_wire(wire)
+        async with trio.open_nursery() as nursery:
+            station = SimulatedChargePoint(
+                target=self.target,
+                wire=wire,
+                nursery=nursery,
+                clock=self.clock,
+                chance=random.Random(self.chance.random()),  # noqa: S311 — it is to be repeatable
+                personality=Personality(back_off=lambda _failures, chance: chance.uniform(*RECONNECTS)),
+                security=Security(None if self.secured_or_none is None else self.secured_or_none.address),
+            )
+            await station.power_on()
+            yield station
+            await station.shut_down()
+            nursery.cancel_scope.cancel()
 
     async def id_tag(self, status: str = "Accepted", **more: object) -> str:
         """Return an idTag that the central system answers with a status, made for this scenario.

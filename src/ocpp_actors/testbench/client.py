@@ -1,6 +1,7 @@
 """An OCPP-J client that says what it is told, right or wrong, and nothing by itself."""
 
 import itertools
+import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
@@ -47,6 +48,10 @@ class Refused(Exception):
 
 class Unreachable(Exception):
     """There is nothing that speaks WebSocket where the central system should be."""
+
+
+class Distrusted(Unreachable):
+    """The certificate of the central system is not trusted."""
 
 
 class Closed(Exception):
@@ -265,11 +270,14 @@ async def open_client(
     CALLs; without them they count.
 
     Raises Refused: the central system said no.
-    Raises Unreachable: there is none, or it left during the handshake. The caller brings the deadline.
+    Raises Unreachable: there is none, or it left during the handshake; Distrusted, which is one: its certificate is not
+        trusted. The caller brings the deadline.
     """
     wire = wire or Wire(identity)
     try:
         stream = await target.dial()
+    except ssl.SSLCertVerificationError as error:
+        raise Distrusted(f"the certificate of {target.url} is not trusted: {error.verify_message}") from None
     except OSError as error:
         raise Unreachable(f"{target.url} cannot be reached: {error}") from None
     connection = WebSocketConnection(

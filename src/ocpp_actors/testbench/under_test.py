@@ -24,7 +24,7 @@ from ocpp_actors.testbench.microocpp.instance import reserved_port
 from ocpp_actors.testbench.operators import Operator, open_operator
 from ocpp_actors.testbench.profiles.profile import CentralSystem, RestartKind
 from ocpp_actors.testbench.secured import Secured, TlsFiles, secure_url
-from ocpp_actors.testbench.target import Target, target_of
+from ocpp_actors.testbench.target import Target, secure_target_of, target_of
 
 log = structlog.get_logger(__name__)
 
@@ -325,7 +325,7 @@ async def own_server(
                 SystemClock(),
                 operator,
                 testing=bool(settings.get("testing")),
-                secured=Secured(url, files) if url and files else None,
+                secured=Secured(secure_target_of(url), files) if url and files else None,
                 restart=process.restart,
                 metrics=_metrics_of(operator) if operator else None,
                 unexpected_ends=lambda: process.unexpected_ends,
@@ -349,7 +349,7 @@ async def foreign_server(chosen: CentralSystem) -> AsyncIterator[UnderTest]:
     Raises NotAUrl: its URL cannot be one. Raises OSError: the file of its API's token cannot be read.
     """
     assert chosen.url is not None
-    target, clock = target_of(chosen.url), SystemClock()
+    target, clock = target_of(chosen.url, chosen.tls.context()), SystemClock()
     if chosen.api_url is None:
         yield UnderTest(target, clock, id_tags=chosen.id_tags)
         return
@@ -367,7 +367,7 @@ async def reach(chosen: CentralSystem) -> None:
         return
     try:
         with trio.fail_after(REACH):
-            await trio.aclose_forcefully(await target_of(chosen.url).dial())
+            await trio.aclose_forcefully(await target_of(chosen.url, chosen.tls.context()).dial())
     except trio.TooSlowError:
         raise ServerTrouble(f"the central system {chosen.url} does not answer within {REACH:g} s") from None
     except OSError as error:

@@ -11,6 +11,7 @@ import trio
 from ocpp_actors import logs
 from ocpp_actors.clock import SystemClock
 from ocpp_actors.operator_cli.output import tell
+from ocpp_actors.testbench.simulated.access import Security
 from ocpp_actors.testbench.simulated.crowd import Crowd
 from ocpp_actors.testbench.simulated.personality import Personality
 from ocpp_actors.testbench.simulated.traffic import ID_TAGS, Traffic
@@ -44,6 +45,7 @@ def crowd_of(
     target: Target,
     personality: Personality,
     configuration: Mapping[str, str],
+    security: Security,
     chance: Random,
     count: int,
     connectors: int,
@@ -66,6 +68,7 @@ def crowd_of(
         connector_count=connectors,
         personality=personality,
         configuration=configuration,
+        security=security,
         activity=charging,
         starts=starts,
     )

@@ -88,6 +88,7 @@ def replay(
     from ocpp_actors.recorded import NotRecorded, recorded_lines
     from ocpp_actors.testbench.client import Refused, Unreachable
     from ocpp_actors.testbench.groups import ungrouped
+    from ocpp_actors.testbench.replay.comparison import NothingThere, check_ignored
     from ocpp_actors.testbench.replay.plan import NotReplayable, plan
     from ocpp_actors.testbench.replay.player import How, play
     from ocpp_actors.testbench.target import NotAUrl, target_of
@@ -98,9 +99,10 @@ def replay(
         if name is None:
             raise click.UsageError("The recording does not name the charge point: give --identity.")
         target = target_of(_without_identity(url, name))
+        check_ignored(ignore, planned.answers)
     except (NotRecorded, NotReplayable) as error:
         raise click.BadParameter(f"{file.name}: {error}") from None
-    except NotAUrl as error:
+    except (NotAUrl, NothingThere) as error:
         raise click.BadParameter(str(error)) from None
     how = How(
         speed=speed,

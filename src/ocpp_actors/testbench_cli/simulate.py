@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 import rich_click as click
 
 if TYPE_CHECKING:
+    from ocpp_actors.testbench.simulated.access import Security
     from ocpp_actors.testbench.simulated.personality import Personality
     from ocpp_actors.testbench.target import Target
+    from ocpp_actors.testbench.tls import ClientTls
 
 MAX_COUNT: Final = 20_000
 MAX_CONNECTORS: Final = 50
@@ -36,7 +38,24 @@ LIFE, TRAFFIC, OUTPUT = "Charge points", "Activity", "Output"
     "--tls-ca",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
-    help="Certificates (PEM) that are trusted where URL begins with wss; by default those of the system.",
+    help="Root certificates (PEM) that they trust; by default those of the system.",
+)
+@click.option(
+    "--tls-certificate",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="The certificate (PEM) that all of them show with security profile 3.",
+)
+@click.option(
+    "--tls-key",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Its private key (PEM), where the file of the certificate does not have it.",
+)
+@click.option(
+    "--tls-url",
+    metavar="URL",
+    help="The central system over TLS, which they are moved to with security profile 2: wss://localhost:9443/ocpp.",
 )
 @click.option(
     "--count",
@@ -148,7 +167,7 @@ LIFE, TRAFFIC, OUTPUT = "Charge points", "Activity", "Output"
 @click.option("--json", "as_json", is_flag=True, panel=OUTPUT, help="A JSON object a line, the summary last.")
 @click.option("--quirks", "list_quirks", is_flag=True, panel=OUTPUT, help="List the quirks by name, and end.")
 def simulate(
-    url: str | None, anywhere: bool, tls_ca: Path | None, as_json: bool, list_quirks: bool, **options: Any
+    url: str | None, tls_url: str | None, anywhere: bool, as_json: bool, list_quirks: bool, **options: Any
 ) -> int:
     """Simulate charge points that connect to a central system, boot, report, charge and answer its commands.
 
@@ -161,6 +180,7 @@ def simulate(
       ocpp-actors simulate --url ws://127.0.0.1:9000/ocpp --count 500 --activity charging --speed 60 --duration 300
       ocpp-actors simulate --url ws://127.0.0.1:9000/ocpp --quirk half-open --quirk no-timezone
       ocpp-actors simulate --url wss://csms.example/ocpp --anywhere --identity-prefix TEST --key-file key
+      ocpp-actors simulate --url ws://localhost:9000/ocpp --tls-url wss://localhost:9443/ocpp
       ocpp-actors simulate --quirks
     """  # noqa: D301
     if list_quirks:
@@ -170,35 +190,65 @@ def simulate(
         raise click.UsageError("Missing option '--url'.")
     from ocpp_actors.testbench_cli.crowd_run import run
 
+    if tls_url is not None and not tls_url.startswith("wss:"):
+        raise click.BadParameter(f"{tls_url!r} is not over TLS: write it as wss://HOST:PORT/PATH")
+    if not anywhere:
+        _check_loopback(url)
+        _check_loopback(tls_url or url)
+    tls = _tls(options.pop("tls_ca"), options.pop("tls_certificate"), options.pop("tls_key"))
+    security = _security(tls_url or url, tls)
     return run(
-        target=_target(url, tls_ca, anywhere=anywhere),
+        target=_target(url, tls),
         personality=_personality(options.pop("quirks")),
-        configuration=_configuration(options.pop("configuration"), options.pop("key_file")),
+        configuration=_configuration(options.pop("configuration"), options.pop("key_file"), url, security),
+        security=security,
         chance=random.Random(options.pop("seed")),  # noqa: S311 — for what is left to chance in a simulation
         as_json=as_json,
         **options,
     )
 
 
-def _target(url: str, tls_ca: Path | None, *, anywhere: bool) -> "Target":
-    import ssl
-
+def _target(url: str, tls: "ClientTls") -> "Target":
     from ocpp_actors.testbench.target import NotAUrl, target_of
 
     try:
-        trusted = ssl.create_default_context(cafile=tls_ca) if tls_ca is not None else None
-    except (OSError, ssl.SSLError) as error:
-        raise click.BadParameter(f"{tls_ca} holds no certificates: {error}") from None
-    try:
-        target = target_of(url, trusted)
+        return target_of(url, tls.context(shows=False))
     except NotAUrl as error:
         raise click.BadParameter(str(error)) from None
+
+
+def _security(url: str, tls: "ClientTls") -> "Security":
+    from ocpp_actors.testbench.simulated.access import Security
+    from ocpp_actors.testbench.simulated.certificates import OwnCertificate
+    from ocpp_actors.testbench.target import NotAUrl, secure_target_of
+
+    try:
+        address = secure_target_of(url) if url.startswith("wss:") else None
+    except NotAUrl as error:
+        raise click.BadParameter(str(error)) from None
+    if address is None and tls.certificate:
+        raise click.UsageError("--tls-certificate is for a central system over TLS: give --tls-url.")
+    own = OwnCertificate(tls.certificate, tls.key) if tls.certificate else None
+    return Security(address, tls.roots, own)
+
+
+def _tls(ca: Path | None, certificate: Path | None, key: Path | None) -> "ClientTls":
+    from ocpp_actors.testbench.tls import UnusableTls, read_client_tls
+
+    if key is not None and certificate is None:
+        raise click.UsageError("--tls-key goes with --tls-certificate, which is missing.")
+    try:
+        return read_client_tls(ca, certificate, key)
+    except UnusableTls as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _check_loopback(url: str) -> None:
     host = urlsplit(url).hostname or ""
-    if not (anywhere or _is_loopback(host)):
+    if not _is_loopback(host):
         raise click.BadParameter(
             f"{host} is not this machine; if its owner knows that simulated charge points will come, say --anywhere"
         )
-    return target
 
 
 def _is_loopback(host: str) -> bool:
@@ -217,10 +267,15 @@ def _personality(names: Iterable[str]) -> "Personality":
         raise click.BadParameter(f"{error}; --quirks lists them") from None
 
 
-def _configuration(settings: Iterable[str], key_file: Path | None) -> dict[str, str]:
+def _configuration(
+    settings: Iterable[str], key_file: Path | None, url: str, security: "Security"
+) -> dict[str, str]:
+    """Return their configuration keys; over TLS they have the security profile that they can have there."""
     from ocpp_actors.testbench.simulated.configuration import Configuration
 
     chosen: dict[str, str] = {}
+    if url.startswith("wss:") and (security.certificate is not None or key_file is not None):
+        chosen["SecurityProfile"] = "2" if security.certificate is None else "3"
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals:

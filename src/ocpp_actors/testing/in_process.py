@@ -30,14 +30,18 @@ from ocpp_actors.operator.side import operators_side
 from ocpp_actors.server.certificates import see_to_certificates
 from ocpp_actors.server.fleet import Fleet
 from ocpp_actors.server.server import Server
+from ocpp_actors.server.tls import ServerTls
 from ocpp_actors.settings import Settings
 from ocpp_actors.testbench.operators import Operator, open_operator
-from ocpp_actors.testbench.target import Target
+from ocpp_actors.testbench.secured import Secured, TlsFiles
+from ocpp_actors.testbench.target import SecureTarget, Target
 
 START: Final = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 """The time of day at which trio's clock, if it is a virtual one, shows 0."""
 
 URL: Final = "ws://central.test/ocpp"
+SECURE_URL: Final = "wss://localhost/ocpp"
+TLS_PORT: Final = 443
 
 
 @frozen
@@ -50,6 +54,8 @@ class InProcess:
     central_system: CentralSystem
     fleet: Fleet
     server: Server
+    secured: Secured | None = None
+    """The same over TLS; None: it was not asked for."""
 
 
 @asynccontextmanager
@@ -59,15 +65,18 @@ async def open_in_process(
     router: Router | None = None,
     subscribers: tuple[Subscriber, ...] = (),
     change_steps: Any = list,
+    tls: TlsFiles | None = None,
     **settings: Any,
 ) -> AsyncIterator[InProcess]:
     """Run a central system for the length of the block; settings are given by their names.
 
-    It keeps everything in memory, does not ping, and takes its time from trio's clock.
+    It keeps everything in memory, does not ping, and takes its time from trio's clock. With ``tls`` it speaks TLS, too,
+    and begins with the last full hour of ``tls.clock``: certificates are judged by the time of the machine.
     """
-    chosen = Settings(**{"ping_interval": 0.0, "message_log": "off", **settings})
+    over_tls = tls.settings(TLS_PORT) if tls else {}
+    chosen = Settings(**{"ping_interval": 0.0, "message_log": "off", **over_tls, **settings})
     ids = itertools.count(1)
-    clock = TrioClock(START)
+    clock = TrioClock(tls.clock.now().replace(minute=0, second=0, microsecond=0) if tls else START)
     system = CentralSystem(
         ledger=ledger or MemoryLedger(),
         clock=clock,
@@ -78,6 +87,7 @@ async def open_in_process(
         chance=random.Random(1),  # noqa: S311 — jitter
     )
     fleet = Fleet(system, chosen.mailbox_size, testing=chosen.testing)
+    server_tls = ServerTls(chosen.tls_certificate, chosen.tls_key, chosen.tls_client_ca) if tls else None
     server = Server(
         system, router or default_router(), fleet, chosen, lambda: f"s{next(ids)}", change_steps=change_steps
     )
@@ -86,6 +96,13 @@ async def open_in_process(
         async def dial() -> trio.abc.Stream:
             ours, theirs = trio.testing.memory_stream_pair()
             nursery.start_soon(server.serve, theirs, "in this process:1")
+            return ours
+
+        async def dial_below_tls() -> trio.abc.Stream:
+            assert server_tls is not None
+            ours, theirs = trio.testing.memory_stream_pair()
+            secure = trio.SSLStream(theirs, server_tls.context(), server_side=True, https_compatible=True)
+            nursery.start_soon(server.serve, secure, "in this process:2")
             return ours
 
         nursery.start_soon(fleet.run)
@@ -98,11 +115,13 @@ async def open_in_process(
             NoMessageLog(),
             Metrics(__version__),
             lambda: not server.shutting_down,
-            (URL,),
+            (URL, SECURE_URL) if tls else (URL,),
             (),
+            tls.authority.root_pem if tls else None,
         ) as desk:
             application: Any = create_application(desk)  # typed as ASGI is in Litestar
             transport = httpx2.ASGITransport(app=application, client=("127.0.0.1", 4711))
             async with open_operator("http://localhost", transport=transport) as operator:
-                yield InProcess(Target(URL, dial), operator, clock, system, fleet, server)
+                secured = Secured(SecureTarget(SECURE_URL, dial_below_tls), tls) if tls else None
+                yield InProcess(Target(URL, dial), operator, clock, system, fleet, server, secured)
         nursery.cancel_scope.cancel()

@@ -14,6 +14,7 @@ from ocpp_actors.testbench.scenario import Need, catalogue
 from ocpp_actors.testbench.station import Feature
 
 ONE = "[[chargers]]\nkind = 'simulated'\n"
+SECURE = "[central_system]\nurl = 'wss://localhost/ocpp'\n"
 ATTACHED = "[[chargers]]\nkind = 'attached'\n"
 NAMES = [each.name for each in shipped()]
 
@@ -72,7 +73,8 @@ def test_the_template_is_a_profile_with_every_key(tmp_path: Path) -> None:
         "title", "description", "seed", "duration", "deadline", "frame_logs", "kind", "count", "connectors", "quirks",
         "activity", "charges_for", "pauses_for", "reconnect_interval", "boot_within", "faults", "configuration", "api",
         "identities", "listen", "features", "hands", "run", "skip", "lanes", "url", "foreign", "anywhere",
-        "foreign_storage", "api_url", "api_token_file", "id_tags", "at", "how", "down", "back_within",
+        "foreign_storage", "tls_ca", "client_certificate", "client_key", "api_url", "api_token_file", "id_tags", "at",
+        "how", "down", "back_within",
         "response_time_p99", "response_time_max", "connection_stability", "verdict_accuracy", "restarts",
         "lost_transactions", "doubled_transactions",
     ):  # fmt: skip
@@ -181,6 +183,9 @@ def test_all_of_a_profile(tmp_path: Path) -> None:
         (ATTACHED + "listen = '127.0.0.1/x:9000'", "FILE: chargers.1.listen: '127.0.0.1/x:9000' is not allowed"),
         ("[central_system]\nforeign = 'yes'", "central_system.foreign: 'yes' is not allowed, it takes true or false"),
         ("[central_system.id_tags]\nBlokced = 'X'", "there is no such status of an idTag; did you mean Blocked?"),
+        ("[central_system]\nurl = 'ws://x'\ntls_ca = 'x.pem'", "FILE: central_system.tls_ca: it goes with a"),
+        (SECURE + "tls_ca = 'none.pem'", "FILE: central_system: none.pem cannot be read: No such file or directory"),
+        (SECURE + "client_key = 'none.pem'", "central_system.client_key: it goes with central_system.client_cert"),
         (ONE + "configuration = { MeterValueSampleInterval = 'x' }", "MeterValueSampleInterval: 'x' is not"),
         (ONE + "configuration = { MeterValueSampelInterval = 10 }", "did you mean MeterValueSampleInterval?"),
         (ONE + "[[faults.steps]]\nat = 1\nfor = 1\nfault = 'stall'\nstations = ['C9']", "there is no C9"),
@@ -223,6 +228,29 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     assert profile.limits.actions["BootNotification"].response_time_max == 3
     assert profile.scenarios.run == ("boot", "TC_001")
     assert profile.server["heartbeat_interval"] == 77
+
+
+def test_lists_and_faults_in_the_environment(tmp_path: Path) -> None:
+    text = "[[chargers]]\nkind = 'simulated'\n[[faults.steps]]\nat = 1\nfor = 1\nfault = 'stall'"
+    environ = {
+        "OCPP_ACTORS_TESTBENCH_CHARGERS__1__CHARGES_FOR": "[1, 2]",
+        "OCPP_ACTORS_TESTBENCH_SCENARIOS__RUN": '["boot", "TC_001"]',
+        "OCPP_ACTORS_TESTBENCH_FAULTS__ALWAYS__LATENCY": "0.05",
+        "OCPP_ACTORS_TESTBENCH_FAULTS__STEPS__1__AT": "7",
+        "OCPP_ACTORS_TESTBENCH_FAULTS__STEPS__1__FAULT": "partition",
+        "OCPP_ACTORS_TESTBENCH_FAULTS__RANDOM__FAULTS": "['stall']",
+        "OCPP_ACTORS_TESTBENCH_FAULTS__RANDOM__EVERY": "30",
+        "OCPP_ACTORS_TESTBENCH_FAULTS__RANDOM__FOR": "[1, 5]",
+        "OCPP_ACTORS_TESTBENCH_FAULTS__RANDOM__TOGETHER": "true",
+    }
+    profile = load_text(tmp_path, text, environ)
+    assert list(profile.chargers[0].charges_for) == [1, 2]
+    assert profile.scenarios.run == ("boot", "TC_001")
+    assert profile.faults.always.inbound.latency == 0.05
+    assert [(each.at, each.name) for each in profile.faults.steps] == [(7, "partition")]
+    at_random = profile.faults.random
+    assert at_random is not None
+    assert (at_random.longest, at_random.together) == (5, True)
 
 
 def test_options_override_the_environment(tmp_path: Path) -> None:

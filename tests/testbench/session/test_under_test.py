@@ -14,6 +14,7 @@ import trio
 from attrs import evolve
 from tests.testbench.session.test_process import processes_of, server_of
 
+from ocpp_actors.certificates.authority import Authority
 from ocpp_actors.clock import SystemClock
 from ocpp_actors.testbench import under_test as module
 from ocpp_actors.testbench.bench import BOOT, Bench
@@ -23,14 +24,15 @@ from ocpp_actors.testbench.profiles.reading import read
 from ocpp_actors.testbench.profiles.tables import Table
 from ocpp_actors.testbench.runner import Verdict, run_scenario
 from ocpp_actors.testbench.scenario import catalogue
-from ocpp_actors.testbench.secured import Authority, Secured
 from ocpp_actors.testbench.target import target_of
+from ocpp_actors.testbench.tls import ClientTls
 from ocpp_actors.testbench.under_test import (
     ServerTrouble,
     UnderTest,
     addresses_in,
     foreign_server,
     own_server,
+    reach,
 )
 
 PATIENCE = 120.0
@@ -246,10 +248,36 @@ async def test_it_speaks_tls_on_the_same_port_after_a_restart(tmp_path: Path) ->
                         assert boot.result["status"] == "Accepted"
             await under_test.restart("kill", 0)
         foreign = Authority.new(SystemClock().now())
-        stranger = Secured(under_test.secured.url, evolve(under_test.secured.files, authority=foreign))
-        with trio.fail_after(PATIENCE), pytest.raises(Unreachable):
-            async with open_client(stranger.target("CP1"), "CP1"):
-                pass
+        stranger = evolve(under_test.secured, files=evolve(under_test.secured.files, authority=foreign))
+        shown = stranger.certificate("CP1")
+        for target, told in (
+            (under_test.secured.target_with(shown), "left during the handshake"),
+            (stranger.target("CP1"), "is not trusted: self-signed"),
+        ):
+            with trio.fail_after(PATIENCE), pytest.raises(Unreachable, match=told):
+                async with open_client(target, "CP1"):
+                    pass
+
+
+async def test_a_foreign_one_over_tls_is_shown_a_certificate(tmp_path: Path) -> None:
+    async with own_server(tmp_path, {"log_level": "warning"}, secure=True) as own:
+        assert own.secured is not None
+        assert own.operator is not None
+        (tmp_path / "CP1.pem").write_text(own.secured.certificate("CP1"))
+        told = {
+            "url": own.secured.address.url,
+            "tls_ca": str(own.secured.files.directory / "root.pem"),
+            "client_certificate": str(tmp_path / "CP1.pem"),
+        }
+        chosen = read(Table({"central_system": told}, "x"), "x").central_system
+        await reach(chosen)
+        async with foreign_server(chosen) as under_test:
+            with trio.fail_after(PATIENCE):
+                async with open_client(under_test.target, "CP1") as client:
+                    await client.call("BootNotification", BOOT)
+                    assert (await own.operator.charge_point("CP1"))["securityProfile"] == 3
+        with pytest.raises(ServerTrouble, match=r"cannot be reached: .*certificate verify failed"):
+            await reach(evolve(chosen, tls=ClientTls()))
 
 
 async def test_a_server_that_asks_for_no_client_certificate_fails_the_case(tmp_path: Path) -> None:

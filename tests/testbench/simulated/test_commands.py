@@ -128,15 +128,10 @@ async def test_configuration(autojump_clock: MockClock) -> None:
         assert len(street.station.wire.answered("MeterValues")) == 5
 
 
-async def test_a_security_profile_only_rises(autojump_clock: MockClock) -> None:
-    how = {"configuration": {"AuthorizationKey": "0123456789abcdef"}}
-    async with open_street(how=how) as street:
+async def test_with_a_security_profile_the_start_is_an_event(autojump_clock: MockClock) -> None:
+    how = {"configuration": {"AuthorizationKey": "0123456789abcdef", "SecurityProfile": "1"}}
+    async with open_street(key=b"0123456789abcdef", how=how) as street:
         await street.boot()
-        for value, status in (("2", "Rejected"), ("1", "Accepted"), ("1", "Rejected"), ("0", "Rejected")):
-            answer = await street.ask("ChangeConfiguration", key="SecurityProfile", value=value)
-            assert answer == {"status": status}
-        await street.station.power_off()
-        await street.station.power_on()
         await street.said("SecurityEventNotification", type="StartupOfTheDevice")
 
 

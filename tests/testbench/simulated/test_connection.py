@@ -105,21 +105,6 @@ async def test_a_connection_that_breaks_at_a_ping_is_lost_as_any_other(autojump_
             assert len(station.wire.answered("BootNotification")) == 1
 
 
-async def test_a_new_key_is_used_at_the_next_connection(autojump_clock: MockClock) -> None:
-    key = "0123456789abcdef"
-    how = {"configuration": {"AuthorizationKey": key}}
-    async with open_street(key=key.encode(), how=how) as street:
-        await street.boot()
-        new = "ffeeddccbbaa99887766554433221100ffeeddcc"
-        assert await street.ask("ChangeConfiguration", key="AuthorizationKey", value=new) == {
-            "status": "Accepted"
-        }
-        await street.station.link_down()
-        await street.station.link_up()
-        await street.station.wire.change("opened", since=street.station.wire.mark())
-        assert [change.kind for change in street.station.wire.changes].count("refused") == 0
-
-
 async def test_many_lose_the_central_system_and_return(autojump_clock: MockClock) -> None:
     """All charge meanwhile: nobody boots anew, and no transaction is lost or doubled."""
     count = 30

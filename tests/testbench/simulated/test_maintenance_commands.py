@@ -8,6 +8,9 @@ import trio
 from tests.support.simulated import Street, open_street
 from trio.testing import MockClock
 
+from ocpp_actors.certificates.authority import Authority
+from ocpp_actors.testing.in_process import START
+
 ACCEPTED = {"status": "Accepted"}
 REJECTED = {"status": "Rejected"}
 
@@ -151,13 +154,15 @@ async def test_get_log(name: str, last: str, autojump_clock: MockClock) -> None:
         assert [each["status"] for each in said] == ["Uploading", "Uploading", last]
 
 
-async def test_certificates(certificate: str, autojump_clock: MockClock) -> None:
+async def test_certificates(autojump_clock: MockClock) -> None:
+    certificate = Authority.new(START).root_pem
     async with open_street() as street:
         await street.boot()
         use = "CentralSystemRootCertificate"
         assert await street.ask("GetInstalledCertificateIds", certificateType=use) == {"status": "NotFound"}
         install = {"certificateType": use, "certificate": "nothing"}
         assert await street.ask("InstallCertificate", **install) == REJECTED
+        await street.said("SecurityEventNotification", type="InvalidCentralSystemCertificate")
         for _ in range(2):
             answer = await street.ask("InstallCertificate", **install | {"certificate": certificate})
             assert answer == ACCEPTED
@@ -167,14 +172,6 @@ async def test_certificates(certificate: str, autojump_clock: MockClock) -> None
         assert other == {"status": "NotFound"}
         assert await street.ask("DeleteCertificate", certificateHashData=hashes) == ACCEPTED
         assert await street.ask("DeleteCertificate", certificateHashData=hashes) == {"status": "NotFound"}
-
-
-async def test_certificate_signed(certificate: str, autojump_clock: MockClock) -> None:
-    async with open_street() as street:
-        await street.boot()
-        assert await street.ask("CertificateSigned", certificateChain=certificate) == ACCEPTED
-        assert await street.ask("CertificateSigned", certificateChain="nothing") == REJECTED
-        await street.said("SecurityEventNotification", type="InvalidChargePointCertificate")
 
 
 def test_the_certificate_of_the_tests_is_one(certificate: str) -> None:

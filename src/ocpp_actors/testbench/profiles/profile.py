@@ -7,6 +7,7 @@ from attrs import field, frozen
 
 from ocpp_actors.testbench.links.schedule import Schedule
 from ocpp_actors.testbench.station import Feature
+from ocpp_actors.testbench.tls import ClientTls
 
 ChargerKind = Literal["simulated", "microocpp", "attached"]
 RestartKind = Literal["kill", "gracefully"]
@@ -79,6 +80,8 @@ class CentralSystem:
     api_url: str | None
     api_token_file: str | None
     id_tags: Mapping[str, str]
+    tls: ClientTls = field(factory=ClientTls)
+    """What its chargers speak TLS with, where ``url`` begins with ``wss``."""
 
 
 @frozen(kw_only=True)

@@ -36,6 +36,7 @@ from ocpp_actors.testbench.profiles.tables import (
     url,
     yes_or_no,
 )
+from ocpp_actors.testbench.tls import ClientTls, UnusableTls, read_client_tls
 
 VARIABLES: Final = f"{PREFIX}TESTBENCH_"
 """What the environment variables begin with that override a profile; ``__`` stands for the dot between keys."""
@@ -203,6 +204,7 @@ def _central_system(table: Table) -> CentralSystem:
         api_url=table.take("api_url", url("a URL: http://HOST:PORT", "https?"), None),
         api_token_file=table.take("api_token_file", one_text("the name of a file"), None),
         id_tags=table.take("id_tags", pairs("a table of idTags by their status: Blocked = …"), {}),
+        tls=_client_tls(table),
     )
     table.done()
     for status in chosen.id_tags:
@@ -220,6 +222,24 @@ def _central_system(table: Table) -> CentralSystem:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise ProfileError(f"{where}: {chosen.api_token_file} cannot be read: {reason}") from None
     return chosen
+
+
+def _client_tls(table: Table) -> ClientTls:
+    file = one_text("the name of a file in PEM")
+    ca, certificate, key = (
+        table.take(name, file, None) for name in ("tls_ca", "client_certificate", "client_key")
+    )
+    if key is not None and certificate is None:
+        raise ProfileError(
+            f"{table.where('client_key')}: it goes with central_system.client_certificate, which is missing"
+        )
+    for name, given in (("tls_ca", ca), ("client_certificate", certificate)):
+        if given is not None and not str(table.values.get("url", "")).startswith("wss:"):
+            raise ProfileError(f"{table.where(name)}: it goes with a central_system.url that begins with wss")
+    try:
+        return read_client_tls(ca, certificate, key)
+    except UnusableTls as error:
+        raise ProfileError(f"{table.file}: {table.path}: {error}") from None
 
 
 def _restart(table: Table) -> Restart:
@@ -298,7 +318,18 @@ def _variables(environ: Mapping[str, str]) -> Iterator[tuple[str, object, str]]:
     for variable, value in environ.items():
         name = variable.removeprefix(VARIABLES)
         if name != variable and name not in OPTIONS:
-            yield _key_of(name), value, f"environment variable {variable}"
+            key = _key_of(name)
+            yield key, _meant(key, value), f"environment variable {variable}"
+
+
+def _meant(key: str, text: str) -> object:
+    """Return what a variable says: an array as TOML has it, a number or boolean below ``faults``, else the text."""
+    if text.startswith("[") or key.startswith("faults."):
+        try:
+            return tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            return text
+    return text
 
 
 def _key_of(name: str) -> str:

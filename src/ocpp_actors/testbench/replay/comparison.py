@@ -1,19 +1,55 @@
 """How the answers of two central systems to the same CALL differ."""
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import orjson
 from attrs import frozen
 
 from ocpp_actors.protocol import timestamps
+from ocpp_actors.protocol.catalogue import ACTIONS
 from ocpp_actors.protocol.frames import CallError, CallResult
+from ocpp_actors.protocol.schemas import schema
 from ocpp_actors.testbench.replay.plan import Reply
 
 VOLATILE: Final = frozenset(
     {"BootNotification.currentTime", "Heartbeat.currentTime", "StartTransaction.transactionId"}
 )
 """What every central system says differently each time: it has to be there, and of the same type."""
+
+
+class NothingThere(ValueError):
+    """A path that no answer has; the message says which, and what may be meant."""
+
+
+def check_ignored(paths: Iterable[str], answers: Iterable[tuple[str, Any]]) -> None:
+    """Go on where each path is one of an answer: of its schema, or of one that was recorded.
+
+    ``answers`` are the payloads that were recorded, with their actions.
+
+    Raises NothingThere.
+    """
+    known = {path for action in ACTIONS.values() for path in _paths_of(schema(action.response), action.name)}
+    known.update(path for action, payload in answers for path in _paths_in(payload, action))
+    for path in paths:
+        if path not in known:
+            near = difflib.get_close_matches(path, sorted(known), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ", such as BootNotification.interval"
+            raise NothingThere(f"no answer has {path}{hint}")
+
+
+def _paths_of(part: Mapping[str, Any], path: str) -> Iterator[str]:
+    yield path
+    for name, below in part.get("items", part).get("properties", {}).items():
+        yield from _paths_of(below, f"{path}.{name}")
+
+
+def _paths_in(payload: Any, path: str) -> Iterator[str]:
+    yield path
+    for each in payload if isinstance(payload, list) else [payload]:
+        for name, below in each.items() if isinstance(each, dict) else ():
+            yield from _paths_in(below, f"{path}.{name}")
 
 
 class _Nothing:

@@ -1,9 +1,11 @@
 """From recorded lines to what one charge point said, and what it was answered."""
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
+import orjson
 from attrs import define, field, frozen
 
 from ocpp_actors.protocol.catalogue import ACTIONS, Role
@@ -48,6 +50,13 @@ class Plan:
     steps: tuple[Step, ...]
     replies: Mapping[str, tuple[Reply, ...]]
 
+    @property
+    def answers(self) -> Iterator[tuple[str, Any]]:
+        """The payloads that the charge point was answered, with their actions."""
+        for step in self.steps:
+            if step.action is not None and isinstance(step.answer, CallResult):
+                yield step.action, step.answer.payload
+
 
 def plan(lines: Iterable[bytes], charge_point: str | None = None) -> Plan:
     """Read a recording of one charge point; ``charge_point`` chooses among several, without regard to case.
@@ -61,7 +70,7 @@ def plan(lines: Iterable[bytes], charge_point: str | None = None) -> Plan:
         if not line.strip():
             continue
         try:
-            record = read_record(line.strip())
+            record = _read(line.strip())
         except ValueError as error:
             raise NotReplayable(f"line {number}: {error}") from None
         of = record.charge_point
@@ -80,6 +89,19 @@ def plan(lines: Iterable[bytes], charge_point: str | None = None) -> Plan:
         who = "a charge point" if charge_point is None else charge_point
         raise NotReplayable(f"{who} says nothing in it")
     return Plan(name, tuple(recording.steps), {a: tuple(each) for a, each in recording.replies.items()})
+
+
+def _read(line: bytes) -> Record:
+    """Read one line. Raises ValueError: it is neither an array of JSON nor a record of the message log."""
+    record = read_record(line)
+    if record.text is line:
+        try:
+            is_array = isinstance(orjson.loads(line), list)
+        except orjson.JSONDecodeError:
+            is_array = False
+        if not is_array:
+            raise ValueError("neither a frame nor a record of the message log")
+    return record
 
 
 @define(eq=False)

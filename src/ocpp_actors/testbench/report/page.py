@@ -90,7 +90,7 @@ def _tiles(document: Json) -> Markup:
     return element(
         "dl",
         _tile(
-            "Scenarios passed",
+            "Runs passed",
             f"{counts['passed']} of {ran}" if ran else "–",
             f"{counts['skipped']} skipped" if document["scenarios"] else "none were asked for",
             bad=bad > 0,

@@ -2,13 +2,17 @@
 
 from typing import Any
 
+from ocpp_actors.certificates.chains import read_chain
+from ocpp_actors.certificates.key_pairs import KeyPair
 from ocpp_actors.protocol.timestamps import write
-from ocpp_actors.testbench.bench import Bench
+from ocpp_actors.testbench.bench import BOOT, Bench
 from ocpp_actors.testbench.client import Client
-from ocpp_actors.testbench.failures import Skipped, expect, expect_equal
+from ocpp_actors.testbench.failures import expect, expect_equal
 from ocpp_actors.testbench.scenario import Need, scenario
-from ocpp_actors.testbench.steps.certificates import CHARGE_POINT, ROOT, ROOT_HASHES, SIGNING_REQUEST
-from ocpp_actors.testbench.steps.records import at, security_events
+from ocpp_actors.testbench.steps.certificates import CHARGE_POINT, ROOT, ROOT_HASHES
+from ocpp_actors.testbench.steps.passwords import basic, give_password
+from ocpp_actors.testbench.steps.records import at, eventually, expect_profile, security_events
+from ocpp_actors.testbench.steps.registration import expect_accepted_boot
 from ocpp_actors.testbench.steps.scripted import answering, command, told
 
 ACCEPTED = {"status": "Accepted"}
@@ -32,35 +36,43 @@ async def report_event(bench: Bench, client: Client, event: str) -> None:
     expect_equal(found, [(event, "the chain is broken")], "the security events on record")
 
 
-@scenario(case="TC_074", needs={Need.OPERATOR})
+@scenario(case="TC_074", needs={Need.SECURITY, Need.OPERATOR})
 async def sign_a_certificate_of_ecdsa(bench: Bench) -> None:
-    """The operator has a charge point ask for a new certificate, and brings it.
+    """The operator has a charge point ask for a new certificate, which it gets and connects with.
 
-    Checks: ExtendedTriggerMessage comes as asked for; SignCertificate with a request of ECDSA is answered, and the
-    request is what the operator gets to see; CertificateSigned comes with a certificate, and its answer reaches the
-    operator (security whitepaper A02). Skipped in the end where the central system has no certificate authority and so
-    answers Rejected (A02.FR.12): an operator who brings the certificate works all the same, and was shown until then.
+    Checks: ExtendedTriggerMessage comes as asked for; SignCertificate with a request of ECDSA is Accepted, and the
+    request is what the operator gets to see; CertificateSigned comes with a certificate of the key and the name that
+    were asked for, is answered, and the operator sees it as Accepted; with it the charge point is let in over TLS
+    (security whitepaper A02, A02.FR.11, A00.FR.405).
 
-    Not known: the curve and the subject of the original's request.
+    Not known: the curve and the subject of the original's request; whether it connects with the certificate.
     """
-    async with bench.client(boot=True) as client:
+    identity, pair = bench.new_name(), KeyPair.new()
+    password = await give_password(bench, identity)
+    request = pair.request(identity)
+    async with bench.client(identity, boot=True, headers=[basic(identity, password)]) as client:
         trigger = {"requestedMessage": "SignChargePointCertificate"}
         await command(bench, client, "ExtendedTriggerMessage", trigger, answer=ACCEPTED)
-        answer = await told(bench, client, "SignCertificate", {"csr": SIGNING_REQUEST})
-        kept = await bench.operator.get(at(client.identity, "certificates"))
-        requests = [each["csr"] for each in kept["signingRequests"]]
-        expect_equal(requests, [SIGNING_REQUEST], "the signing requests on record")
-        if answer["status"] == "Accepted":
-            async with answering(bench, client, "CertificateSigned", ACCEPTED) as asked:
-                pass
-            expect(
-                "BEGIN CERTIFICATE" in asked.payload["certificateChain"],
-                "CertificateSigned has no certificate",
-            )
-            return
-        wanted = {"certificateChain": CHARGE_POINT}
-        await command(bench, client, "CertificateSigned", wanted, answer=ACCEPTED)
-        raise Skipped(f"the central system has no certificate authority: it answered {answer['status']}")
+        async with answering(bench, client, "CertificateSigned", ACCEPTED) as asked:
+            answer = await told(bench, client, "SignCertificate", {"csr": request})
+            expect_equal(answer, ACCEPTED, "SignCertificate.conf")
+        chain = asked.payload["certificateChain"]
+        certificate = read_chain(chain)
+        expect(certificate.key_info == pair.key_info, "the certificate is not of the key of the request")
+        expect_equal(certificate.common_name, identity, "the CN of the certificate")
+
+        async def expect_kept() -> None:
+            kept = await bench.operator.get(at(identity, "certificates"))
+            requests = [each["csr"] for each in kept["signingRequests"]]
+            expect_equal(requests, [request], "the signing requests on record")
+            states = [each["state"] for each in kept["certificates"]]
+            expect_equal(states, ["Accepted"], "the certificates on record")
+
+        await eventually(expect_kept, bench.patience)
+    async with bench.client(identity, target=bench.secured.target_with(chain + pair.pem)) as client:
+        with bench.patient():
+            expect_accepted_boot(bench, await client.call("BootNotification", BOOT))
+        await expect_profile(bench, identity, 3)
 
 
 async def install(bench: Bench, use: str) -> None:

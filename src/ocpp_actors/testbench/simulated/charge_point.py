@@ -12,6 +12,8 @@ from attrs import define, evolve, field
 from ocpp_actors.clock import Clock
 from ocpp_actors.protocol.frames import Call, CallError
 from ocpp_actors.protocol.messages import ChargePointErrorCode
+from ocpp_actors.testbench.simulated.access import Security
+from ocpp_actors.testbench.simulated.certificates import Certificates
 from ocpp_actors.testbench.simulated.commands import answer
 from ocpp_actors.testbench.simulated.configuration import Configuration
 from ocpp_actors.testbench.simulated.connector import NO_ERROR
@@ -47,6 +49,7 @@ class SimulatedChargePoint:
     make: Make = field(factory=Make)
     configuration: Mapping[str, str] = field(factory=dict)
     """Values of configuration keys that it has from the factory."""
+    security: Security = field(factory=Security)
     call_timeout: float = CALL_TIMEOUT
     memory: Memory = field(init=False)
     outlets: dict[int, Outlet] = field(init=False)
@@ -62,7 +65,9 @@ class SimulatedChargePoint:
         configuration = Configuration(self.connector_count)
         for name, value in self.configuration.items():
             configuration.preset(name, value)
-        self.memory = Memory(configuration)
+        self.memory = Memory(
+            configuration, certificates=Certificates(self.security.roots, self.security.certificate)
+        )
         self.outlets = {number: Outlet() for number in range(1, self.connector_count + 1)}
         self._link_up.set()
 
@@ -134,6 +139,7 @@ class SimulatedChargePoint:
             outlets=self.outlets,
             make=self.make,
             target=self.target,
+            secure=self.security.address,
             wire=self.wire,
             clock=self.clock,
             chance=self.chance,

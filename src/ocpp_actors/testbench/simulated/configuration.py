@@ -170,6 +170,10 @@ class Configuration:
             raise ValueError(f"{value!r} is not allowed for {key.name}")
         self._values[key.name] = kept
 
+    def restore(self, name: str, value: str) -> None:
+        """Set a key to a value that it had before."""
+        self._values[name] = value
+
     def rebooted(self) -> None:
         """Let the values hold that waited for a new start."""
         self._values.update(self._after_reboot)

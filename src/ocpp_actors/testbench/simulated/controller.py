@@ -22,6 +22,8 @@ from ocpp_actors.protocol.messages import (
     Reason,
     RegistrationStatus,
 )
+from ocpp_actors.testbench.client import Distrusted, Refused
+from ocpp_actors.testbench.simulated.access import Access, Way
 from ocpp_actors.testbench.simulated.floor import Floor
 from ocpp_actors.testbench.simulated.link import Answer, Link
 from ocpp_actors.testbench.simulated.memory import Memory, Message, Outlet
@@ -31,7 +33,7 @@ from ocpp_actors.testbench.simulated.places import Insides, Places
 from ocpp_actors.testbench.simulated.talker import Gate, Reply, Talker
 from ocpp_actors.testbench.simulated.timers import Timers
 from ocpp_actors.testbench.simulated.upkeep import Upkeep
-from ocpp_actors.testbench.target import Target
+from ocpp_actors.testbench.target import SecureTarget, Target
 from ocpp_actors.testbench.wire import Wire
 
 BOOT_RETRY: Final = 30.0
@@ -61,6 +63,7 @@ class Controller:
     outlets: Mapping[int, Outlet]
     make: Make
     target: Target
+    secure: SecureTarget | None
     wire: Wire
     clock: Clock
     chance: Random
@@ -77,7 +80,10 @@ class Controller:
     metering: Metering = field(init=False)
     floor: Floor = field(init=False)
     upkeep: Upkeep = field(init=False)
+    access: Access = field(init=False)
     link: Link = field(init=False)
+    _told: set[str] = field(init=False, factory=set)
+    """Types of security events of attempts to connect, since the last that succeeded."""
     _boot_due: float = field(init=False, default=0.0)
     _ahead: timedelta = field(init=False, factory=timedelta)
     _afterwards: deque[Callable[[], None]] = field(init=False, factory=deque)
@@ -93,14 +99,14 @@ class Controller:
         self.metering = Metering(self.insides, self.places)
         self.floor = Floor(self.insides, self.places, self.metering)
         self.upkeep = Upkeep(self.insides, self.places, self.start_soon, self.reboot)
+        self.access = Access(self.memory, self.target, self.secure, self.now)
         self.link = Link(
-            target=self.target,
             wire=self.wire,
             personality=self.personality,
             talker=self.talker,
             owner=self,
             chance=self.chance,
-            on_failure=self.on_failure,
+            on_failure=self._failed,
             up=self.link_up,
         )
 
@@ -173,6 +179,8 @@ class Controller:
 
     def connected(self) -> None:
         """Boot, or go on: a connection that comes back needs no new BootNotification (OCPP-J 1.6 §5.4)."""
+        self.access.worked()
+        self._told.clear()
         self._schedule_ping()
         if self.talker.gate is Gate.OPEN:
             self.places.report_all()
@@ -206,15 +214,26 @@ class Controller:
         if call.action in self.personality.reboots_after:
             self.reset(hard=True)
 
-    def credentials(self) -> bytes | None:
-        """Return the key as it is sent: AuthorizationKey, or the bytes that its hexadecimal digits mean."""
-        text = self.memory.configuration.text("AuthorizationKey")
-        if not text:
-            return None
-        try:
-            return bytes.fromhex(text) if len(text) >= 32 else text.encode()
-        except ValueError:
-            return text.encode()
+    @property
+    def name(self) -> str:
+        """The name in its certificate: its serial number, or its identity (security whitepaper A00.FR.511)."""
+        return self.make.serial_number or self.wire.identity
+
+    def way(self) -> Way:
+        """Return how to connect now."""
+        return self.access.way()
+
+    def _failed(self, failure: Exception) -> None:
+        """Keep what is a security event (security whitepaper A04) until it can be told, each once."""
+        self.on_failure(failure)
+        event = None
+        if isinstance(failure, Distrusted):
+            event = "InvalidCentralSystemCertificate"
+        elif isinstance(failure, Refused) and failure.status == 401:
+            event = "FailedToAuthenticateAtCentralSystem"
+        if event is not None and event not in self._told:
+            self._told.add(event)
+            self.upkeep.event(event, str(failure))
 
     def _schedule_ping(self) -> None:
         interval = self.memory.configuration.number("WebSocketPingInterval")

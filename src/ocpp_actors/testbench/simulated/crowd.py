@@ -10,6 +10,7 @@ import trio
 from attrs import define, field
 
 from ocpp_actors.clock import Clock
+from ocpp_actors.testbench.simulated.access import Security
 from ocpp_actors.testbench.simulated.charge_point import SimulatedChargePoint
 from ocpp_actors.testbench.simulated.hosting import host
 from ocpp_actors.testbench.simulated.personality import Personality
@@ -41,6 +42,7 @@ class Crowd:
     connector_count: int = 1
     personality: Personality
     configuration: Mapping[str, str] = field(factory=dict)
+    security: Security = field(factory=Security)
     activity: Traffic | None = None
     starts: float = 100.0
     tally: Tally = field(init=False, factory=Tally)
@@ -76,6 +78,7 @@ class Crowd:
             connector_count=self.connector_count,
             personality=self.personality,
             configuration=self.configuration,
+            security=self.security,
         )
 
     def _broke(self, identity: str, error: Exception) -> None:

@@ -16,6 +16,7 @@ from attrs import define, field
 from ocpp_actors.protocol.frames import CALL_ERROR, CALL_RESULT, Call, CallError, CallResult
 from ocpp_actors.testbench.client import Client, Closed, Refused, Unreachable, open_client
 from ocpp_actors.testbench.groups import ungrouped
+from ocpp_actors.testbench.simulated.access import Way
 from ocpp_actors.testbench.simulated.personality import Dialing, Personality, Raw
 from ocpp_actors.testbench.simulated.streams import OddStream
 from ocpp_actors.testbench.simulated.talker import Gate, Talker
@@ -55,8 +56,8 @@ class Owner(Protocol):
         """The answer to a command is on its way."""
         ...
 
-    def credentials(self) -> bytes | None:
-        """Return the key; None: it has none."""
+    def way(self) -> Way:
+        """Return how to connect; it is asked once for each attempt."""
         ...
 
 
@@ -64,7 +65,6 @@ class Owner(Protocol):
 class Link:
     """Keeps one connection open, while it may."""
 
-    target: Target
     wire: Wire
     personality: Personality
     talker: Talker
@@ -117,8 +117,13 @@ class Link:
     async def close(self) -> None:
         """Close the connection properly. The caller brings the deadline."""
         if self._talk is not None:
-            self._talk.cancel()
+            self.reconnect()
             await self._gone.wait()
+
+    def reconnect(self) -> None:
+        """Close the connection properly, and open another."""
+        if self._talk is not None:
+            self._talk.cancel()
 
     def ping(self) -> None:
         """Send a ping; without a pong in time the connection is dropped."""
@@ -135,7 +140,8 @@ class Link:
 
     async def _attempt(self) -> float:
         """Hold one connection as long as it lasts; return the least seconds before the next, infinity: none."""
-        dialing = self._dialing()
+        way = self.owner.way()
+        dialing = self._dialing(way)
         self._attempts += 1
         try:
             with (
@@ -143,10 +149,10 @@ class Link:
                 ungrouped(),
             ):
                 if dialing.preface:
-                    await self._utter(dialing.preface)
+                    await self._utter(way.target, dialing.preface)
                     return 0.0
                 async with open_client(
-                    Target(self.target.url, self._dial),
+                    Target(way.target.url, partial(self._dial, way.target)),
                     self.wire.identity,
                     wire=self.wire,
                     subprotocols=dialing.subprotocols,
@@ -170,21 +176,21 @@ class Link:
             self._whole = None
         return 0.0
 
-    def _dialing(self) -> Dialing:
+    def _dialing(self, way: Way) -> Dialing:
         identity = self.wire.identity
         return self.personality.dialed(
             Dialing(
                 attempt=self._attempts,
                 identity=identity,
-                path=urlsplit(self.target.url).path.rstrip("/"),
+                path=urlsplit(way.target.url).path.rstrip("/"),
                 segment=quote(identity, safe=""),
                 user=identity,
-                key=self.owner.credentials(),
+                key=way.key,
             )
         )
 
-    async def _dial(self) -> trio.abc.Stream:
-        stream = await self.target.dial()
+    async def _dial(self, target: Target) -> trio.abc.Stream:
+        stream = await target.dial()
         personality = self.personality
         if not (personality.answers_pings and personality.closes):
             stream = OddStream(stream, personality.answers_pings, personality.closes)
@@ -196,10 +202,10 @@ class Link:
         self._stream = stream
         return stream
 
-    async def _utter(self, data: bytes) -> None:
+    async def _utter(self, target: Target, data: bytes) -> None:
         """Say something that is no handshake, and hear what comes of it."""
         with suppress(OSError, trio.BrokenResourceError):
-            stream = await self.target.dial()
+            stream = await target.dial()
             async with stream:
                 await stream.send_all(data)
                 with trio.move_on_after(PREFACE_TIMEOUT):

@@ -3,7 +3,7 @@
 from collections import deque
 from datetime import datetime
 
-from attrs import AttrsInstance, define, field
+from attrs import AttrsInstance, define, field, frozen
 
 from ocpp_actors.protocol.messages import (
     ChargePointErrorCode,
@@ -12,13 +12,16 @@ from ocpp_actors.protocol.messages import (
     Reason,
 )
 from ocpp_actors.testbench.simulated.authorization import Cache
-from ocpp_actors.testbench.simulated.certificates import Certificates
+from ocpp_actors.testbench.simulated.certificates import Certificates, OwnCertificate
 from ocpp_actors.testbench.simulated.configuration import Configuration
 from ocpp_actors.testbench.simulated.connector import NO_ERROR
 from ocpp_actors.testbench.simulated.local_list import LocalList
 from ocpp_actors.testbench.simulated.meter import CAR, LoadCurve, Meter
 from ocpp_actors.testbench.simulated.reservations import Reservations
 from ocpp_actors.testbench.simulated.smart_charging import Profiles, Usage
+
+CERTIFICATES = 3
+"""The security profile in which a charge point shows a certificate of its own."""
 
 MAX_QUEUED = 1000
 """Transaction-related messages that wait; beyond it, meter values are not kept, starts and stops are."""
@@ -59,6 +62,15 @@ class Message:
     not_before: float = 0.0
 
 
+@frozen
+class Credentials:
+    """What a charge point proves who it is with: its key, or with security profile 3 its certificate."""
+
+    profile: int
+    key: str = field(default="", repr=False)
+    certificate: OwnCertificate | None = None
+
+
 @define(eq=False)
 class Memory:
     """The non-volatile memory of a charge point."""
@@ -70,6 +82,8 @@ class Memory:
     reservations: Reservations = field(factory=Reservations)
     profiles: Profiles = field(factory=Profiles)
     certificates: Certificates = field(factory=Certificates)
+    former: Credentials | None = None
+    """Those that worked last, while the present ones have not worked yet."""
     inoperative: set[int] = field(factory=set)
     """Connectors that ChangeAvailability made inoperative, 0 for the charge point; they stay so (§5.2)."""
     queue: deque[Message] = field(factory=deque)
@@ -89,9 +103,26 @@ class Memory:
             self.configuration,
             firmware=self.firmware,
             certificates=self.certificates,
+            former=self.former,
             accepted_once=self.accepted_once,
             counter=self.counter,
         )
+
+    @property
+    def credentials(self) -> Credentials:
+        """The present credentials."""
+        profile = self.configuration.number("SecurityProfile")
+        if profile == CERTIFICATES:
+            return Credentials(profile, certificate=self.certificates.own)
+        return Credentials(profile, key=self.configuration.text("AuthorizationKey"))
+
+    def use(self, credentials: Credentials) -> None:
+        """Make these the present ones."""
+        self.configuration.restore("SecurityProfile", str(credentials.profile))
+        if credentials.profile == CERTIFICATES:
+            self.certificates.own = credentials.certificate
+        else:
+            self.configuration.restore("AuthorizationKey", credentials.key)
 
     def next_number(self) -> int:
         """Return a number that it never gave before."""

@@ -36,6 +36,9 @@ STEP: Final = 2.0
 RETRY_INTERVAL: Final = 5
 """Seconds between attempts, where none are given."""
 
+MAX_INFO: Final = 255
+"""Characters of techInfo in a security event."""
+
 _NO_UPDATE: Final = SignedFirmwareStatusNotification(status=SignedFirmwareStatus.IDLE)
 _NO_UPLOAD: Final = LogStatusNotification(status=UploadLogStatus.IDLE)
 _DONE: Final = {FirmwareStatus.INSTALLED, FirmwareStatus.INSTALLATION_FAILED, FirmwareStatus.DOWNLOAD_FAILED}
@@ -103,7 +106,8 @@ class Upkeep:
 
     def event(self, kind: str, info: str | None = None) -> None:
         """Report a security event (security whitepaper A04)."""
-        self._tell(SecurityEventNotification(type=kind, timestamp=self.insides.now(), tech_info=info))
+        told = info and info[:MAX_INFO]
+        self._tell(SecurityEventNotification(type=kind, timestamp=self.insides.now(), tech_info=told))
 
     def _tell(self, request: AttrsInstance, asked: bool = False) -> None:
         self.insides.talker.tell(request, needs=Gate.PENDING if asked else Gate.OPEN)

@@ -18,17 +18,6 @@ a40=
 """
 """A root certificate, of ECDSA on P-256."""
 
-SIGNING_REQUEST: Final = """\
------BEGIN CERTIFICATE REQUEST-----
-MIHkMIGMAgEAMCoxFjAUBgNVBAoMDVRlc3QgT3BlcmF0b3IxEDAOBgNVBAMMB1NO
-LTAwMDEwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQukh8SxyRkGkQ8SO8Uek/z
-jJrni84PLTV2QR3QC4D/xDkSSrAT2JhnjJG/BMmg4rLLWPWazYxxjdtMs54uUkWV
-oAAwCgYIKoZIzj0EAwIDRwAwRAIgYOUMy9aXs3a+1/hfmgxjDPZR+dAUekYCnfM1
-u8EJKr4CIBAoTHqfLxd6N1D7ur9EPBMKUpXPmEHn0AVMMQCWm7x5
------END CERTIFICATE REQUEST-----
-"""
-"""The signing request of a charge point with the serial number SN-0001, of ECDSA on P-256."""
-
 CHARGE_POINT: Final = """\
 -----BEGIN CERTIFICATE-----
 MIIBQDCB5gIBAjAKBggqhkjOPQQDAjAsMRYwFAYDVQQKDA1UZXN0IE9wZXJhdG9y
@@ -40,7 +29,7 @@ CCqGSM49BAMCA0kAMEYCIQCp8nsbUrVTgRbpzBK2mWTp6xpHGSeVCE41QWyu/Uk6
 IwIhAL29x9ExfM1MchXbg129UHQEv9IXHXkVEL5O7Ttq0NTI
 -----END CERTIFICATE-----
 """
-"""The certificate that the root made of the request."""
+"""A certificate of a charge point, which the root signed."""
 
 ROOT_HASHES: Final = {
     "hashAlgorithm": "SHA256",

@@ -56,6 +56,26 @@ async def security_events(bench: Bench, identity: str) -> list[dict[str, Any]]:
     return [each for each in kept if each["origin"] == "chargePoint"]
 
 
+async def expect_profile(bench: Bench, identity: str, profile: int, *, at_least: int = 0) -> None:
+    """Go on where a charge point is connected with this security profile, and needs ``at_least`` that one.
+
+    Raises Failed.
+    """
+    kept = await bench.operator.charge_point(identity)
+    expect_equal(kept["online"], True, f"whether {identity} is online")
+    expect_equal(kept["securityProfile"], profile, f"the security profile that {identity} uses")
+    expect_equal(
+        kept["settings"]["securityProfile"], at_least, f"the security profile that {identity} needs at least"
+    )
+
+
+async def expect_refusals(bench: Bench, identity: str, *types: str) -> None:
+    """Go on where the central system noted just these security events of a charge point, in order. Raises Failed."""
+    kept = await bench.operator.items("/security-events", chargePoint=identity)
+    noted = [each["type"] for each in reversed(kept) if each["origin"] == "centralSystem"]
+    expect_equal(noted, list(types), f"the security events that were noted of {identity}")
+
+
 async def expect_progress(bench: Bench, identity: str, kind: str, status: str) -> None:
     """Go on where a job of this kind has got so far: diagnostics, firmware, signedFirmware or log. Raises Failed."""
     kept = (await bench.operator.charge_point(identity))["progress"]

@@ -49,7 +49,6 @@ from ocpp_actors.protocol.messages import (
 )
 from ocpp_actors.testbench.simulated.controller import Controller
 from ocpp_actors.testbench.simulated.places import Place
-from ocpp_actors.testbench.simulated.signing import signing_request
 from ocpp_actors.testbench.simulated.talker import Gate
 
 _START: Final = RemoteStartStopStatus
@@ -73,24 +72,17 @@ def change_availability(controller: Controller, request: ChangeAvailability) -> 
 
 
 def change_configuration(controller: Controller, request: ChangeConfiguration) -> ChangeConfigurationResponse:
-    """Set a key (§5.3); a security profile only rises, and not above 0 without a key (security whitepaper A05)."""
-    configuration = controller.memory.configuration
-    if request.key.lower() == "securityprofile" and not _may_rise(controller, request.value):
+    """Set a key (§5.3). New credentials are used at once, on a new connection (security whitepaper A01, A05)."""
+    access, memory = controller.access, controller.memory
+    if request.key.lower() == "securityprofile" and not access.may_rise(request.value):
         return ChangeConfigurationResponse(status=ConfigurationStatus.REJECTED)
-    status = configuration.change(request.key, request.value)
+    before = memory.credentials
+    status = memory.configuration.change(request.key, request.value)
+    if access.changed(before):
+        controller.afterwards(controller.link.reconnect)
     if status is ConfigurationStatus.ACCEPTED:
         controller.afterwards(partial(controller.reconfigured, request.key))
     return ChangeConfigurationResponse(status=status)
-
-
-def _may_rise(controller: Controller, value: str) -> bool:
-    if value not in {"1", "2", "3"} or int(value) <= controller.memory.configuration.number(
-        "SecurityProfile"
-    ):
-        return False
-    if value != "3" and controller.credentials() is None:
-        return False
-    return value == "1" or controller.target.url.startswith("wss:")
 
 
 def get_configuration(controller: Controller, request: GetConfiguration) -> GetConfigurationResponse:
@@ -248,9 +240,8 @@ def _each(those: Iterable[T], call: Callable[[T], None]) -> None:
 
 def _sign(controller: Controller) -> None:
     """Ask for a certificate of its serial number and its operator's name (security whitepaper A02)."""
-    name = controller.make.serial_number or controller.wire.identity
     operator = controller.memory.configuration.text("CpoName")
-    csr = signing_request(name, operator, controller.chance)
+    csr = controller.memory.certificates.request(controller.name, operator)
     controller.talker.tell(SignCertificate(csr=csr), needs=Gate.PENDING)
 
 

@@ -10,6 +10,8 @@ from ocpp_actors.protocol.messages import (
     CertificateSigned,
     CertificateSignedResponse,
     CertificateSignedStatus,
+    CertificateStatus,
+    CertificateUse,
     DeleteCertificate,
     DeleteCertificateResponse,
     DeleteCertificateStatus,
@@ -76,7 +78,14 @@ def _file(controller: Controller, kind: str) -> str:
 
 def install_certificate(controller: Controller, request: InstallCertificate) -> InstallCertificateResponse:
     """Keep a root certificate (security whitepaper M05)."""
-    status = controller.memory.certificates.install(request.certificate_type, request.certificate)
+    status = controller.memory.certificates.install(
+        request.certificate_type, request.certificate, controller.now()
+    )
+    if (
+        status is CertificateStatus.REJECTED
+        and request.certificate_type is CertificateUse.CENTRAL_SYSTEM_ROOT_CERTIFICATE
+    ):
+        controller.afterwards(partial(controller.upkeep.event, "InvalidCentralSystemCertificate"))
     return InstallCertificateResponse(status=status)
 
 
@@ -99,12 +108,16 @@ def delete_certificate(controller: Controller, request: DeleteCertificate) -> De
 
 
 def certificate_signed(controller: Controller, request: CertificateSigned) -> CertificateSignedResponse:
-    """Take a signed certificate, if it is one (security whitepaper A02)."""
-    try:
-        read(request.certificate_chain)
-    except NotACertificate:
-        controller.afterwards(partial(controller.upkeep.event, "InvalidChargePointCertificate"))
+    """Take the certificate that was asked for, if it is good; it is used at once with security profile 3
+    (security whitepaper A02.FR.06 to A02.FR.08).
+    """
+    memory, before = controller.memory, controller.memory.credentials
+    reason = memory.certificates.take(request.certificate_chain, controller.name, controller.now())
+    if reason is not None:
+        controller.afterwards(partial(controller.upkeep.event, "InvalidChargePointCertificate", reason))
         return CertificateSignedResponse(status=CertificateSignedStatus.REJECTED)
+    if controller.access.changed(before):
+        controller.afterwards(controller.link.reconnect)
     return CertificateSignedResponse(status=CertificateSignedStatus.ACCEPTED)
 
 
