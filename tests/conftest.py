@@ -1,10 +1,15 @@
-"""What tests counted is told at the end of the run, also where workers of pytest-xdist ran them."""
+"""The log is as it was after every test. What tests counted is told at the end of the run, also where workers of
+pytest-xdist ran them."""
 
+import logging
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
+import structlog
+
+from ocpp_actors import logs
 
 Tallies = dict[str, Counter[str]]
 
@@ -23,6 +28,21 @@ LINES = {
 def pytest_configure(config: pytest.Config) -> None:
     tallies: Tallies = {name: Counter() for name in LINES}
     config.stash[TALLIES] = tallies
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """Undo what a command that ran in the test's own process made of the log: the next test reads it too."""
+    loggers = [logging.getLogger(name) for name in (None, *logs.CHATTY, *logs.SILENT)]
+    levels = [logger.level for logger in loggers]
+    handlers = logging.getLogger().handlers[:]
+    yield
+    logging.getLogger().handlers[:] = handlers
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture(scope="session")
