@@ -9,6 +9,8 @@ from tests.dashboard.conftest import Watched
 from tests.dashboard.running import Running
 from websockets.exceptions import InvalidStatus
 
+pytestmark = pytest.mark.heavy
+
 
 def test_id_tag_is_added_changed_and_removed(server: Running, page: Page) -> None:
     page.goto(f"{server.dashboard}/#/id-tags")

@@ -100,6 +100,7 @@ def expect_passed(told: dict[str, Any], name: str) -> None:
     assert (told["profile"]["name"], told["verdict"]) == (name, "passed")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", AS_PROCESSES)
 async def test_as_a_process(name: str, tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("OCPP_ACTORS_")}
