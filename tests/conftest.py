@@ -1,14 +1,27 @@
-"""What tests counted is told at the end of the run, also where workers of pytest-xdist ran them."""
+"""What is so in every test: the log is as it was afterwards, and heavy tests begin first.
 
+What tests counted is told at the end of the run, also where workers of pytest-xdist ran them.
+"""
+
+import logging
+import os
+import sys
+import threading
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
+import structlog
+
+from ocpp_actors import logs
 
 Tallies = dict[str, Counter[str]]
 
 TALLIES = pytest.StashKey[Tallies]()
+
+MEASURING = "COVERAGE_PROCESS_CONFIG"
+"""The variable by which coverage makes processes measure themselves."""
 
 LINES = {
     "oracle": "{messages} messages, {valid} valid and {mutated} mutated payloads, same verdict, "
@@ -21,8 +34,49 @@ LINES = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config.option, "loadscopereorder"):
+        # pytest-xdist would put files of few tests last, however long they take.
+        config.option.loadscopereorder = False
     tallies: Tallies = {name: Counter() for name in LINES}
     config.stash[TALLIES] = tallies
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    heavy = {item.path for item in items if item.get_closest_marker("heavy")}
+    items.sort(key=lambda item: item.path not in heavy)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run a heavy test, and the processes that it starts, without measuring what they cover."""
+    if not item.get_closest_marker("heavy"):
+        return (yield)
+    tracer, tracer_of_threads = sys.gettrace(), threading.gettrace()
+    measuring = os.environ.pop(MEASURING, None)
+    sys.settrace(None)
+    threading.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(tracer)
+        threading.settrace(tracer_of_threads)
+        if measuring is not None:
+            os.environ[MEASURING] = measuring
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    """Undo what a command that ran in the test's own process made of the log: the next test reads it too."""
+    loggers = [logging.getLogger(name) for name in (None, *logs.CHATTY, *logs.SILENT)]
+    levels = [logger.level for logger in loggers]
+    handlers = logging.getLogger().handlers[:]
+    yield
+    logging.getLogger().handlers[:] = handlers
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    logging.captureWarnings(capture=False)
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture(scope="session")

@@ -10,12 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trio
 
 from ocpp_actors.clock import TrioClock
 from tests.support.central import START, Charger, open_central
 from tests.support.client import open_charger
 from tests.support.process import END_TIMEOUT, START_TIMEOUT, environment, open_server
+
+pytestmark = pytest.mark.heavy
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

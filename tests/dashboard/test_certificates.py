@@ -18,6 +18,8 @@ from ocpp_actors.ledger.port import (
     RecordSigningRequest,
 )
 
+pytestmark = pytest.mark.heavy
+
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SHOWN = Certificate(
     identity="SIGNED",

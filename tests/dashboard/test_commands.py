@@ -6,6 +6,8 @@ from tests.dashboard.charger import CallError, charger
 from tests.dashboard.conftest import Watched
 from tests.dashboard.running import Running
 
+pytestmark = pytest.mark.heavy
+
 
 def open_command(page: Page, server: Running, identity: str, action: str) -> None:
     page.goto(f"{server.dashboard}/#/charge-points/{identity}/commands?action={action}")

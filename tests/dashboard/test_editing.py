@@ -9,6 +9,8 @@ from tests.dashboard.conftest import Watched
 from tests.dashboard.running import Running
 from websockets.exceptions import InvalidStatus
 
+pytestmark = pytest.mark.heavy
+
 
 def test_id_tag_is_added_changed_and_removed(server: Running, page: Page) -> None:
     page.goto(f"{server.dashboard}/#/id-tags")
@@ -114,6 +116,7 @@ def test_security_events_are_found_by_who_told_them(server: Running, page: Page)
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("FailedToAuthenticateAtCentralSystem")
     page.get_by_label("Told by").select_option("")
+    expect(rows).to_have_count(2)
     page.get_by_label("Event", exact=True).fill("TamperDetectionActivated")
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("Charge point")

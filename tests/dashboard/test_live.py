@@ -2,9 +2,12 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 from tests.dashboard.charger import charger
 from tests.dashboard.running import Running
+
+pytestmark = pytest.mark.heavy
 
 
 def test_charger_that_boots_appears_without_reload(server: Running, page: Page) -> None:

@@ -7,6 +7,8 @@ from playwright.sync_api import Page, expect
 from tests.dashboard.conftest import Watched
 from tests.dashboard.running import Running, running_server
 
+pytestmark = pytest.mark.heavy
+
 TOKEN = "a-token-of-some-length"
 
 

@@ -10,6 +10,8 @@ import pytest
 
 import ocpp_actors.operator
 
+pytestmark = pytest.mark.heavy
+
 DASHBOARD = Path(ocpp_actors.operator.__file__).parent / "dashboard"
 MODULES = sorted(DASHBOARD.rglob("*.js"))
 UNSAFE = re.compile(

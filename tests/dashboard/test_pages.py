@@ -10,6 +10,8 @@ from tests.dashboard.charger import Charger, charger
 from tests.dashboard.conftest import DESK, PHONE, Watched
 from tests.dashboard.running import Running, running_server
 
+pytestmark = pytest.mark.heavy
+
 LONG = "A-RATHER-LONG-IDENTITY-OF-A-CHARGE-POINT-48-CHAR"
 POINT = f"charge-points/{LONG}"
 PAGES = (

@@ -15,6 +15,8 @@ from ocpp_actors.ledger.bridge import open_ledger
 from ocpp_actors.ledger.port import RecordBoot
 from ocpp_actors.protocol.messages import RegistrationStatus
 
+pytestmark = pytest.mark.heavy
+
 COUNT = 5000
 AT_ONCE = 1000
 

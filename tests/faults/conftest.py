@@ -10,10 +10,8 @@ from tests.faults.injection import covered
 
 
 @pytest.fixture(autouse=True)
-def quiet_log() -> Iterator[None]:
+def quiet_log() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,6 +4,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+import pytest
 import trio
 from tests.faults.bystanders import (
     CLOSE,
@@ -32,6 +33,7 @@ async def listening(central: Central) -> AsyncIterator[int]:
         central.server.shut_down()
 
 
+@pytest.mark.heavy
 async def test_random_bytes_as_http_harm_nobody() -> None:
     chance = random.Random(20260301)
     async with (

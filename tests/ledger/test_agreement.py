@@ -110,6 +110,7 @@ def connection(database_url: str) -> Iterator[Connection]:
         yield connection
 
 
+@pytest.mark.heavy
 @settings(
     max_examples=150,
     deadline=None,

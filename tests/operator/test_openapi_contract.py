@@ -10,6 +10,7 @@ from subprocess import STDOUT
 from typing import Any, Final
 
 import httpx2
+import pytest
 import trio
 from tests.support.central import BOOT
 from tests.support.client import open_charger
@@ -18,6 +19,8 @@ from tests.support.process import ServerProcess, open_server
 from trio_websocket import ConnectionClosed, HandshakeError
 
 from ocpp_actors.operator.http.examples import ACCEPTED, PROFILE, RESPONSES
+
+pytestmark = pytest.mark.heavy
 
 CALLED: Final = "CALLED"
 """The charge point that is asked for things; nothing is decided about it, so that it stays connected."""

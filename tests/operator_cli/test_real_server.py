@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 import trio
 from attrs import define
 
@@ -20,6 +21,8 @@ from tests.operator_cli.conftest import Ended
 from tests.support.central import Charger
 from tests.support.client import open_charger
 from tests.support.process import END_TIMEOUT, ServerProcess, environment, open_server
+
+pytestmark = pytest.mark.heavy
 
 NEW_KEY = bytes(range(1, 21))
 TOKEN = "0123456789abcdef"

@@ -11,6 +11,8 @@ import pytest
 import trio
 from tests.support.process import open_server
 
+pytestmark = pytest.mark.heavy
+
 HERE = Path(__file__).parent
 SESSION_TIMEOUT = 120.0
 

@@ -2,10 +2,8 @@
 
 import io
 import re
-from collections.abc import Iterator
 
 import pytest
-import structlog
 import trio
 from tests.support.central import open_central
 from tests.support.raw import CLOSE, RawPeer, frame, raw_charger, raw_peer, upgrade
@@ -17,11 +15,10 @@ LINE = re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.]+Z? \[[a-z]+ *\] |  \| ")
 
 
 @pytest.fixture
-def console() -> Iterator[io.StringIO]:
+def console() -> io.StringIO:
     stream = io.StringIO()
     logs.configure("console", "debug", stream)
-    yield stream
-    structlog.reset_defaults()
+    return stream
 
 
 async def call(peer: RawPeer, message_id: str, action: str, payload: object) -> None:

@@ -5,6 +5,7 @@ import sqlite3
 from collections import Counter
 from pathlib import Path
 
+import pytest
 import trio
 from attrs import define, field
 from tests.support.client import open_charger
@@ -13,6 +14,8 @@ from trio_websocket import ConnectionClosed, HandshakeError
 
 from ocpp_actors.ledger.bridge import open_ledger
 from ocpp_actors.ledger.port import FindTransaction, ListMeterValues
+
+pytestmark = pytest.mark.heavy
 
 ROUNDS = 20
 CLIENTS = 20
@@ -86,7 +89,7 @@ async def test_whatever_was_confirmed_survives_kill_9(tmp_path: Path) -> None:
         clients = [Confirmed() for _ in range(CLIENTS)]
         tally = Tally(chance.randrange(CLIENTS, 400))
         async with (
-            open_server(tmp_path, covered=False, message_log="off") as server,
+            open_server(tmp_path, message_log="off") as server,
             trio.open_nursery() as nursery,
         ):
             for number, each in enumerate(clients):

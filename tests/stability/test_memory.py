@@ -4,10 +4,13 @@ import gc
 from pathlib import Path
 
 import orjson
+import pytest
 import trio
 from tests.support.central import BOOT, open_central
 from tests.support.process import ServerProcess, open_server
 from tests.support.raw import TEXT, frame, upgrade
+
+pytestmark = pytest.mark.heavy
 
 CYCLES = 10_000
 CLIENTS = 20
@@ -47,7 +50,7 @@ async def run_cycles(port: int, cycles: int) -> None:
 
 
 async def test_memory_of_the_server_is_flat_over_10_000_connections(tmp_path: Path) -> None:
-    async with open_server(tmp_path, covered=False, max_connection_rate=100_000, log_level="error") as server:
+    async with open_server(tmp_path, max_connection_rate=100_000, log_level="error") as server:
         await run_cycles(server.port, CYCLES // 2)
         half = resident(server)
         await run_cycles(server.port, CYCLES // 2)

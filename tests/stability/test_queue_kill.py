@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx2
+import pytest
 import trio
 from attrs import define, field
 from tests.support.client import open_charger
 from tests.support.process import ServerProcess, open_server
 from trio_websocket import ConnectionClosed, HandshakeError
+
+pytestmark = pytest.mark.heavy
 
 KILLS: Final = 21
 IDENTITIES: Final = tuple(f"CP{number}" for number in range(5))
@@ -231,17 +234,17 @@ async def test_queued_calls_survive_kill_9_and_are_never_sent_twice(
     everybody = (*IDENTITIES, ABSENT)
     world = World({identity: ChargePoint(identity) for identity in everybody})
     moments = [Moment(list(At)[number % len(At)], chance.randrange(1, 11)) for number in range(KILLS)]
-    async with open_server(tmp_path, covered=False, message_log="off") as server:
+    async with open_server(tmp_path, message_log="off") as server:
         async with httpx2.AsyncClient(base_url=server.api) as client:
             for identity in everybody:
                 assert (await client.put(f"/api/v1/charge-points/{identity}", json={})).status_code == 201
         await server.kill()
     for moment in moments:
         with trio.fail_after(LONGEST):
-            async with open_server(tmp_path, covered=False, message_log="off") as server:
+            async with open_server(tmp_path, message_log="off") as server:
                 await play_round(server, world, moment, chance)
     with trio.fail_after(LONGEST):
-        async with open_server(tmp_path, covered=False, message_log="off") as server:
+        async with open_server(tmp_path, message_log="off") as server:
             calls = await settle(server, world)
     outcomes = check(world, calls)
     unanswered = sum(len(each.unanswered) for each in world.charge_points.values())

@@ -61,25 +61,17 @@ def environment(directory: Path, settings: Mapping[str, object]) -> dict[str, st
 async def open_server(
     directory: Path,
     command: Sequence[str | Path] = ("-m", "ocpp_actors", "serve"),
-    *,
-    covered: bool = True,
     **settings: object,
 ) -> AsyncIterator[ServerProcess]:
-    """Start ``ocpp-actors serve`` and wait until it listens; it is killed after the block if it still runs.
-
-    What it covers is measured where coverage is, which makes it slow: one that has much to do can do without.
-    """
+    """Start ``ocpp-actors serve`` and wait until it listens; it is killed after the block if it still runs."""
     log = directory / "stderr.log"
-    environ = environment(directory, settings)
-    if not covered:
-        environ.pop("COVERAGE_PROCESS_CONFIG", None)
     async with trio.open_nursery() as nursery:
         with log.open("ab") as stderr:
             process = await trio.lowlevel.open_process(
                 [sys.executable, *command],
                 stdout=-1,
                 stderr=stderr,
-                env=environ,
+                env=environment(directory, settings),
             )
         try:
             with trio.fail_after(START_TIMEOUT):

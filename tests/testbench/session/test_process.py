@@ -13,6 +13,8 @@ import orjson
 import pytest
 import trio
 
+pytestmark = pytest.mark.heavy
+
 PATIENCE = 120.0
 """Seconds for a whole run: far more than it needs, on any machine."""
 

@@ -106,6 +106,7 @@ def expect_passed(told: dict[str, Any], name: str) -> None:
     assert name not in WHOLE or told["counts"]["skipped"] == 0
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", AS_PROCESSES)
 async def test_as_a_process(name: str, tmp_path: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("OCPP_ACTORS_")}
