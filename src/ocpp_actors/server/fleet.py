@@ -187,17 +187,22 @@ class Fleet:
 
     # --- sessions ----------------------------------------------------------------------------------------------
 
+    def fought_over(self, entry: Entry) -> bool:
+        """Whether two devices fight over this identity, so that a newcomer has to wait."""
+        since = trio.current_time() - FIGHT_WINDOW
+        while entry.takeovers and entry.takeovers[0] <= since:
+            entry.takeovers.popleft()
+        return entry.session is not None and len(entry.takeovers) >= FIGHT_TAKEOVERS
+
     async def wait_out_fight(self, entry: Entry, before_pause: Callable[[], None]) -> bool:
         """Hold a newcomer back for FIGHT_PAUSE if its identity is being fought over by two devices.
 
         ``before_pause`` is called if it has to wait. Of several newcomers only the last may wait; False tells that
         another came and this one is to be turned away.
         """
-        now = trio.current_time()
-        while entry.takeovers and entry.takeovers[0] <= now - FIGHT_WINDOW:
-            entry.takeovers.popleft()
-        if entry.session is None or len(entry.takeovers) < FIGHT_TAKEOVERS:
+        if not self.fought_over(entry):
             return True
+        now = trio.current_time()
         before_pause()
         if entry.newcomer is not None:
             entry.newcomer.set()

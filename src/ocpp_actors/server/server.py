@@ -292,11 +292,12 @@ class Server:
             return None
         handshake.stay.enter_context(self._fleet.place(handshake.known.identity))
         entry = self._fleet.entry(handshake.known)
-        async with transport.watching():
-            fought_out = await self._fleet.wait_out_fight(entry, before_pause)
-        if not fought_out:
-            await self._refuse(request, handshake, OVERTAKEN)
-            return None
+        if self._fleet.fought_over(entry):
+            async with transport.watching():
+                fought_out = await self._fleet.wait_out_fight(entry, before_pause)
+            if not fought_out:
+                await self._refuse(request, handshake, OVERTAKEN)
+                return None
         if transport.gone:
             return None
         await request.accept(subprotocol=None if handshake.unnamed else handshake.subprotocol)
