@@ -127,7 +127,8 @@ class Transport:
         self._request: Request | None = None
         self._early = b""
         self._left_over = False
-        """Whether wsproto was given something with the handshake that came behind it."""
+        """Whether wsproto may have events that were not taken in: of what came with the handshake, or because whoever
+        read was cancelled meanwhile."""
         self._messages: deque[str | bytes] = deque()
         self._parts: list[str | bytes] = []
         self._size = 0
@@ -189,7 +190,6 @@ class Transport:
     async def _read(self) -> None:
         """Take in what arrives next."""
         if self._left_over:
-            self._left_over = False
             await self._take_in_events()
             return
         if self._early:
@@ -215,10 +215,12 @@ class Transport:
         await self._take_in_events()
 
     async def _take_in_events(self) -> None:
+        self._left_over, self._between_messages = True, False
         for event in self._protocol.events():
             await self._take_in(event)
             if self._ended is not None:
                 return
+        self._left_over = False
         self._between_messages = (
             self._hot and isinstance(self._protocol, Connection) and between_messages(self._protocol)
         )
