@@ -41,6 +41,7 @@ async def test_from_nothing_to_certificates(tmp_path: Path) -> None:
         "tls_root": root,
         "certificate_authority": f"builtin:{root.parent}",
         "tls_client_ca": root,
+        "boot_grace": 0.1,
     }
     async with (
         open_server(tmp_path, **settings) as server,
