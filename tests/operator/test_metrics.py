@@ -229,6 +229,12 @@ def test_a_commit_of_the_ledger_is_measured(metrics: Metrics) -> None:
     assert value(metrics, "ledger_failures_total") == 2.0
 
 
+def test_a_value_counts_up_to_the_bound_that_it_equals(metrics: Metrics) -> None:
+    metrics.on_lag(0.05)
+    buckets = {le: value(metrics, "event_loop_lag_seconds_bucket", le=le) for le in ("0.025", "0.05", "+Inf")}
+    assert buckets == {"0.025": 0.0, "0.05": 1.0, "+Inf": 1.0}
+
+
 def test_lag_and_deliveries_are_counted(metrics: Metrics) -> None:
     metrics.on_lag(0.04)
     metrics.on_delivery(Delivery.DELIVERED)

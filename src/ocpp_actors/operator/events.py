@@ -9,12 +9,12 @@ client takes it, once for all clients. A client has only a cursor into the ring,
 import re
 from collections import deque
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Final
 from weakref import WeakSet
 
 import structlog
 import trio
-from attrs import define
 
 from ocpp_actors.observer import Event
 from ocpp_actors.operator.event_data import (
@@ -59,45 +59,48 @@ class TooManyClients(Exception):
     """As many clients follow the events as may."""
 
 
-@define(eq=False)
-class _Kept:
-    """An event in a ring: as it was told, and as it is sent once a client has taken it."""
-
-    number: int
-    type: str
-    identity: str
-    size: int
-    event: Event | None
-    sent_as: bytes = b""
+_Kept = tuple[int, Event]
+"""The number of an event, and the event."""
 
 
 class _Ring:
     """The newest events, bounded in number and bytes. ``lost`` is the number of the newest that is gone."""
 
-    def __init__(self, max_events: int, max_size: int) -> None:
+    def __init__(self, epoch: str, max_events: int, max_size: int) -> None:
+        self._epoch = epoch
         self._max_events = max_events
         self._max_size = max_size
         self._kept: deque[_Kept] = deque()
+        self._sent_as: dict[int, bytes] = {}
+        """What events are sent as, of those that a client has taken."""
         self._size = 0
         self.lost = 0
 
-    def add(self, kept: _Kept) -> None:
-        self._kept.append(kept)
-        self._size += kept.size
+    def add(self, number: int, event: Event) -> None:
+        self._kept.append((number, event))
+        self._size += size_of(event)
         while self._size > self._max_size or len(self._kept) > self._max_events:
-            oldest = self._kept.popleft()
-            self._size -= oldest.size
-            self.lost = oldest.number
+            self.lost, oldest = self._kept.popleft()
+            self._size -= size_of(oldest) + len(self._sent_as.pop(self.lost, b""))
 
-    def after(self, number: int, wanted: Callable[[_Kept], bool]) -> list[_Kept]:
+    def after(self, number: int, wanted: Callable[[Event], bool]) -> list[_Kept]:
         """Return the events after a number that are wanted, newest first."""
         found = []
         for kept in reversed(self._kept):
-            if kept.number <= number:
+            if kept[0] <= number:
                 break
-            if wanted(kept):
+            if wanted(kept[1]):
                 found.append(kept)
         return found
+
+    def sent_as(self, number: int, event: Event) -> bytes:
+        """Return what an event that is kept is sent as; it is made once for all clients."""
+        sent_as = self._sent_as.get(number)
+        if sent_as is None:
+            position = f"id: {self._epoch}-{number}\n".encode()
+            sent_as = self._sent_as[number] = position + _event(TYPE_OF[type(event)], document(event))
+            self._size += len(sent_as)
+        return sent_as
 
 
 class Feed:
@@ -126,8 +129,8 @@ class Feed:
         """The number of the newest event."""
         self._max_clients = max_clients
         # Frames are many. They must not push out what else there is, which has a ring to itself.
-        self.frames = _Ring(ring_events, ring_size // 2)
-        self.others = _Ring(ring_events, ring_size // 2)
+        self.frames = _Ring(epoch, ring_events, ring_size // 2)
+        self.others = _Ring(epoch, ring_events, ring_size // 2)
         self._streams: WeakSet[Stream] = WeakSet()
         self._news = trio.Event()
         self._waiting = 0
@@ -144,7 +147,7 @@ class Feed:
             return
         self.last += 1
         ring = self.frames if type_ is MESSAGE else self.others
-        ring.add(_Kept(self.last, type_, event.identity, size_of(event), event))
+        ring.add(self.last, event)
         if self._waiting:
             self._wake()
 
@@ -266,8 +269,10 @@ class Stream:
         """Tell where the stream stands: an id by itself is no event, but what the client comes back with."""
         return f"id: {self._feed.epoch}-{self._cursor}\n\n".encode()
 
-    def _wanted(self, kept: _Kept) -> bool:
-        return kept.type in self._types and self._charge_point in (None, kept.identity.casefold())
+    def _wanted(self, event: Event) -> bool:
+        return TYPE_OF[type(event)] in self._types and (
+            self._charge_point is None or self._charge_point == event.identity.casefold()
+        )
 
     def _slow(self) -> bool:
         """Whether the client has to be dropped: it took its time for a chunk, and too much came meanwhile.
@@ -279,7 +284,7 @@ class Stream:
             return False
         lost = any(ring.lost > self._last_seen for ring in self._rings)
         waiting = [kept for ring in self._rings for kept in ring.after(self._last_seen, self._wanted)]
-        size = sum(kept.size for kept in waiting)
+        size = sum(size_of(event) for _, event in waiting)
         if not lost and len(waiting) <= self._feed.backlog_events and size <= self._feed.backlog_size:
             return False
         self._feed.dropped += 1
@@ -295,29 +300,24 @@ class Stream:
         """Return what is to be sent now, and move the cursor behind it."""
         if any(ring.lost > self._cursor for ring in self._rings):
             self._unsaid.append(_gap("what came meanwhile is not kept any more"))
-        waiting: list[_Kept] = []
-        for ring in self._rings:
-            waiting += ring.after(self._cursor, self._wanted)
-        waiting.sort(key=_number)
+        waiting = [
+            (number, event, ring)
+            for ring in self._rings
+            for number, event in ring.after(self._cursor, self._wanted)
+        ]
+        waiting.sort(key=itemgetter(0))
         parts, self._unsaid = self._unsaid, []
         size = 0
-        for count, kept in enumerate(waiting, 1):
-            sent_as = kept.sent_as or self._write(kept)
+        for count, (number, event, ring) in enumerate(waiting, 1):
+            sent_as = ring.sent_as(number, event)
             parts.append(sent_as)
             size += len(sent_as)
             if count == CHUNK_EVENTS or size >= CHUNK_SIZE:
-                self._cursor = kept.number
+                self._cursor = number
                 break
         else:
             self._cursor = self._feed.last
         return b"".join(parts)
-
-    def _write(self, kept: _Kept) -> bytes:
-        assert kept.event is not None
-        position = f"id: {self._feed.epoch}-{kept.number}\n".encode()
-        kept.sent_as = position + _event(kept.type, document(kept.event))
-        kept.event = None
-        return kept.sent_as
 
 
 def _event(type_: str, data: dict[str, object]) -> bytes:
@@ -326,7 +326,3 @@ def _event(type_: str, data: dict[str, object]) -> bytes:
 
 def _gap(reason: str) -> bytes:
     return _event("gap", {"reason": reason})
-
-
-def _number(kept: _Kept) -> int:
-    return kept.number

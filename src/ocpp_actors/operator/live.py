@@ -4,7 +4,7 @@ from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import Final
 
-from attrs import frozen
+from attrs import define
 
 from ocpp_actors.clock import Clock
 from ocpp_actors.observer import Event, MeterValuesRecorded, TransactionStopped
@@ -16,7 +16,7 @@ MAX_TRANSACTIONS: Final = 100_000
 """Transactions of which something is known at a time; those without news for the longest time are forgotten first."""
 
 
-@frozen
+@define
 class _Reading:
     """A transaction's last power, in watts; None where it has stopped, so that late meter values do not revive it."""
 
@@ -70,8 +70,13 @@ class Live:
         return sum(reading.power for reading in self._readings.values() if reading.power is not None)
 
     def _set(self, transaction_id: int, identity: str, power: float | None, at: datetime) -> None:
-        self._forget(transaction_id)
         charge_point = identity.casefold()
+        known = self._readings.get(transaction_id)
+        if known is not None and known.charge_point == charge_point:
+            known.power, known.at = power, at
+            self._readings.move_to_end(transaction_id)
+            return
+        self._forget(transaction_id)
         self._readings[transaction_id] = _Reading(charge_point, power, at)
         self._of_charge_point.setdefault(charge_point, set()).add(transaction_id)
         if len(self._readings) > self._max:
