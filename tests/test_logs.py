@@ -2,6 +2,7 @@ import io
 import json
 import logging
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
