@@ -10,8 +10,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from ocpp_actors import observer as o
 from ocpp_actors.call_in_hand import call_in_hand
 from ocpp_actors.clock import SystemClock
 from ocpp_actors.ledger.masking import mask
+from ocpp_actors.ledger.message_entries import MessageEntry
 from ocpp_actors.ledger.message_tables import MessageTables
 from ocpp_actors.operator.event_data import TYPE_OF
 from ocpp_actors.operator.events import Feed
@@ -50,6 +52,11 @@ BODIES: Final = {action: content(action, 0).decode() for action in ("Heartbeat",
 
 Step = tuple[str, Callable[[], object], int]
 """A name, what is measured, and how many messages, frames or events that is."""
+
+
+def _mask_all(entries: Iterable[MessageEntry]) -> None:
+    for entry in entries:
+        mask(entry.text)
 
 
 def main() -> None:
@@ -83,10 +90,10 @@ def protocol_steps() -> Iterator[Step]:
         text = f'[2,"{0:036}","{action}",{body}]'
         payload = orjson.loads(body)
         accepts = jsonschema_rs.validator_for(schema(cls), validate_formats=False).is_valid
-        yield f"parse {action}", lambda text=text: parse(text), 1
-        yield f"verdict {action}", lambda accepts=accepts, payload=payload: accepts(payload), 1
-        yield f"structure {action}", lambda cls=cls, payload=payload: STRICT.structure(payload, cls), 1
-        yield f"decode {action}: verdict, structure", lambda cls=cls, payload=payload: decode(cls, payload), 1
+        yield f"parse {action}", partial(parse, text), 1
+        yield f"verdict {action}", partial(accepts, payload), 1
+        yield f"structure {action}", partial(STRICT.structure, payload, cls), 1
+        yield f"decode {action}: verdict, structure", partial(decode, cls, payload), 1
     response = HeartbeatResponse(current_time=AT)
     answer = encode(response)
     yield "encode an answer", lambda: encode(response), 1
@@ -135,10 +142,10 @@ def log_steps() -> Iterator[Step]:
             )
         reader = FrameReader()
         entries = reader(events)
-        yield f"log: read a frame of {action}", lambda reader=reader, events=events: reader(events), BATCH
+        yield f"log: read a frame of {action}", partial(reader, events), BATCH
         yield (
             f"log: mask a frame of {action}",
-            lambda entries=entries: [mask(entry.text) for entry in entries],
+            partial(_mask_all, entries),
             BATCH,
         )
         with tempfile.TemporaryDirectory() as directory:
