@@ -23,6 +23,9 @@ log = structlog.get_logger(__name__)
 CLOSE_TIMEOUT: Final = 5.0
 """Seconds in which a store writes what is left and stops, unless it is opened with another limit."""
 
+SETTLED_AT_ONCE: Final = 20
+"""Jobs of one commit that are settled in one turn of the loop, so that the others in it do not wait for hundreds."""
+
 MEMORY: Final = "memory:"
 
 R = TypeVar("R")
@@ -154,7 +157,7 @@ class Bridge:
 
     def _settle_soon(self, jobs: list[Job], batch: Batch | None) -> None:
         try:
-            self._token.run_sync_soon(self._settle, jobs, batch)
+            self._token.run_sync_soon(self._settle_some, jobs, batch)
         except trio.RunFinishedError:
             log.debug("answers came after the end", jobs=len(jobs))
 
@@ -163,6 +166,13 @@ class Bridge:
             self._token.run_sync_soon(self._stopped.set)
         except trio.RunFinishedError:
             log.debug("the ledger's thread stopped after the end")
+
+    def _settle_some(self, jobs: list[Job], batch: Batch | None) -> None:
+        """Settle a few jobs now and the others in the next turns of the loop: each wakes a task that has work to do."""
+        rest = jobs[SETTLED_AT_ONCE:]
+        self._settle(jobs[:SETTLED_AT_ONCE], None if rest else batch)
+        if rest:
+            self._token.run_sync_soon(self._settle_some, rest, batch)
 
     def _settle(self, jobs: list[Job], batch: Batch | None) -> None:
         for job in jobs:
