@@ -4,6 +4,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import pykka
@@ -16,7 +17,7 @@ from tests.ledger.facts import NOON, POISON, later, start
 
 from ocpp_actors.ledger import bridge as bridge_module
 from ocpp_actors.ledger.actor import Batch, Job
-from ocpp_actors.ledger.bridge import Bridge, open_ledger, running
+from ocpp_actors.ledger.bridge import SETTLED_AT_ONCE, Bridge, open_ledger, running
 from ocpp_actors.ledger.port import (
     AdmitChargePoint,
     FindChargePoint,
@@ -102,6 +103,27 @@ async def test_requests_that_come_while_the_thread_is_busy_become_one_batch() ->
     assert sorted(answers, key=str) == sorted(["first", *range(20)], key=str)
     assert sorted(store.batches[1]) == list(range(20))
     assert [batch.size for batch in batches] == [1, 20]
+
+
+async def test_the_answers_of_one_commit_wake_a_few_tasks_in_each_turn() -> None:
+    store = FakeStore()
+    answers: list[object] = []
+    batches: list[Batch] = []
+    async with running(store, queue_limit=100, batch_limit=100, on_batch=batches.append) as bridge:
+        store.gate.clear()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(outcome, bridge, "first", answers)
+            await store.busy()
+            for number in range(50):
+                nursery.start_soon(outcome, bridge, number, answers)
+            await trio.testing.wait_all_tasks_blocked()
+            store.gate.set()
+            counts = [0]
+            while counts[-1] < 51:
+                await trio.lowlevel.checkpoint()
+                counts.append(len(answers))
+    assert max(after - before for before, after in pairwise(counts)) == SETTLED_AT_ONCE
+    assert [batch.size for batch in batches] == [1, 50]
 
 
 async def test_a_batch_is_bounded() -> None:
