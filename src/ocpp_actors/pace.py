@@ -13,11 +13,11 @@ class TokenBucket:
         self._tokens = burst
         self._at = now
 
-    def take(self, now: float) -> float:
-        """Count one event and return for how many seconds to wait before the next; 0 for not at all."""
+    def take(self, now: float, cost: float = 1) -> float:
+        """Count an event, or one that counts as several, and return for how many seconds the next has to wait."""
         if self._rate <= 0:
             return 0.0
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - 1
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._rate) - cost
         self._at = now
         return max(0.0, -self._tokens / self._rate)
 

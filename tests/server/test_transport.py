@@ -257,3 +257,62 @@ async def test_a_socket_pair_serves_as_well_as_any_stream() -> None:
         request = await transport.request()
         assert request.path == "/ocpp/CP1"
         await trio.aclose_forcefully(other)
+
+
+class SlowPeer(trio.abc.Stream):
+    """Takes nothing while it is not told to."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self.stream = stream
+        self.reads = trio.Event()
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self.reads.wait()
+        await self.stream.send_all(data)
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        return await self.stream.receive_some(max_bytes)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self.stream.wait_send_all_might_not_block()
+
+    async def aclose(self) -> None:
+        await self.stream.aclose()
+
+
+async def test_after_half_a_frame_nothing_is_written_and_nothing_counts_as_written(
+    autojump_clock: Any,
+) -> None:
+    """A reader that flushes its pong and an answer behind it is cancelled meanwhile."""
+    ours, theirs = trio.testing.memory_stream_pair()
+    slow = SlowPeer(theirs)
+    slow.reads.set()
+    async with open_transport(slow, 1000) as transport, trio.open_nursery() as nursery:
+        await ours.send_all(UPGRADE)
+        await (await transport.request()).accept()
+        slow.reads = trio.Event()
+        reading = trio.CancelScope()
+
+        @nursery.start_soon
+        async def read() -> None:
+            with reading:
+                await transport.receive()
+
+        await ours.send_all(client_frame(0x89, b"?"))
+        await trio.testing.wait_all_tasks_blocked()
+        assert not transport.begin_send("answer")
+        reading.cancel()
+        with pytest.raises(ConnectionEnded):
+            await transport.finish_send()
+        slow.reads.set()
+        with pytest.raises(ConnectionEnded):
+            transport.begin_send("another")
+
+
+async def test_empty_fragments_are_not_kept(autojump_clock: Any) -> None:
+    async with connected() as (transport, _, stream), trio.open_nursery() as nursery:
+        nursery.start_soon(transport.receive)
+        await stream.send_all(client_frame(0x01, b"") + client_frame(0x00, b"") * 500)
+        await trio.testing.wait_all_tasks_blocked()
+        assert not transport._parts
+        await stream.send_all(client_frame(0x80, b"end"))

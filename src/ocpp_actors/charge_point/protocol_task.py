@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 MAX_FOLLOWING = 16
 """Tasks that do what follows an answer, at once; further answers wait for one of them."""
 
+SIZE_OF_ONE = 4096
+"""Characters of a message that counts as one for ``MAX_MESSAGE_RATE``; longer ones count as several."""
 
 _Dispatch = Callable[[Call, Context], Awaitable[Handled]]
 _Write = Callable[[str], Awaitable[None]]
@@ -110,7 +112,7 @@ class _Pair:
         session.may_stop_reading = False
         now = trio.current_time()
         _receive(session, message, (session.now(), now))
-        pause = session.bucket.take(now)
+        pause = session.bucket.take(now, 1 + len(message) // SIZE_OF_ONE)
         if pause:
             self._next_read = now + pause
 

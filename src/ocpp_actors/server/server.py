@@ -194,7 +194,14 @@ class Server:
                         stall = Stall()
                         stream = StallingStream(stream, stall)
                     async with open_transport(
-                        stream, self._settings.max_message_size, hot_path=self._settings.hot_path
+                        stream,
+                        self._settings.max_message_size,
+                        hot_path=self._settings.hot_path,
+                        pace=TokenBucket(
+                            self._settings.max_message_rate,
+                            self._settings.max_message_burst,
+                            trio.current_time(),
+                        ),
                     ) as transport:
                         guest = await self._let_in(transport, origin, place, stay, handshaking)
                         handshaking.close()

@@ -23,9 +23,13 @@ from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, Req
 from wsproto.utilities import RemoteProtocolError
 
 from ocpp_actors.charge_point.connection import ConnectionEnded
+from ocpp_actors.pace import TokenBucket
 from ocpp_actors.server.text_frames import between_messages, take_texts, text_frame
 
 RECEIVE_SIZE: Final = 16 * 1024
+
+EVENTS_AT_ONCE: Final = 50
+"""Frames of one peer after which others have their turn."""
 
 CLOSED_BY_US: Final = frozenset({1002, 1007, 1009})
 """Close codes for what the peer did wrong."""
@@ -115,13 +119,21 @@ class Transport:
     One task at a time reads: in request(), receive() or close(), or while watching(). Any may write.
     """
 
-    def __init__(self, stream: trio.abc.Stream, max_message_size: int, *, hot_path: bool = True) -> None:
+    def __init__(
+        self,
+        stream: trio.abc.Stream,
+        max_message_size: int,
+        *,
+        hot_path: bool = True,
+        pace: TokenBucket | None = None,
+    ) -> None:
         self.stream = stream
         self._hot = hot_path
         self._wire: _Wire = (
             _Socket(stream) if hot_path and isinstance(stream, trio.SocketStream) else _AnyStream(stream)
         )
         self._limit = max_message_size
+        self._pace = pace or TokenBucket(0, 0, trio.current_time())
         self._protocol: WSConnection | Connection = WSConnection(ConnectionType.SERVER)
         self._between_messages = False
         self._request: Request | None = None
@@ -134,6 +146,8 @@ class Transport:
         self._size = 0
         self._unsent = bytearray()
         self._flushing = trio.Lock()
+        self._cut = False
+        """Whether half a frame may have been written, so that nothing may follow."""
         self._ended: ConnectionEnded | None = None
         self.gone = False
         """Whether the peer has left, so that nothing more will come."""
@@ -215,11 +229,18 @@ class Transport:
         await self._take_in_events()
 
     async def _take_in_events(self) -> None:
+        """Take in what wsproto has found; what is no message is paced like messages, which their reader paces."""
         self._left_over, self._between_messages = True, False
-        for event in self._protocol.events():
+        for number, event in enumerate(self._protocol.events(), 1):
+            messages = len(self._messages)
             await self._take_in(event)
             if self._ended is not None:
                 return
+            pause = 0.0 if len(self._messages) > messages else self._pace.take(trio.current_time())
+            if pause:
+                await trio.sleep(pause)
+            elif number % EVENTS_AT_ONCE == 0:
+                await trio.lowlevel.checkpoint()
         self._left_over = False
         self._between_messages = (
             self._hot and isinstance(self._protocol, Connection) and between_messages(self._protocol)
@@ -254,7 +275,8 @@ class Transport:
             reason = f"Exceeded maximum message size: {self._limit} bytes"
             await self._close_for(1009, reason)
             return
-        self._parts.append(event.data if isinstance(event, TextMessage) else bytes(event.data))
+        if event.data:
+            self._parts.append(event.data if isinstance(event, TextMessage) else bytes(event.data))
         if event.message_finished:
             whole = "" if isinstance(event, TextMessage) else b""
             self._messages.append(whole.join(self._parts))  # type: ignore[arg-type]  # all parts are of one kind
@@ -291,6 +313,8 @@ class Transport:
 
         Raises ConnectionEnded: the connection is over.
         """
+        if self._ended is not None and self._messages:
+            return True  # the peer reads no further; what it said before is still handled
         if self._ended is not None:
             raise self._ended
         if self._protocol.state is not ConnectionState.OPEN:
@@ -304,12 +328,21 @@ class Transport:
         """
         try:
             async with self._flushing:
-                while self._unsent:
+                while self._unsent and not self._cut:
                     data, self._unsent = self._unsent, bytearray()
-                    await self.stream.send_all(data)
+                    await self._send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # it is cut
+        if self._cut:
+            raise self._over()
+
+    async def _send_all(self, data: bytearray) -> None:
+        try:
+            await self.stream.send_all(data)
+        except BaseException:
+            self._cut = True
             self._end(1006)
-            raise self._over() from None
+            raise
 
     async def ping(self) -> None:
         """Write a ping, without waiting for the pong. Cancelled midway it leaves the connection unusable.
@@ -340,6 +373,8 @@ class Transport:
             await self.send_event(event)
 
     def _begin(self, data: bytes) -> bool:
+        if self._cut:
+            raise self._over()
         if self._unsent or self._flushing.locked():
             self._unsent += data
             return False
@@ -384,11 +419,18 @@ class Transport:
 
 @asynccontextmanager
 async def open_transport(
-    stream: trio.abc.Stream, max_message_size: int, *, hot_path: bool = True
+    stream: trio.abc.Stream,
+    max_message_size: int,
+    *,
+    hot_path: bool = True,
+    pace: TokenBucket | None = None,
 ) -> AsyncIterator[Transport]:
-    """Run a WebSocket over the stream for as long as the block lasts; the stream is closed after it."""
+    """Run a WebSocket over the stream for as long as the block lasts; the stream is closed after it.
+
+    ``pace``: how fast frames are read that are no messages: pings, pongs, fragments.
+    """
     try:
-        yield Transport(stream, max_message_size, hot_path=hot_path)
+        yield Transport(stream, max_message_size, hot_path=hot_path, pace=pace)
     finally:
         with trio.CancelScope(shield=True):
             await trio.aclose_forcefully(stream)

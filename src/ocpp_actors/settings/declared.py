@@ -384,7 +384,8 @@ class Settings:
         200.0,
         number(0, 1_000_000),
         LIMITS,
-        "Messages of one charge point that are read, on average; above it the server reads more slowly. 0: no limit.",
+        "Messages of one charge point that are read, on average; above it the server reads more slowly. One of many "
+        "kilobytes counts as several (4 KiB each); pings and fragments are counted likewise. 0: no limit.",
         "per second",
     )
     max_message_burst: int = setting(
