@@ -28,7 +28,7 @@ TOKEN: Final = "a-token-of-this-test"
 LONGEST: Final = 300.0
 ROOT: Final = Path(__file__).parents[2]
 
-MANY, FEW = 10, 2
+MANY, FEW = 4, 1
 """Examples of each operation that are made up, rightly and wrongly, beside the documented ones and those at limits."""
 
 CONFIGURATION: Final = """
