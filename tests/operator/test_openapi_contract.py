@@ -64,6 +64,7 @@ positive_data_acceptance = {{ expected-statuses = ["2xx", "400", "401", "403", "
 [[operations]]
 include-path-regex = "/charge-points/[^/]+/."
 include-method = "POST"
+exclude-path-regex = "/security-profile$"
 parameters = {{ "path.identity" = {{ dictionary = "called", probability = 0.8 }} }}
 # Whom the fuzzer needs must be answered as always.
 [[operations]]
