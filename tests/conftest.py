@@ -23,6 +23,9 @@ TALLIES = pytest.StashKey[Tallies]()
 MEASURING = "COVERAGE_PROCESS_CONFIG"
 """The variable by which coverage makes processes measure themselves."""
 
+PLAIN = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+"""The log of tests: structlog's own choice writes a traceback with all values of variables, which takes seconds."""
+
 LINES = {
     "oracle": "{messages} messages, {valid} valid and {mutated} mutated payloads, same verdict, "
     "{constraints} constraints of the official schemas broken at least once",
@@ -70,6 +73,8 @@ def log_as_before() -> Iterator[None]:
     loggers = [logging.getLogger(name) for name in (None, *logs.CHATTY, *logs.SILENT)]
     levels = [logger.level for logger in loggers]
     handlers = logging.getLogger().handlers[:]
+    add = [structlog.contextvars.merge_contextvars, structlog.processors.add_log_level]
+    structlog.configure(processors=[*add, PLAIN])
     yield
     logging.getLogger().handlers[:] = handlers
     for logger, level in zip(loggers, levels, strict=True):

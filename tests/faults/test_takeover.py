@@ -11,6 +11,8 @@ from ocpp_actors.ledger.port import CommandState
 from ocpp_actors.observer import Connected
 from ocpp_actors.protocol.messages import ClearCache, UnlockConnector
 
+pytestmark = pytest.mark.heavy
+
 SCHEDULES = 100
 
 

@@ -25,7 +25,7 @@ from ocpp_actors.ledger.message_log import GATHER, PIECE, MessageLog, open_messa
 from ocpp_actors.ledger.message_tables import MessageTables
 from ocpp_actors.ledger.port import LedgerUnavailable, RequestFailed
 
-PATIENCE = 10
+PATIENCE = 60
 
 
 def entry(number: int = 0, **changes: Any) -> MessageEntry:

@@ -89,7 +89,7 @@ async def test_whatever_was_confirmed_survives_kill_9(tmp_path: Path) -> None:
         clients = [Confirmed() for _ in range(CLIENTS)]
         tally = Tally(chance.randrange(CLIENTS, 400))
         async with (
-            open_server(tmp_path, message_log="off") as server,
+            open_server(tmp_path, api_port="", message_log="off") as server,
             trio.open_nursery() as nursery,
         ):
             for number, each in enumerate(clients):

@@ -11,8 +11,8 @@ from pathlib import Path
 import trio
 from attrs import define
 
-START_TIMEOUT = 60.0
-END_TIMEOUT = 60.0
+START_TIMEOUT = 180.0
+END_TIMEOUT = 180.0
 """Seconds before a test gives a process up: far more than it needs, on any machine."""
 
 
