@@ -15,6 +15,7 @@ from tests.support.central import START, Central, open_central
 from tests.support.known import introduce
 from trio_websocket import ConnectionRejected
 
+from ocpp_actors.clock import TrioClock
 from ocpp_actors.ledger.port import (
     Certificate,
     CertificateState,
@@ -289,6 +290,47 @@ async def test_what_is_no_good_ends_the_tls_handshake(
         assert [(each.type, each.identity) for each in recorded] == ([] if event is None else [(event, "")])
         async with central.charger("CP2", tls=(authorities.server, without(authorities))) as charger:
             await charger.boot()
+
+
+@pytest.mark.parametrize("latest", [OLD, ssl.TLSVersion.TLSv1_3], ids=["TLS 1.2", "TLS 1.3"])
+@pytest.mark.parametrize("year", [1999, 2200], ids=["not yet valid", "expired"])
+async def test_a_resumed_session_is_as_good_as_its_certificate(
+    autojump_clock: trio.abc.Clock, authorities: Authorities, latest: ssl.TLSVersion, year: int
+) -> None:
+    """OpenSSL looks at a certificate in a full handshake only, so it is the server that has to look at its time."""
+    context = without(authorities)
+    context.maximum_version = latest
+    certificate: dict[str, Any] = {"common_name": "CP1", "not_after": datetime(2100, 1, 1, tzinfo=UTC)}
+    authorities.operators.issue_cert("charger.test", **certificate).configure_cert(context)
+    async with open_central(tls=authorities.server) as central:
+        async with central.charger(tls=(authorities.server, context)) as charger:
+            await charger.boot()
+            session: Any = getattr(charger.stream, "session")  # noqa: B009 — that of TLS
+
+        def resuming() -> Any:
+            ours, theirs = central.pipe()
+            tls = authorities.server.context()
+            central.accept(trio.SSLStream(theirs, tls, server_side=True, https_compatible=True))
+            client = trio.SSLStream(ours, context, server_hostname="central.test", https_compatible=True)
+            client.session = session
+            return client
+
+        client = resuming()
+        await client.do_handshake()
+        assert client.session_reused
+        await trio.aclose_forcefully(client)
+        central.system.clock = TrioClock(datetime(year, 1, 1, tzinfo=UTC))
+        client = resuming()
+        assert await said(client) == b""
+        assert client.session_reused
+        await trio.testing.wait_all_tasks_blocked()
+        recorded = await central.ledger.ask(ListSecurityEvents())
+        assert [(each.type, each.identity) for each in recorded] == [(INVALID, "")]
+        # It is not locked out by its old session once it has a certificate that is valid.
+        client = resuming()
+        await client.do_handshake()
+        assert not client.session_reused
+        await trio.aclose_forcefully(client)
 
 
 @pytest.mark.parametrize(
