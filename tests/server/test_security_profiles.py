@@ -66,25 +66,30 @@ VARIANTS = {
 FAILED = "FailedToAuthenticateAtCentralSystem"
 INVALID = "InvalidChargePointCertificate"
 LOW = "SecurityProfileTooLow"
-LET_IN: tuple[Any, Any] = (101, None)
+Outcome = tuple[int, tuple[str, ...]]
+LET_IN: Outcome = (101, ())
+NO_KEY, NOT_ITS_OWN, TOO_LOW = (401, (FAILED,)), (401, (INVALID,)), (403, (LOW,))
+BY_KEY: Outcome = (101, (INVALID,))
+NEITHER: Outcome = (401, (INVALID, FAILED))
+"""A certificate was shown that is not its own, and no key that is right."""
 
-# What a charge point with a key gets: status and recorded event, by the profile that is required.
-TABLE: dict[str, dict[int, tuple[Any, Any]]] = {
-    "nothing": {0: (401, FAILED), 1: (401, FAILED), 2: (403, LOW), 3: (403, LOW)},
-    "key": {0: LET_IN, 1: LET_IN, 2: (403, LOW), 3: (403, LOW)},
-    "key in binary": {0: LET_IN, 1: LET_IN, 2: (403, LOW), 3: (403, LOW)},
-    "wrong key": {0: (401, FAILED), 1: (401, FAILED), 2: (403, LOW), 3: (403, LOW)},
-    "tls": {0: (401, FAILED), 1: (401, FAILED), 2: (401, FAILED), 3: (403, LOW)},
-    "tls, key": {0: LET_IN, 1: LET_IN, 2: LET_IN, 3: (403, LOW)},
-    "tls, wrong key": {0: (401, FAILED), 1: (401, FAILED), 2: (401, FAILED), 3: (403, LOW)},
+# What a charge point with a key gets: status and recorded events, by the profile that is required.
+TABLE: dict[str, dict[int, Outcome]] = {
+    "nothing": {0: NO_KEY, 1: NO_KEY, 2: TOO_LOW, 3: TOO_LOW},
+    "key": {0: LET_IN, 1: LET_IN, 2: TOO_LOW, 3: TOO_LOW},
+    "key in binary": {0: LET_IN, 1: LET_IN, 2: TOO_LOW, 3: TOO_LOW},
+    "wrong key": {0: NO_KEY, 1: NO_KEY, 2: TOO_LOW, 3: TOO_LOW},
+    "tls": {0: NO_KEY, 1: NO_KEY, 2: NO_KEY, 3: TOO_LOW},
+    "tls, key": {0: LET_IN, 1: LET_IN, 2: LET_IN, 3: TOO_LOW},
+    "tls, wrong key": {0: NO_KEY, 1: NO_KEY, 2: NO_KEY, 3: TOO_LOW},
     "certificate": {0: LET_IN, 1: LET_IN, 2: LET_IN, 3: LET_IN},
     "certificate of the identity": {0: LET_IN, 1: LET_IN, 2: LET_IN, 3: LET_IN},
-    "certificate, wrong CN": {0: (401, FAILED), 1: (401, FAILED), 2: (401, FAILED), 3: (401, INVALID)},
-    "certificate, wrong CN, key": {0: LET_IN, 1: LET_IN, 2: LET_IN, 3: (401, INVALID)},
-    "certificate, wrong O": {0: (401, FAILED), 1: (401, FAILED), 2: (401, FAILED), 3: (401, INVALID)},
+    "certificate, wrong CN": {0: NEITHER, 1: NEITHER, 2: NEITHER, 3: NOT_ITS_OWN},
+    "certificate, wrong CN, key": {0: BY_KEY, 1: BY_KEY, 2: BY_KEY, 3: NOT_ITS_OWN},
+    "certificate, wrong O": {0: NEITHER, 1: NEITHER, 2: NEITHER, 3: NOT_ITS_OWN},
     "own certificate": {0: LET_IN, 1: LET_IN, 2: LET_IN, 3: LET_IN},
-    "certificate of another": {0: (401, FAILED), 1: (401, FAILED), 2: (401, FAILED), 3: (401, INVALID)},
-    "revoked certificate": {0: (401, FAILED), 1: (401, FAILED), 2: (401, FAILED), 3: (401, INVALID)},
+    "certificate of another": {0: NEITHER, 1: NEITHER, 2: NEITHER, 3: NOT_ITS_OWN},
+    "revoked certificate": {0: NEITHER, 1: NEITHER, 2: NEITHER, 3: NOT_ITS_OWN},
 }
 
 
@@ -176,7 +181,7 @@ CASES = [(name, required, *expected) for name, row in TABLE.items() for required
 
 @pytest.mark.parametrize("raised", [False, True], ids=["of the server", "of the charge point"])
 @pytest.mark.parametrize(
-    ("name", "required", "status", "event"), CASES, ids=[f"{case[0]}, profile {case[1]}" for case in CASES]
+    ("name", "required", "status", "events"), CASES, ids=[f"{case[0]}, profile {case[1]}" for case in CASES]
 )
 async def test_each_profile_takes_what_it_asks_for(
     autojump_clock: trio.abc.Clock,
@@ -184,8 +189,8 @@ async def test_each_profile_takes_what_it_asks_for(
     tmp_path: Path,
     name: str,
     required: int,
-    status: Any,
-    event: str | None,
+    status: int,
+    events: tuple[str, ...],
     raised: bool,
 ) -> None:
     settings: dict[str, Any] = {
@@ -201,8 +206,9 @@ async def test_each_profile_takes_what_it_asks_for(
         await central.ledger.ask(RecordBoot("CP1", RegistrationStatus.ACCEPTED, boot, START))
         assert await outcome(central, authorities, VARIANTS[name]) == status
         recorded = await central.ledger.ask(ListSecurityEvents())
-        assert [each.type for each in recorded] == ([] if event is None else [event])
-        assert [each.identity for each in recorded] == ([] if event is None else ["CP1"])
+        assert sorted(each.type for each in recorded) == sorted(events)
+        assert {each.identity for each in recorded} <= {"CP1"}
+        assert all((each.tech_info or "").endswith(", from test") for each in recorded)
 
 
 NOT_AFTER: dict[str, Any] = {

@@ -92,6 +92,7 @@ class Server:
                 organization=self._settings.tls_client_organization,
                 ledger=self._central_system.ledger,
                 keys=self._central_system.keys,
+                security_log=self._central_system.security_log,
             ).step,
             subprotocol_step,
         ]
