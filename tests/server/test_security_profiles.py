@@ -367,3 +367,20 @@ async def test_the_profile_in_use_is_known(
             assert entry is not None
             assert entry.session is not None
             assert entry.session.security_profile == profile
+
+
+async def test_a_certificate_of_the_serial_number_counts_after_the_first_boot(
+    autojump_clock: trio.abc.Clock, authorities: Authorities
+) -> None:
+    """A new charge point with a certificate from the factory: its key lets it in, once."""
+    context = client_context(authorities, VARIANTS["certificate"])[0]
+    tls = (authorities.server, context)
+    async with open_central() as central:
+        await introduce(central.ledger, key=KEY, security_profile=2)
+        async with central.charger(tls=tls, headers=basic(KEY)) as charger:
+            await charger.boot(chargePointSerialNumber=SERIAL)
+        await introduce(central.ledger, security_profile=3)
+        async with central.charger(tls=tls) as charger:
+            await charger.result("Heartbeat", {})
+        recorded = await central.ledger.ask(ListSecurityEvents())
+        assert [each.type for each in recorded] == [INVALID]
