@@ -10,6 +10,10 @@ import pytest
 import trio
 import trio.testing
 from attrs import define, field
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from tests.support.central import START, Central, open_central
 from tests.support.failing_ledger import FailingLedger
 from tests.support.known import introduce
@@ -231,6 +235,18 @@ def of_another_name(request: str) -> str:
     return AUTHORITY.sign(csr("CP9", key=KEY), START, names=("CP9",))
 
 
+def an_authority(request: str) -> str:
+    """As a command line does that signs with the wrong profile."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "CP1")])
+    certificate = (
+        x509.CertificateBuilder(name, name, KEY.public_key(), x509.random_serial_number())
+        .not_valid_before(START)
+        .not_valid_after(START + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    )
+    return certificate.sign(KEY, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+
+
 def from_long_ago(request: str) -> str:
     return Authority.new(START.replace(year=2010), life=timedelta(days=400)).sign(
         request, START.replace(year=2010), names=("CP1",)
@@ -248,6 +264,7 @@ def much_too_long(request: str) -> str:
         (crashes, "made a mistake"),
         (of_another_key, "another key"),
         (of_another_name, "a certificate of 'CP9', the request is one of 'CP1'"),
+        (an_authority, "may sign others itself"),
         (from_long_ago, "not now"),
         (much_too_long, "leave out the root"),
         (lambda request: "nothing", "no certificate chain"),

@@ -152,6 +152,7 @@ async def open_central(
     router: Router | None = None,
     change_steps: Any = list,
     signer: Signer | None = None,
+    tls: ServerTls | None = None,
     **settings: Any,
 ) -> AsyncIterator[Central]:
     """Run a central system for the length of the block; settings are given by their names."""
@@ -175,7 +176,9 @@ async def open_central(
     )
     router = router or default_router()
     fleet = Fleet(system, chosen.mailbox_size, testing=chosen.testing)
-    server = Server(system, router, fleet, chosen, lambda: f"s{next(ids)}", change_steps=change_steps)
+    server = Server(
+        system, router, fleet, chosen, lambda: f"s{next(ids)}", change_steps=change_steps, tls=tls
+    )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(fleet.run)
         nursery.start_soon(see_to_certificates, system, fleet, timedelta(days=chosen.certificate_renewal))

@@ -173,6 +173,10 @@ class Signing:
         now = self._clock.now()
         if chain.key_info != job.request.key_info:
             raise SigningFailed("the certificate authority answered with a certificate of another key")
+        if chain.authority:
+            raise SigningFailed(
+                "the certificate authority answered with a certificate that may sign others itself (CA:TRUE)"
+            )
         if chain.common_name not in job.record.names:
             raise SigningFailed(
                 f"the certificate authority answered with a certificate of {chain.common_name!r}, the request is one "

@@ -14,6 +14,14 @@ MAX_CHAIN: Final = 10_000
 """Characters of CertificateSigned.req's certificateChain (security whitepaper §5.1)."""
 
 
+_UNREADABLE: Final = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+
+
 class UnusableChain(Exception):
     """A text that is no certificate chain; the message says why."""
 
@@ -35,6 +43,8 @@ class Chain:
     """Its public key in DER (SubjectPublicKeyInfo)."""
     not_before: datetime
     not_after: datetime
+    authority: bool
+    """Whether it may sign others."""
 
 
 def read_chain(pem: str) -> Chain:
@@ -57,8 +67,9 @@ def read_chain(pem: str) -> Chain:
             key_info=key_info,
             not_before=first.not_valid_before_utc,
             not_after=first.not_valid_after_utc,
+            authority=is_authority(first),
         )
-    except (ValueError, UnsupportedAlgorithm):
+    except _UNREADABLE:
         raise UnusableChain("it is no certificate chain in PEM") from None
 
 
@@ -83,7 +94,7 @@ def distrust(pem: str, roots: str, now: datetime) -> str | None:
                 return None
             if not any(_signed(each, issuer) for issuer in certificates[number + 1 : number + 2]):
                 return f"the certificate of {name} is not signed by a root certificate that is known"
-    except (ValueError, UnsupportedAlgorithm):
+    except _UNREADABLE:
         raise UnusableChain("it is no certificate chain in PEM") from None
     raise UnusableChain("there is no certificate in it")
 

@@ -12,6 +12,7 @@ import structlog
 from attrs import define, field, frozen
 
 from ocpp_actors.central_system.keys import Keys, TooManyKeys
+from ocpp_actors.central_system.security_log import SecurityLog
 from ocpp_actors.ledger.port import (
     AdmitChargePoint,
     CertificateState,
@@ -54,6 +55,8 @@ FAILED_TO_AUTHENTICATE: Final = "FailedToAuthenticateAtCentralSystem"
 INVALID_CERTIFICATE: Final = "InvalidChargePointCertificate"
 PROFILE_TOO_LOW: Final = "SecurityProfileTooLow"
 """Types of security events: those of the whitepaper (§8) that fit, and one of our own."""
+
+NOT_ITS_OWN: Final = "the certificate is not one of this charge point"
 
 
 class Refused(Exception):
@@ -254,11 +257,14 @@ class Credentials:
     organization: str | None
     ledger: Ledger
     keys: Keys
+    security_log: SecurityLog
     attempts: Failures = field(factory=lambda: Failures(ATTEMPT_RATE, ATTEMPTS_AT_ONCE))
     """Wrong keys by address and identity: whoever guesses locks out only who guesses the same from there."""
 
     async def step(self, handshake: Handshake) -> None:
         """Ask for what the charge point's security profile asks for, or for more.
+
+        A certificate that is not its own is recorded, also where a key lets it in.
 
         Raises Refused: 403, where the profile is too low; 401, where key or certificate are wrong or missing; 503,
             where too many wrong keys were given.
@@ -266,13 +272,17 @@ class Credentials:
         required = max(self.lowest, handshake.known.settings.security_profile)
         if required >= TLS and not handshake.secure:
             raise _too_low(required, "connect over TLS")
-        if handshake.certificate is not None and await self._is_owner(handshake, handshake.certificate):
-            handshake.security_profile = CERTIFICATES
-            return
-        if required == CERTIFICATES and handshake.certificate is None:
+        if handshake.certificate is not None:
+            if await self._is_owner(handshake, handshake.certificate):
+                handshake.security_profile = CERTIFICATES
+                return
+            await self.security_log.record(
+                handshake.known.identity, INVALID_CERTIFICATE, f"{NOT_ITS_OWN}, from {handshake.address}"
+            )
+            if required == CERTIFICATES:
+                raise _wrong(NOT_ITS_OWN)
+        elif required == CERTIFICATES:
             raise _too_low(required, "show a client certificate")
-        if required == CERTIFICATES:
-            raise _wrong("the certificate is not one of this charge point", INVALID_CERTIFICATE)
         if await self._has_key(handshake, required):
             handshake.security_profile = TLS if handshake.secure else BASIC
 
@@ -341,7 +351,7 @@ def _too_low(required: int, what_to_do: str) -> Refused:
     return Refused(403, f"security profile {required} is required: {what_to_do}", event=PROFILE_TOO_LOW)
 
 
-def _wrong(reason: str, event: str) -> Refused:
+def _wrong(reason: str, event: str | None = None) -> Refused:
     return Refused(401, reason, [("WWW-Authenticate", 'Basic realm="OCPP"')], event=event)
 
 

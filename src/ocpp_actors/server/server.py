@@ -33,7 +33,7 @@ from ocpp_actors.server.admission import (
 from ocpp_actors.server.fleet import FIGHT_PAUSE, Entry, Fleet
 from ocpp_actors.server.handshakes import Handshakes, Place
 from ocpp_actors.server.rare_log import RareLog
-from ocpp_actors.server.tls import ClientCertificate, ServerTls, client_certificate, fault_of, say_why
+from ocpp_actors.server.tls import ClientCertificate, NoTls, OutOfDate, ServerTls, shake_hands
 from ocpp_actors.server.transport import HandshakeFailed, Transport, open_transport
 from ocpp_actors.settings import Settings
 
@@ -92,6 +92,7 @@ class Server:
                 organization=self._settings.tls_client_organization,
                 ledger=self._central_system.ledger,
                 keys=self._central_system.keys,
+                security_log=self._central_system.security_log,
             ).step,
             subprotocol_step,
         ]
@@ -218,20 +219,18 @@ class Server:
         if not isinstance(stream, trio.SSLStream):
             return _Origin(remote, secure=False, certificate=None)
         try:
-            with trio.fail_after(self._settings.handshake_timeout):
-                await stream.do_handshake()
-            return _Origin(remote, secure=True, certificate=client_certificate(stream))
-        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError) as error:
-            fault = fault_of(error)
-            await say_why(stream)
-        except BaseException:
-            await trio.aclose_forcefully(stream)
-            raise
-        place.failed()
-        self._refusals.warning("no TLS connection", reason=fault.reason)
-        if fault.event is not None:
-            await self._central_system.security_log.record("", fault.event, f"{fault.reason}, from {remote}")
-        return None
+            certificate = await shake_hands(
+                stream, self._settings.handshake_timeout, self._central_system.clock
+            )
+        except NoTls as fault:
+            if isinstance(fault, OutOfDate) and self._tls is not None:
+                self._tls.forget_sessions()
+            place.failed()
+            self._refusals.warning("no TLS connection", reason=str(fault))
+            if fault.event is not None:
+                await self._central_system.security_log.record("", fault.event, f"{fault}, from {remote}")
+            return None
+        return _Origin(remote, secure=True, certificate=certificate)
 
     async def _let_in(
         self,

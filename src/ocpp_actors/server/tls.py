@@ -5,12 +5,15 @@ import ssl
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
 import trio
 from attrs import define, field, frozen
+
+from ocpp_actors.clock import Clock
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +36,21 @@ Stamp = tuple[tuple[int, int, int], ...]
 
 class UnusableCertificate(Exception):
     """TLS cannot be offered; the message says which file is to blame, and why."""
+
+
+class NoTls(Exception):
+    """A TLS handshake failed; the message says why.
+
+    ``event`` is the type of the security event that it is, if it is one (security whitepaper §8).
+    """
+
+    def __init__(self, reason: str, event: str | None) -> None:
+        super().__init__(reason)
+        self.event = event
+
+
+class OutOfDate(NoTls):
+    """The certificate of a resumed session is not valid now."""
 
 
 @frozen
@@ -76,6 +94,13 @@ class ServerTls:
         except UnusableCertificate as error:
             log.error("new certificates cannot be used, the last ones stay", reason=str(error))  # noqa: TRY400
         return self._context
+
+    def forget_sessions(self) -> None:
+        """Let every charge point show its certificate again: no session that was made so far is resumed.
+
+        Sessions are those of a context, so the next connection makes a new one.
+        """
+        self._stamp = ()
 
     def _present_stamp(self) -> Stamp:
         stamps = []
@@ -132,14 +157,40 @@ def _reason(error: Exception) -> str:
     return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
-def client_certificate(stream: "trio.SSLStream[trio.SocketStream]") -> ClientCertificate | None:
-    """Return the certificate that the peer showed in the handshake, if it showed one."""
+async def shake_hands(
+    stream: "trio.SSLStream[trio.SocketStream]", patience: float, clock: Clock
+) -> ClientCertificate | None:
+    """Do the server's side of a TLS handshake, and return the certificate that the peer showed, if it showed one.
+
+    A stream whose handshake failed is closed, after the peer was told why.
+
+    Raises NoTls: it failed, or took more than ``patience`` seconds; OutOfDate: a session was resumed whose certificate
+        is not valid any more, which OpenSSL does not look at again.
+    """
+    try:
+        with trio.fail_after(patience):
+            await stream.do_handshake()
+        return _certificate(stream, clock.now())
+    except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError) as error:
+        fault = _fault_of(error)
+    except OutOfDate as error:
+        fault = error
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    await _say_why(stream)
+    raise fault
+
+
+def _certificate(stream: "trio.SSLStream[trio.SocketStream]", now: datetime) -> ClientCertificate | None:
     shown: Any = stream.getpeercert(True)
     if not shown:
         return None
-    subject = {
-        name: value for part in (stream.getpeercert() or {}).get("subject", ()) for name, value in part
-    }
+    told: Any = stream.getpeercert()
+    begins, ends = told["notBefore"], told["notAfter"]
+    if not ssl.cert_time_to_seconds(begins) <= now.timestamp() < ssl.cert_time_to_seconds(ends):
+        raise OutOfDate(f"{_NOT_VALID}: it is from {begins} until {ends}", _INVALID)
+    subject = {name: value for part in told.get("subject", ()) for name, value in part}
     return ClientCertificate(
         common_name=subject.get("commonName", ""),
         organization=subject.get("organizationName", ""),
@@ -147,7 +198,7 @@ def client_certificate(stream: "trio.SSLStream[trio.SocketStream]") -> ClientCer
     )
 
 
-async def say_why(stream: "trio.SSLStream[trio.SocketStream]") -> None:
+async def _say_why(stream: "trio.SSLStream[trio.SocketStream]") -> None:
     """Send the alert of a handshake that failed, and close the stream.
 
     trio leaves the alert where OpenSSL wrote it, so the peer would only see its connection closed.
@@ -157,28 +208,19 @@ async def say_why(stream: "trio.SSLStream[trio.SocketStream]") -> None:
     await trio.aclose_forcefully(stream)
 
 
-@frozen
-class HandshakeFault:
-    """Why a TLS handshake failed, and which security event it is, if it is one (security whitepaper §8)."""
-
-    reason: str
-    event: str | None
-
-
-def fault_of(error: BaseException) -> HandshakeFault:
+def _fault_of(error: BaseException) -> NoTls:
     """Tell what went wrong, from what trio raised."""
     cause = error.__cause__
     if not isinstance(cause, ssl.SSLError):
-        return HandshakeFault("the peer left during the TLS handshake", None)
+        return NoTls("the peer left during the TLS handshake", None)
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return HandshakeFault(
-            f"the charge point's certificate is not valid: {cause.verify_message}",
-            "InvalidChargePointCertificate",
-        )
+        return NoTls(f"{_NOT_VALID}: {cause.verify_message}", _INVALID)
     reason = cause.reason or str(cause)
-    return HandshakeFault(f"no TLS connection: {reason.lower().replace('_', ' ')}", _EVENTS.get(reason))
+    return NoTls(f"no TLS connection: {reason.lower().replace('_', ' ')}", _EVENTS.get(reason))
 
 
+_NOT_VALID: Final = "the charge point's certificate is not valid"
+_INVALID: Final = "InvalidChargePointCertificate"
 _EVENTS: Final = {
     "UNSUPPORTED_PROTOCOL": "InvalidTLSVersion",
     "VERSION_TOO_LOW": "InvalidTLSVersion",
