@@ -6,7 +6,7 @@ import pytest
 
 from ocpp_actors.central_system import commands
 from ocpp_actors.central_system.charge_point import ChargePoint
-from ocpp_actors.ledger.port import ChargePointRecord
+from ocpp_actors.ledger.port import ChargePointRecord, KeyHash
 from ocpp_actors.protocol.messages import RegistrationStatus
 
 ACCEPTED, PENDING, REJECTED = (
@@ -50,3 +50,22 @@ def test_what_may_be_asked(
 def test_only_a_rejected_charger_is_asked_nothing_at_all() -> None:
     silenced = [each for each in (None, ACCEPTED, PENDING, REJECTED) if commands.silenced(charge_point(each))]
     assert silenced == [REJECTED]
+
+
+@pytest.mark.parametrize("key", ["AuthorizationKey", "authorizationkey", "AuthorizationKey "])
+def test_no_key_is_sent_while_it_is_not_known_whether_the_last_one_was_taken(key: str) -> None:
+    peer = charge_point(ACCEPTED)
+    payload = {"key": key, "value": "a-key-of-the-charger"}
+    peer.record.next_key, peer.key_in_doubt = KeyHash("next"), True
+    said = commands.refusal(peer, "ChangeConfiguration", payload)
+    assert said is not None
+    assert "until it has connected again" in said
+    assert commands.refusal(peer, "ChangeConfiguration", {"key": "HeartbeatInterval", "value": "1"}) is None
+    peer.key_in_doubt = False
+    assert commands.refusal(peer, "ChangeConfiguration", payload) is None
+
+
+def test_a_key_that_an_operator_set_ends_the_doubt() -> None:
+    peer = charge_point(ACCEPTED)
+    peer.key_in_doubt = True
+    assert commands.refusal(peer, "ChangeConfiguration", {"key": "AuthorizationKey", "value": "k"}) is None

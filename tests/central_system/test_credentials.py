@@ -1,9 +1,13 @@
 """Keys of charge points: how they are hashed, which encodings of them are right (A00.FR.205, A01.FR.08)."""
 
+from typing import Any
+
 import pytest
+from argon2.low_level import verify_secret
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ocpp_actors.central_system import credentials
 from ocpp_actors.central_system.credentials import (
     KEY_SIZE,
     hash_chosen,
@@ -79,3 +83,27 @@ def test_a_new_key_is_as_long_as_a_key_may_be_and_new() -> None:
     keys = {new_key() for _ in range(100)}
     assert len(keys) == 100
     assert {len(bytes.fromhex(key)) for key in keys} == {KEY_SIZE}
+
+
+@pytest.mark.parametrize(
+    ("password", "hashes"),
+    [
+        (BINARY.hex().encode(), 1),
+        (BINARY, 1),
+        (BINARY.hex().encode().hex().encode(), 3),
+        (b"wrong", 1),
+        (b"ab" * 10, 2),
+    ],
+)
+def test_what_is_usual_costs_one_slow_hash(
+    monkeypatch: pytest.MonkeyPatch, password: bytes, hashes: int
+) -> None:
+    key, seen = hash_chosen(BINARY.hex().encode(), SALT), []
+
+    def count(*of: Any) -> bool:
+        seen.append(of)
+        return verify_secret(*of)
+
+    monkeypatch.setattr(credentials, "verify_secret", count)
+    assert key_matches(password, key) is (password not in (b"wrong", b"ab" * 10))
+    assert len(seen) == hashes

@@ -88,9 +88,16 @@ def test_all_keys_that_were_told_replace_what_was_known() -> None:
         "configurationKey": [
             {"key": "A", "readonly": True, "value": "1"},
             {"key": "AuthorizationKey", "readonly": False, "value": "secret"},
+            {"key": "authorizationkey ", "readonly": False, "value": "secret"},
+            {"key": "Url", "readonly": False, "value": "ftp://user:secret@host/"},
         ]
     }
-    told = (key("A", "1", readonly=True), key("AuthorizationKey", None))
+    told = (
+        key("A", "1", readonly=True),
+        key("AuthorizationKey", None),
+        key("authorizationkey ", None),
+        key("Url", "ftp://user:***@host/"),
+    )
     assert after("GetConfiguration", {}, answer) == [RecordConfiguration("CP1", told, (), complete=True)]
 
 

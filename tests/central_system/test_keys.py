@@ -85,6 +85,21 @@ async def test_no_more_wait_than_may(monkeypatch: pytest.MonkeyPatch) -> None:
         go_on.set()
 
 
+async def test_who_would_wait_too_long_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr(credentials, "key_matches", lambda *_: go_on.wait(10))
+    ours, key = Keys(), hash_chosen(KEY, SALT)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ours.matches, KEY, key)
+        await trio.testing.wait_all_tasks_blocked()
+        monkeypatch.setattr(keys, "PATIENCE", 0.0)
+        with pytest.raises(TooManyKeys):
+            await ours.matches(b"another", key)
+        monkeypatch.undo()
+        go_on.set()
+    assert await ours.matches(KEY, key)
+
+
 async def test_the_oldest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keys, "REMEMBERED", 1)
     ours = Keys()

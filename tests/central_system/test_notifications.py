@@ -111,3 +111,56 @@ async def test_so_many_connectors_are_kept_and_no_more(autojump_clock: Any) -> N
     assert record is not None
     assert set(record.connectors) == set(range(MAX_CONNECTORS))
     assert record.connectors[5].status == "Charging"
+
+
+SECRET = "0123456789abcdef0123"
+
+
+@pytest.mark.parametrize(
+    ("type_", "tech_info", "kept"),
+    [
+        ("SettingSystemTime", f"AuthorizationKey set to {SECRET}", "***"),
+        ("AuthorizationKey", SECRET, "***"),
+        ("SettingSystemTime", f"sent to ftp://user:{SECRET}@host/", "sent to ftp://user:***@host/"),
+    ],
+)
+async def test_a_secret_in_a_security_event_is_neither_kept_nor_told(
+    autojump_clock: Any, type_: str, tech_info: str, kept: str
+) -> None:
+    async with open_central() as central, central.charger() as charger:
+        await charger.boot()
+        payload = {"type": type_, "timestamp": AT, "techInfo": tech_info}
+        assert await charger.result("SecurityEventNotification", payload) == {}
+        [event] = await central.ledger.ask(ListSecurityEvents())
+        [told] = central.told(SecurityEventRaised)
+    assert (event.type, event.tech_info) == (told.type, told.detail) == (type_, kept)
+
+
+@pytest.mark.parametrize(
+    ("info", "code", "kept"),
+    [
+        ("AuthorizationKey", SECRET, ("AuthorizationKey", "***")),
+        (f"AuthorizationKey={SECRET}", None, ("***", None)),
+        (None, f"http://user:{SECRET}@host/", (None, "http://user:***@host/")),
+    ],
+)
+async def test_a_secret_in_a_status_is_not_kept(
+    autojump_clock: Any, info: str | None, code: str | None, kept: tuple[str | None, str | None]
+) -> None:
+    said = {"info": info, "vendorErrorCode": code}
+    async with open_central() as central, central.charger() as charger:
+        await charger.boot()
+        payload = status(1, **{name: text for name, text in said.items() if text is not None})
+        assert await charger.result("StatusNotification", payload) == {}
+        record = await central.ledger.ask(FindChargePoint("CP1"))
+    assert record is not None
+    assert (record.connectors[1].info, record.connectors[1].vendor_error_code) == kept
+
+
+async def test_a_secret_in_a_boot_is_not_kept(autojump_clock: Any) -> None:
+    async with open_central() as central, central.charger() as charger:
+        await charger.boot(firmwareVersion=f"http://user:{SECRET}@host/1")
+        record = await central.ledger.ask(FindChargePoint("CP1"))
+    assert record is not None
+    assert record.boot is not None
+    assert record.boot["firmwareVersion"] == "http://user:***@host/1"

@@ -21,6 +21,7 @@ from ocpp_actors.server.admission import (
     basic_credentials,
     identity_of,
 )
+from ocpp_actors.server.handshakes import Place
 
 
 def header(refusal: ConnectionRejected, name: bytes) -> bytes | None:
@@ -359,6 +360,27 @@ async def test_admission_counts_as_part_of_the_handshake(autojump_clock: trio.ab
         assert await peer.everything() == b""
         assert trio.current_time() == pytest.approx(7)
         assert connected(central) == []
+
+
+@pytest.mark.parametrize(("begun", "blamed"), [(b"", 1), (upgrade("/ocpp/CP1"), 0)], ids=["peer", "us"])
+async def test_only_who_kept_us_waiting_is_blamed_for_the_time(
+    autojump_clock: trio.abc.Clock, monkeypatch: pytest.MonkeyPatch, begun: bytes, blamed: int
+) -> None:
+    failed: list[Place] = []
+
+    def failure(place: Place) -> None:
+        failed.append(place)
+
+    monkeypatch.setattr(Place, "failed", failure)
+
+    async def dawdle(handshake: Handshake) -> None:
+        await trio.sleep(3600)
+
+    async with open_central(change_steps=lambda steps: [*steps, dawdle]) as central:
+        async with raw_peer(central) as peer:
+            await peer.send(begun)
+            assert await peer.everything() == b""
+        assert len(failed) == blamed
 
 
 async def test_above_max_handshakes_newcomers_wait_but_sessions_do_not_count(

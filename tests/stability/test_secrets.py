@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,9 +14,11 @@ import httpx2
 import pytest
 import trio
 from tests.support.central import BOOT
-from tests.support.process import ServerProcess, open_server
+from tests.support.process import ServerProcess, environment, open_server
 from tests.support.raw import TEXT, RawPeer, frame, upgrade
 from tests.support.receiver import Receiver, open_receiver
+from tests.support.requests import csr
+from tests.support.waiting import eventually
 
 SECRETS = {
     "token": 'api"token\\of-the-operator',
@@ -30,9 +33,14 @@ SECRETS = {
     "queued key": 'queued"key\\of-the-charger',
     "diagnostics password": "password-of-the-ftp-server",
     "firmware password": "password-of-the-http-server",
+    "upload password": "password-of-the-upload",
+    "boot password": "pwd-of-the-boot",
+    "configured password": "password-in-the-configuration",
+    "authority password": "password-of-the-authority",
 }
 URLS = {
     "GetDiagnostics": f"ftp://user:{SECRETS['diagnostics password']}@files.test/",
+    "UploadUrl": f"ftp://user:{SECRETS['configured password']}@files.test/",
     "UpdateFirmware": f"http://user:{SECRETS['firmware password']}@files.test/firmware.bin",
 }
 PAGES = (
@@ -137,6 +145,33 @@ def authorization_key(secret: str) -> dict[str, str]:
     return {"key": "AuthorizationKey", "value": SECRETS[secret]}
 
 
+async def say_secrets(peer: RawPeer) -> None:
+    """Let the charge point speak of itself, and of its secrets."""
+    key, upload = SECRETS["second key"], f"ftp://user:{SECRETS['upload password']}@files.test/"
+    event = {"type": "SettingSystemTime", "timestamp": "2026-03-01T12:00:00Z"}
+    connector = {"connectorId": 1, "status": "Faulted", "errorCode": "OtherError"}
+    boots = {**BOOT, "firmwareVersion": f"http://u:{SECRETS['boot password']}@h/1"}
+    said: list[tuple[str, dict[str, Any]]] = [
+        ("SecurityEventNotification", {**event, "techInfo": f"AuthorizationKey set to {key}"}),
+        ("SecurityEventNotification", {**event, "type": "AuthorizationKey", "techInfo": key}),
+        ("SecurityEventNotification", {**event, "techInfo": f"uploaded to {upload}"}),
+        ("StatusNotification", {**connector, "info": "AuthorizationKey", "vendorErrorCode": key}),
+        ("StatusNotification", {**connector, "connectorId": 2, "info": upload, "vendorErrorCode": upload}),
+        ("BootNotification", boots),
+    ]
+    for number, (action, request) in enumerate(said):
+        await peer.call(f"said{number}", action, request)
+        assert (await peer.text())[:2] == [3, f"said{number}"]
+
+
+async def ask_for_a_certificate(peer: RawPeer, life: Life) -> None:
+    """Have the server fail to reach the certificate authority, and wait until it has said so."""
+    await peer.call("sign", "SignCertificate", {"csr": csr("CP1", "Operator")})
+    answer = await peer.text()
+    assert answer == [3, "sign", {"status": "Accepted"}], answer
+    await eventually(lambda: b"CertificateSigningFailed" in life.seen.get("events", b""))
+
+
 ACCEPTED, REJECTED = {"status": "Accepted"}, {"status": "Rejected"}
 
 
@@ -150,16 +185,22 @@ async def live(life: Life) -> None:
     async with life.charger(SECRETS["first key"]) as peer:
         await boot(peer)
         key = {**authorization_key("first key"), "readonly": False}
-        shown = {"configurationKey": [key], "unknownKey": []}
+        padded = {**key, "key": "AuthorizationKey "}
+        upload = {"key": "UploadUrl", "readonly": False, "value": URLS["UploadUrl"]}
+        shown = {"configurationKey": [key, padded, upload], "unknownKey": []}
         assert await life.command(peer, "GetConfiguration", {"key": ["AuthorizationKey"]}, shown) == 200
         assert (
             await life.command(peer, "ChangeConfiguration", authorization_key("refused key"), REJECTED) == 200
         )
         said = f"cannot set AuthorizationKey to {SECRETS['refused key']}"
         assert await life.command(peer, "ChangeConfiguration", authorization_key("refused key"), said) == 502
+    async with life.charger(SECRETS["first key"]) as peer:
+        await boot(peer)
         assert (
             await life.command(peer, "ChangeConfiguration", authorization_key("second key"), ACCEPTED) == 200
         )
+        await say_secrets(peer)
+        await ask_for_a_certificate(peer, life)
         diagnostics = {"location": URLS["GetDiagnostics"]}
         assert await life.command(peer, "GetDiagnostics", diagnostics, {"fileName": "f"}) == 200
         firmware = {"location": URLS["UpdateFirmware"], "retrieveDate": "2026-03-01T12:00:00Z"}
@@ -220,6 +261,8 @@ async def test_no_secret_is_found_anywhere(tmp_path: Path, log_format: str) -> N
             "log_level": "debug",
             "message_log": f"{messages}{os.sep if log_format == 'console' else ''}",
             "testing": "on",
+            "certificate_authority": f"http://user:{SECRETS['authority password']}@127.0.0.1:9/sign",
+            "tls_client_organization": "Operator",
         }
         async with open_server(tmp_path, **settings) as server:
             headers = {"Authorization": f"Bearer {SECRETS['token']}"}
@@ -248,4 +291,19 @@ async def test_no_secret_is_found_anywhere(tmp_path: Path, log_format: str) -> N
         for name in SECRETS
         for leak in found(name, place, content)
     ]
+    assert not leaks, "\n".join(leaks)
+
+
+async def test_the_password_of_a_database_is_not_told_where_it_cannot_be_used(tmp_path: Path) -> None:
+    url = f"postgresql://user:{SECRETS['database password']}@127.0.0.1:9/ledger"
+    ended = await trio.run_process(
+        [sys.executable, "-m", "ocpp_actors", "serve"],
+        env=environment(tmp_path, {"database": url}),
+        capture_stdout=True,
+        capture_stderr=True,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert b"database" in ended.stderr.lower()
+    leaks = found("database password", "the output", ended.stdout + ended.stderr)
     assert not leaks, "\n".join(leaks)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ocpp_actors.central_system.charge_point import ChargePoint
-from ocpp_actors.central_system.rules import AUTHORIZATION_KEY
+from ocpp_actors.central_system.rules import is_authorization_key
 from ocpp_actors.protocol.catalogue import ACTIONS, Role
 from ocpp_actors.protocol.messages import RegistrationStatus
 
@@ -16,6 +16,11 @@ TRIGGERED_UNDER_ANOTHER_NAME = {
 }
 """The actions that MessageTriggerEnumType calls otherwise (security whitepaper §6.14)."""
 NOT_WHILE_PENDING = frozenset({"RemoteStartTransaction", "RemoteStopTransaction"})
+KEY_IN_DOUBT = (
+    "the last AuthorizationKey was sent and it is not known whether the charge point took it: wait until it has "
+    "connected again, or set the key that it has here"
+)
+"""Of three keys that may be right, one would be wrong: two are kept."""
 
 
 def silenced(charge_point: ChargePoint) -> bool:
@@ -37,16 +42,21 @@ def refusal(charge_point: ChargePoint, action: str, payload: Mapping[str, Any]) 
         and charge_point.record.registration is RegistrationStatus.ACCEPTED
     ):
         return "a BootNotification is not triggered after one was Accepted (errata 3.40)"
+    in_doubt = charge_point.key_in_doubt and charge_point.record.next_key is not None
+    if in_doubt and changes_key(action, payload):
+        return KEY_IN_DOUBT
     return None
 
 
 def changes_key(action: str, payload: Mapping[str, Any]) -> bool:
     """Whether a CALL brings a new AuthorizationKey."""
-    return action == "ChangeConfiguration" and payload["key"].casefold() == AUTHORIZATION_KEY
+    return action == "ChangeConfiguration" and is_authorization_key(payload["key"])
 
 
 def sent(charge_point: ChargePoint, action: str, payload: Mapping[str, Any]) -> None:
     """Note that this was asked. A message that was triggered is let through while Pending, from now on."""
+    if changes_key(action, payload):
+        charge_point.key_in_doubt = True
     if action in TRIGGERS:
         triggered = _triggered(action, payload)
         charge_point.triggered[triggered] = (

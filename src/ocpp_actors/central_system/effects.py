@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from ocpp_actors.central_system.rules import AUTHORIZATION_KEY
+from ocpp_actors.central_system.rules import is_authorization_key
 from ocpp_actors.certificates.chains import UnusableChain, read_chain
+from ocpp_actors.ledger.masking import mask_document
 from ocpp_actors.ledger.port import (
     AddReservation,
     CommandState,
@@ -83,7 +84,7 @@ def _change_configuration(exchange: Exchange) -> list[Request[Any]]:
         key, value = exchange.payload["key"], exchange.payload["value"]
         seen = ConfigurationKey(
             key=key,
-            value=None if key.casefold() == AUTHORIZATION_KEY else value,
+            value=_without_secrets(key, value),
             readonly=None,
             reboot_required=status == ConfigurationStatus.REBOOT_REQUIRED,
             seen_at=exchange.at,
@@ -113,7 +114,7 @@ def _get_configuration(exchange: Exchange) -> list[Request[Any]]:
     keys = tuple(
         ConfigurationKey(
             key=each.key,
-            value=None if each.key.casefold() == AUTHORIZATION_KEY else each.value,
+            value=_without_secrets(each.key, each.value),
             readonly=each.readonly,
             reboot_required=False,
             seen_at=exchange.at,
@@ -123,6 +124,11 @@ def _get_configuration(exchange: Exchange) -> list[Request[Any]]:
     unknown = tuple(exchange.response.unknown_key or ())
     complete = not exchange.payload.get("key")
     return [RecordConfiguration(exchange.identity, keys, unknown, complete=complete)]
+
+
+def _without_secrets(key: str, value: str | None) -> str | None:
+    """Return what is kept of a value: of the AuthorizationKey nothing, of a URL all but its password."""
+    return None if is_authorization_key(key) else mask_document({"value": value})["value"]
 
 
 def _reserve_now(exchange: Exchange) -> list[Request[Any]]:

@@ -18,8 +18,12 @@ T = TypeVar("T")
 GENERATED: Final = 1000
 """Keys that were generated here, and may be about to be sent; the others count as chosen."""
 
-WAITING: Final = 200
-"""Slow hashes that may wait; at some 20 ms each, the last one waits four seconds."""
+WAITING: Final = 50
+"""Slow hashes that may wait; at some 20 ms each, the last one waits a second."""
+
+PATIENCE: Final = 3.0
+"""Seconds that a slow hash may wait for its turn. On a slow machine too, who has to come again is told so before
+``HANDSHAKE_TIMEOUT``, also where two keys are compared."""
 
 REMEMBERED: Final = 50_000
 """Passwords that were right, of which a fast hash is remembered in memory, under a secret of this process."""
@@ -50,7 +54,7 @@ class Keys:
     async def hash(self, key: bytes) -> KeyHash:
         """Return the hash of a key to be kept: a fast one if it was generated here, otherwise a slow one.
 
-        Raises TooManyKeys: too many wait.
+        Raises TooManyKeys: too many wait, or for too long.
         """
         if self._trace(key) in self._generated:
             return credentials.hash_generated(key, self.new_salt())
@@ -67,7 +71,7 @@ class Keys:
     async def matches(self, password: bytes, key: KeyHash) -> bool:
         """Whether a password is the key.
 
-        Raises TooManyKeys: too many wait.
+        Raises TooManyKeys: too many wait, or for too long.
         """
         known = self.known(password, key)
         if known is not None:
@@ -82,7 +86,14 @@ class Keys:
             raise TooManyKeys(f"{WAITING} keys wait to be hashed")
         if not self.in_thread:
             return work()
-        return await trio.to_thread.run_sync(work, limiter=self._one)
+        with trio.move_on_after(PATIENCE) as patience:
+            await self._one.acquire()
+        if patience.cancelled_caught:
+            raise TooManyKeys(f"the keys before it took longer than {PATIENCE:g} s to be hashed")
+        try:
+            return await trio.to_thread.run_sync(work)
+        finally:
+            self._one.release()
 
     def _trace(self, password: bytes, key: KeyHash | None = None) -> bytes:
         encoded = b"" if key is None else key.encoded.encode()

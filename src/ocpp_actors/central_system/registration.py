@@ -2,6 +2,7 @@
 
 from ocpp_actors.central_system import commands
 from ocpp_actors.central_system.context import Context
+from ocpp_actors.ledger.masking import mask_document
 from ocpp_actors.ledger.port import FindChargePoint, NoteBoot, NoteSeen, RecordBoot
 from ocpp_actors.protocol.codec import encode
 from ocpp_actors.protocol.errors import ErrorCode, ProtocolFault
@@ -59,7 +60,7 @@ async def boot_notification(request: BootNotification, context: Context) -> Boot
         known = await context.ask(FindChargePoint(context.identity))
         record.registration = known.registration if known else None
     registration = record.registration or context.policy.first_boot
-    boot = encode(request)
+    boot = mask_document(encode(request))
     if record.registration is not registration or record.boot != boot:
         await context.ask(RecordBoot(context.identity, registration, boot, context.received_at))
     else:

@@ -24,6 +24,11 @@ AUTHORIZATION_KEY: Final = "authorizationkey"
 """The configuration key of the charge point's credentials, casefolded."""
 
 
+def is_authorization_key(name: str) -> bool:
+    """Whether this is the name of that key, in any letters; some charge points put up with blanks around it."""
+    return name.strip().casefold() == AUTHORIZATION_KEY
+
+
 @frozen
 class Breach:
     """A rule that a request breaks: at which JSON pointer of its payload, and what the rule says."""
@@ -129,7 +134,7 @@ def _get_composite_schedule(request: GetCompositeSchedule) -> Breach | None:
 
 
 def _change_configuration(request: ChangeConfiguration) -> Breach | None:
-    if request.key.casefold() == AUTHORIZATION_KEY and not 16 <= len(request.value) <= 40:
+    if is_authorization_key(request.key) and not 16 <= len(request.value) <= 40:
         return Breach(
             "/value", "an AuthorizationKey has 16 to 40 characters (security whitepaper, configuration keys)"
         )

@@ -1,6 +1,7 @@
 """Security events of charge points (security whitepaper)."""
 
 from ocpp_actors.central_system.context import Context
+from ocpp_actors.ledger.masking import mask_document
 from ocpp_actors.ledger.port import Origin, RecordSecurityEvent, SecurityEvent
 from ocpp_actors.observer import SecurityEventRaised
 from ocpp_actors.protocol.messages import SecurityEventNotification, SecurityEventNotificationResponse
@@ -9,15 +10,16 @@ from ocpp_actors.protocol.messages import SecurityEventNotification, SecurityEve
 async def security_event_notification(
     request: SecurityEventNotification, context: Context
 ) -> SecurityEventNotificationResponse:
-    """Keep a security event; it is stored before it is confirmed (SecurityEventNotification)."""
+    """Keep a security event, secrets masked; it is stored before it is confirmed (SecurityEventNotification)."""
+    said = mask_document({"type": request.type, "techInfo": request.tech_info or ""})
     event = SecurityEvent(
         identity=context.identity,
-        type=request.type,
+        type=said["type"],
         timestamp=request.timestamp,
-        tech_info=request.tech_info,
+        tech_info=said["techInfo"] if request.tech_info is not None else None,
         origin=Origin.CHARGE_POINT,
         received_at=context.received_at,
     )
     await context.ask(RecordSecurityEvent(event))
-    context.tell(SecurityEventRaised(context.identity, context.now(), request.type, request.tech_info or ""))
+    context.tell(SecurityEventRaised(context.identity, context.now(), said["type"], said["techInfo"]))
     return SecurityEventNotificationResponse()

@@ -271,6 +271,8 @@ async def _record_effects(session: Session, command: Command, outcome: Outcome) 
                     session.charge_point.record.next_key = None
                 elif isinstance(fact, SetNextKey):
                     session.charge_point.record.next_key = fact.key
+                    if fact.key != exchange.key:
+                        session.charge_point.key_in_doubt = False
                 elif isinstance(changed, Reservation):
                     central_system.observer.tell(
                         ReservationChanged(

@@ -249,6 +249,7 @@ class Fleet:
             log.info("replaced by a newer connection", generation=entry.session.generation)
             entry.session.end(1008, REPLACED)
         entry.session = session
+        entry.charge_point.key_in_doubt = False
         entry.arrival.set()
         entry.arrival = trio.Event()
         tell(Connected(session.identity, self._now(), session.remote, session.generation))
@@ -274,7 +275,7 @@ class Fleet:
         """Put a request into the mailbox of a connected charge point and return the command to wait for.
 
         Raises NotConnected: the charge point has no session.
-        Raises NotAllowed: the specification forbids this request now.
+        Raises NotAllowed: this must not be asked of it now, and why.
         Raises MailboxFull: too many commands are waiting.
         """
         action, payload = type(request).__name__, encode(request)
@@ -329,7 +330,7 @@ class Fleet:
         caller is cancelled, a command that was not sent yet is withdrawn.
 
         Raises NotConnected: the charge point has no session.
-        Raises NotAllowed: the specification forbids this request now.
+        Raises NotAllowed: this must not be asked of it now, and why.
         Raises MailboxFull: too many commands are waiting.
         """
         command = self.submit(identity, request)

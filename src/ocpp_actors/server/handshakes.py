@@ -58,6 +58,7 @@ class Place:
     home: str = field(init=False)
     """What failures count for."""
     replaced: trio.Event = field(init=False, factory=trio.Event)
+    _has_asked: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
         self.home = home_of(self.address)
@@ -71,11 +72,17 @@ class Place:
 
     def asked(self) -> None:
         """Say that the peer has sent its request: what takes time from now on is our work."""
+        self._has_asked = True
         self._handshakes.asked(self)
 
     def failed(self) -> None:
         """Count a failure of the peer's address."""
         self._handshakes.failed(self)
+
+    def ran_out(self) -> None:
+        """Say that its time is over: a failure of the peer, if it is the peer that we waited for."""
+        if not self._has_asked:
+            self.failed()
 
     def leave(self) -> None:
         """Say that it is over; once is enough."""

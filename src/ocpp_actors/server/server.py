@@ -277,7 +277,7 @@ class Server:
                 place.failed()
                 self._refusals.warning("no charge point", reason="the peer left during the handshake")
                 return None
-        place.failed()
+        place.ran_out()
         self._refusals.warning("the handshake took too long", seconds=self._settings.handshake_timeout)
         return None
 

@@ -259,6 +259,11 @@ async def test_a_key_that_waits_for_a_reboot_outlives_another_that_is_rejected(
         async with api.central.charger(**named(OLD)) as charger:
             await charger.boot()
             waiting = await rotate(api, charger, REBOOT)
+            refused = await api.post(f"{CP1}/key/rotation")
+            assert refused.status_code == 409
+            assert "until it has connected again" in refused.json()["detail"]
+        async with api.central.charger(**named(OLD)) as charger:
+            await charger.boot()
             rejected = await rotate(api, charger, REJECTED)
             assert rejected.answers[0].json()["validKeys"] == "both"
         assert not await let_in(api, rejected.key)
