@@ -14,7 +14,7 @@ from tests.support.known import introduce
 from tests.support.listening import PipeListener, charger_on
 from tests.support.raw import RawPeer, upgrade
 
-from ocpp_actors.ledger.port import AdmitChargePoint, ListSecurityEvents
+from ocpp_actors.ledger.port import FindChargePoint, ListSecurityEvents
 from ocpp_actors.server.admission import Handshake, Refused
 from ocpp_actors.server.handshakes import (
     FAILURE_RATE,
@@ -95,7 +95,7 @@ async def test_half_open_handshakes_of_one_address_do_not_drop_the_slow_one_of_a
 async def test_who_has_asked_and_waits_for_us_is_not_dropped(autojump_clock: trio.abc.Clock) -> None:
     ledger = FailingLedger()
     async with listening(ledger, max_handshakes=1, handshake_timeout=30) as (central, listener):
-        ledger.is_slow(AdmitChargePoint, seconds=5)
+        ledger.is_slow(FindChargePoint, seconds=5)
         first = listener.connect(central)
         await first.send_all(authorized(KEY))
         second = listener.connect(central)
@@ -229,7 +229,7 @@ async def test_a_trusted_proxy_is_never_slowed(autojump_clock: trio.abc.Clock) -
 async def test_what_is_our_own_fault_is_no_failure_of_the_address(autojump_clock: trio.abc.Clock) -> None:
     ledger = FailingLedger()
     async with listening(ledger) as (central, listener):
-        ledger.unavailable(AdmitChargePoint)
+        ledger.unavailable(FindChargePoint)
         assert await fail(central, listener, 100) == [503] * 100
         assert trio.current_time() == 0
 
