@@ -24,7 +24,6 @@ from ocpp_actors.server.handshakes import (
     LANE_WAIT,
     LOOK_AGAIN,
     PATIENCE,
-    home_of,
 )
 
 KEY = b"0123456789abcdef"
@@ -241,18 +240,3 @@ async def test_a_step_can_blame_the_peer_whatever_the_status(autojump_clock: tri
     async with listening(change_steps=lambda steps: [refuse, *steps]) as (central, listener):
         assert await fail(central, listener, 100) == [503] * 100
         assert trio.current_time() > 0.5
-
-
-@pytest.mark.parametrize(
-    ("address", "home"),
-    [
-        ("192.0.2.1", "192.0.2.1"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-        ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
-        ("fe80::1%eth0", "fe80::"),
-        ("gone", "gone"),
-        ("", ""),
-    ],
-)
-def test_failures_count_for_an_address_or_for_its_64(address: str, home: str) -> None:
-    assert home_of(address) == home

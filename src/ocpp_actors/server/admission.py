@@ -12,6 +12,7 @@ import structlog
 from attrs import define, field, frozen
 
 from ocpp_actors.central_system.keys import Keys, TooManyKeys
+from ocpp_actors.homes import home_of
 from ocpp_actors.ledger.port import (
     AdmitChargePoint,
     CertificateState,
@@ -27,7 +28,6 @@ from ocpp_actors.ledger.port import (
     SetKey,
 )
 from ocpp_actors.server.failures import Failures
-from ocpp_actors.server.handshakes import home_of
 from ocpp_actors.server.tls import ClientCertificate
 
 log = structlog.get_logger(__name__)
