@@ -1,7 +1,9 @@
+import pytest
 from attrs import evolve
 from tests.ledger.facts import NOON, later, security_event
 
 from ocpp_actors.ledger.port import (
+    SIGNING_REQUESTS_KEPT,
     Certificate,
     CertificateState,
     FindCertificate,
@@ -37,6 +39,29 @@ async def test_security_events_are_listed_newest_first_in_pages(ledger: Ledger) 
     assert await listed(ListSecurityEvents(type="TamperDetectionActivated")) == events[:1]
     assert await listed(ListSecurityEvents(origin=Origin.CHARGE_POINT)) == events
     assert await listed(ListSecurityEvents(origin=Origin.CENTRAL_SYSTEM)) == []
+
+
+async def test_the_newest_security_events_stay_and_the_older_ones_go(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kind in ("memory", "sql"):
+        monkeypatch.setattr(f"ocpp_actors.ledger.{kind}.security.SECURITY_EVENTS_KEPT", 3)
+    for number in range(5):
+        await ledger.ask(security_event(f"CP-{number}"))
+    kept = await ledger.ask(ListSecurityEvents())
+    assert [event.identity for event in kept] == ["CP-4", "CP-3", "CP-2"]
+    ids = [event.event_id for event in kept]
+    assert ids == sorted(set(ids), reverse=True)
+
+
+async def test_the_newest_signing_requests_of_each_charge_point_stay(ledger: Ledger) -> None:
+    first = await ledger.ask(RecordSigningRequest("CP-2", "csr", NOON))
+    asked = SIGNING_REQUESTS_KEPT + 3
+    ids = [await ledger.ask(RecordSigningRequest("CP-1", f"csr {number}", NOON)) for number in range(asked)]
+    kept = await ledger.ask(ListSigningRequests("cp-1", limit=1000))
+    assert [each.request_id for each in kept] == ids[:-101:-1]
+    assert kept[-1].csr == "csr 3"
+    assert [each.request_id for each in await ledger.ask(ListSigningRequests("CP-2"))] == [first]
 
 
 async def test_signing_requests_get_rising_ids_and_are_listed_newest_first(ledger: Ledger) -> None:

@@ -14,7 +14,7 @@ from tests.support.known import introduce
 from tests.support.listening import PipeListener, charger_on
 from tests.support.raw import RawPeer, upgrade
 
-from ocpp_actors.ledger.port import AdmitChargePoint, ListSecurityEvents
+from ocpp_actors.ledger.port import FindChargePoint, ListSecurityEvents
 from ocpp_actors.server.admission import Handshake, Refused
 from ocpp_actors.server.handshakes import (
     FAILURE_RATE,
@@ -24,7 +24,6 @@ from ocpp_actors.server.handshakes import (
     LANE_WAIT,
     LOOK_AGAIN,
     PATIENCE,
-    home_of,
 )
 
 KEY = b"0123456789abcdef"
@@ -95,7 +94,7 @@ async def test_half_open_handshakes_of_one_address_do_not_drop_the_slow_one_of_a
 async def test_who_has_asked_and_waits_for_us_is_not_dropped(autojump_clock: trio.abc.Clock) -> None:
     ledger = FailingLedger()
     async with listening(ledger, max_handshakes=1, handshake_timeout=30) as (central, listener):
-        ledger.is_slow(AdmitChargePoint, seconds=5)
+        ledger.is_slow(FindChargePoint, seconds=5)
         first = listener.connect(central)
         await first.send_all(authorized(KEY))
         second = listener.connect(central)
@@ -229,7 +228,7 @@ async def test_a_trusted_proxy_is_never_slowed(autojump_clock: trio.abc.Clock) -
 async def test_what_is_our_own_fault_is_no_failure_of_the_address(autojump_clock: trio.abc.Clock) -> None:
     ledger = FailingLedger()
     async with listening(ledger) as (central, listener):
-        ledger.unavailable(AdmitChargePoint)
+        ledger.unavailable(FindChargePoint)
         assert await fail(central, listener, 100) == [503] * 100
         assert trio.current_time() == 0
 
@@ -241,18 +240,3 @@ async def test_a_step_can_blame_the_peer_whatever_the_status(autojump_clock: tri
     async with listening(change_steps=lambda steps: [refuse, *steps]) as (central, listener):
         assert await fail(central, listener, 100) == [503] * 100
         assert trio.current_time() > 0.5
-
-
-@pytest.mark.parametrize(
-    ("address", "home"),
-    [
-        ("192.0.2.1", "192.0.2.1"),
-        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
-        ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
-        ("fe80::1%eth0", "fe80::"),
-        ("gone", "gone"),
-        ("", ""),
-    ],
-)
-def test_failures_count_for_an_address_or_for_its_64(address: str, home: str) -> None:
-    assert home_of(address) == home

@@ -1,6 +1,7 @@
 """The opening handshake: who is let in, and what the others are told (OCPP-J 1.6 §3.1, §3.2)."""
 
 import base64
+from typing import Any
 
 import pytest
 import trio
@@ -22,6 +23,8 @@ from ocpp_actors.server.admission import (
     identity_of,
 )
 from ocpp_actors.server.handshakes import Place
+
+GUESS = [(b"Authorization", b"Basic " + base64.b64encode(b"CP1:guess"))]
 
 
 def header(refusal: ConnectionRejected, name: bytes) -> bytes | None:
@@ -114,6 +117,60 @@ async def test_an_unknown_charger_is_recorded_where_admission_is_open(autojump_c
         assert (await record_of(central, "new")).identity == "new"
 
 
+async def test_whoever_is_turned_away_is_not_recorded(autojump_clock: trio.abc.Clock) -> None:
+    async with open_central(admission="open", security_profile=1) as central:
+        assert (await central.refused(identity="stranger")).status_code == 401
+        assert (await central.refused(identity="stranger", headers=GUESS)).status_code == 401
+        assert await central.ledger.ask(ListChargePoints()) == []
+
+    async def refuse(handshake: Handshake) -> None:
+        raise Refused(403, "not today")
+
+    async with open_central(change_steps=lambda steps: [*steps[:-2], refuse, *steps[-2:]]) as central:
+        assert (await central.refused(identity="stranger")).status_code == 403
+        assert await central.ledger.ask(ListChargePoints()) == []
+
+
+async def test_two_devices_of_one_unknown_identity_become_one_charger(autojump_clock: trio.abc.Clock) -> None:
+    ledger = FailingLedger()
+    ledger.is_slow(FindChargePoint, seconds=5, times=1)
+    async with open_central(ledger=ledger) as central, trio.open_nursery() as nursery:
+
+        async def first() -> None:
+            async with central.charger("New") as charger:
+                await charger.boot()
+                assert connected(central) == ["NEW", "NEW"]
+                entry = central.fleet.find("New")
+                assert entry is not None
+                assert entry.charge_point.record.version == 1
+
+        nursery.start_soon(first)
+        await trio.sleep(1)
+        async with central.charger("NEW") as charger:
+            await charger.boot()
+            assert connected(central) == ["NEW"]
+            assert (await charger.closed())[0] == 1008
+        assert ledger.count(AdmitChargePoint) == 2
+
+
+@pytest.mark.parametrize("added", [{"key": b"0123456789abcdef"}, {"security_profile": 1}])
+async def test_a_charger_that_is_added_while_it_comes_for_the_first_time_has_to_come_again(
+    autojump_clock: trio.abc.Clock, added: dict[str, Any]
+) -> None:
+    ledger = FailingLedger()
+
+    async def meanwhile(handshake: Handshake) -> None:
+        if not await ledger.inner.ask(ListChargePoints()):
+            await introduce(ledger.inner, **added)
+
+    async with open_central(
+        ledger=ledger, change_steps=lambda steps: [*steps[:-2], meanwhile, *steps[-2:]]
+    ) as central:
+        refusal = await central.refused()
+        assert (refusal.status_code, header(refusal, b"retry-after")) == (503, b"30")
+        assert (await central.refused()).status_code == 401
+
+
 async def test_an_unknown_charger_gets_a_404_where_only_known_ones_are_admitted(
     autojump_clock: trio.abc.Clock,
 ) -> None:
@@ -160,7 +217,7 @@ async def test_a_ledger_that_cannot_tell_is_a_503(autojump_clock: trio.abc.Clock
 async def test_wrong_or_missing_credentials_get_a_401_that_says_how(autojump_clock: trio.abc.Clock) -> None:
     async with open_central() as central:
         await introduce(central.ledger, key=b"0123456789abcdef")
-        for wrong in ([], [(b"Authorization", b"Basic " + base64.b64encode(b"CP1:guess"))]):
+        for wrong in ([], GUESS):
             refusal = await central.refused(headers=wrong)
             assert refusal.status_code == 401
             assert header(refusal, b"www-authenticate") == b'Basic realm="OCPP"'
@@ -455,7 +512,7 @@ async def test_a_step_of_the_users_own_sees_what_was_found_out_and_can_refuse(
             await charger.boot()
 
 
-async def test_the_steps_are_path_browsers_limits_identity_credentials_subprotocol(
+async def test_the_steps_are_path_browsers_limits_identity_credentials_keeping_subprotocol(
     autojump_clock: trio.abc.Clock,
 ) -> None:
     """Each refuses before the next is asked, whatever else is wrong."""

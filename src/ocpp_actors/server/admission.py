@@ -13,6 +13,7 @@ from attrs import define, field, frozen
 
 from ocpp_actors.central_system.keys import Keys, TooManyKeys
 from ocpp_actors.central_system.security_log import SecurityLog
+from ocpp_actors.homes import home_of
 from ocpp_actors.ledger.port import (
     AdmitChargePoint,
     CertificateState,
@@ -28,7 +29,6 @@ from ocpp_actors.ledger.port import (
     SetKey,
 )
 from ocpp_actors.server.failures import Failures
-from ocpp_actors.server.handshakes import home_of
 from ocpp_actors.server.tls import ClientCertificate
 
 log = structlog.get_logger(__name__)
@@ -45,6 +45,9 @@ ATTEMPTS_AT_ONCE: Final = 10.0
 ATTEMPT_RATE: Final = 0.2
 """Wrong keys of one address for one identity at once, and then a second, after which no key is compared that takes
 long. One that is compared quickly, or was right before, needs no permission: the right charge point gets in."""
+
+NOT_KEPT: Final = 0
+"""The version of a record that the ledger does not have."""
 
 BASIC: Final = 1
 TLS: Final = 2
@@ -121,7 +124,7 @@ class Handshake:
 
     @property
     def known(self) -> ChargePointRecord:
-        """The record that the identity step found."""
+        """The record that the identity step found, or made."""
         assert self.record is not None, "the step that finds the record comes first"
         return self.record
 
@@ -188,10 +191,7 @@ async def browsers_step(handshake: Handshake) -> None:
 
 
 def limits_step(why_no_room: Callable[[Handshake], str | None]) -> Step:
-    """Turn peers away while there is a reason why there is no room for them: 503 with Retry-After.
-
-    It comes before the identity step, which keeps what it finds.
-    """
+    """Turn peers away while there is a reason why there is no room for them: 503 with Retry-After."""
 
     async def step(handshake: Handshake) -> None:
         reason = why_no_room(handshake)
@@ -205,16 +205,33 @@ def limits_step(why_no_room: Callable[[Handshake], str | None]) -> Step:
 
 
 def identity_step(ledger: Ledger, *, unknown_admitted: bool) -> Step:
-    """Find the charge point's record, or create it if unknown ones are admitted; otherwise 404 (OCPP-J §3.2)."""
+    """Find the charge point's record, or make one if unknown ones are admitted; otherwise 404 (OCPP-J §3.2)."""
 
     async def step(handshake: Handshake) -> None:
         assert handshake.identity is not None
-        if unknown_admitted:
-            handshake.record = await _ask(ledger, AdmitChargePoint(handshake.identity, handshake.at))
-        else:
-            handshake.record = await _ask(ledger, FindChargePoint(handshake.identity))
+        handshake.record = await _ask(ledger, FindChargePoint(handshake.identity))
         if handshake.record is None:
-            raise Refused(404, "unknown charge point")
+            if not unknown_admitted:
+                raise Refused(404, "unknown charge point")
+            handshake.record = ChargePointRecord(identity=handshake.identity, version=NOT_KEPT)
+
+    return step
+
+
+def keeping_step(ledger: Ledger) -> Step:
+    """Keep the record of a charge point that was unknown, once it has passed: strangers leave nothing behind.
+
+    Where somebody added it meanwhile with a key or settings, which were not looked at, it comes again: 503.
+    """
+
+    async def step(handshake: Handshake) -> None:
+        new = handshake.known
+        if new.version != NOT_KEPT:
+            return
+        kept = await _ask(ledger, AdmitChargePoint(new.identity, handshake.at))
+        if (kept.settings, kept.key, kept.next_key) != (new.settings, new.key, new.next_key):
+            raise Refused(503, "the charge point was added just now", [("Retry-After", RETRY_AFTER)])
+        handshake.record = kept
 
     return step
 

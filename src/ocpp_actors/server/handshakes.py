@@ -10,14 +10,13 @@ slowed, not locked out. A reverse proxy speaks for many, so one that is trusted 
 
 from collections import Counter
 from collections.abc import Callable
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 from random import Random
 from typing import Final
 
 import trio
 from attrs import define, field
 
+from ocpp_actors.homes import home_of
 from ocpp_actors.server.failures import Failures
 
 PATIENCE: Final = 0.5
@@ -186,15 +185,3 @@ class Handshakes:
         oldest.drop()
         self.leave(oldest)
         return True
-
-
-@lru_cache(10_000)
-def home_of(address: str) -> str:
-    """Return what failures count for: the address, or of IPv6 the /64 that it is in, since that is one household."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
-        return str(IPv6Address(int(parsed) >> 64 << 64))
-    return address

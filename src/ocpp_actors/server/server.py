@@ -26,6 +26,7 @@ from ocpp_actors.server.admission import (
     admit,
     browsers_step,
     identity_step,
+    keeping_step,
     limits_step,
     path_step,
     subprotocol_step,
@@ -50,8 +51,8 @@ class Server:
     """The WebSocket endpoint of the central system.
 
     ``new_message_id`` gives the ids of CALLs. The steps of admission decide who is let in: path, browsers, limits,
-    identity, credentials, subprotocol. ``change_steps`` is given them in this order and returns those that are used,
-    so that a user's own can be put between them. ``tls`` is what run() needs for secure listeners.
+    identity, credentials, keeping, subprotocol. ``change_steps`` is given them in this order and returns those that are
+    used: a user's own can be put between them. ``tls`` is what run() needs for secure listeners.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Server:
                 keys=self._central_system.keys,
                 security_log=self._central_system.security_log,
             ).step,
+            keeping_step(self._central_system.ledger),
             subprotocol_step,
         ]
 

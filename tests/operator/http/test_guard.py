@@ -9,7 +9,10 @@ from tests.support.central import START
 from tests.support.desk import Api, open_api
 from trio.testing import MockClock
 
+from ocpp_actors.clock import SystemClock
 from ocpp_actors.operator.http import session
+from ocpp_actors.operator.http.guard import Guard
+from ocpp_actors.operator.http.problems import TOO_MANY_ATTEMPTS, UNAUTHORIZED, Problem
 
 TOKEN = "a-token-of-sixteen-characters"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -99,19 +102,38 @@ async def test_an_operator_can_give_a_name(autojump_clock: MockClock) -> None:
             assert (answer.status_code, slug(answer)) == (400, "invalid-parameter"), name
 
 
-async def test_wrong_tokens_have_to_wait_and_then_not_even_the_right_one_helps(
-    autojump_clock: MockClock,
-) -> None:
+async def test_wrong_tokens_have_to_wait_and_the_right_one_has_not(autojump_clock: MockClock) -> None:
     async with open_api(desk={"api_token": TOKEN}) as api:
+        cookie = await log_in(api)
         wrong = {"Authorization": "Bearer wrong"}
         answers = [(await api.get(OVERVIEW, headers=wrong)).status_code for _ in range(15)]
         assert answers == [401] * 11 + [429] * 4
-        refused = await api.get(OVERVIEW, headers=BEARER)
+        refused = await api.post("/api/v1/session", json={"token": "wrong"})
         assert slug(refused) == "too-many-attempts"
-        login = await api.post("/api/v1/session", json={"token": TOKEN})
-        assert slug(login) == "too-many-attempts"
-        await trio.sleep(int(refused.headers["retry-after"]))
         assert (await api.get(OVERVIEW, headers=BEARER)).status_code == 200
+        assert (await api.get(OVERVIEW, headers=cookie)).status_code == 200
+        await log_in(api)
+        assert (await api.get(OVERVIEW, headers=wrong)).status_code == 429
+        await trio.sleep(int(refused.headers["retry-after"]))
+        assert (await api.get(OVERVIEW, headers=wrong)).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("addresses", "answered"),
+    [
+        ([f"2001:db8::{number:x}" for number in range(30)], 11),
+        ([f"2001:db8:0:{number:x}::1" for number in range(30)], 30),
+        ([f"192.0.2.{number}" for number in range(30)], 30),
+    ],
+    ids=["one /64", "many /64", "IPv4"],
+)
+async def test_wrong_tokens_count_by_address_and_of_ipv6_by_its_64(
+    autojump_clock: MockClock, addresses: list[str], answered: int
+) -> None:
+    guard = Guard(SystemClock(), TOKEN, ["localhost"], [])
+    callers = [guard.caller({"authorization": "Bearer wrong"}, address, False) for address in addresses]
+    kinds = [caller.kind for caller in callers if isinstance(caller, Problem)]
+    assert kinds == [UNAUTHORIZED] * answered + [TOO_MANY_ATTEMPTS] * (len(addresses) - answered)
 
 
 # --- login -----------------------------------------------------------------------------------------------------
@@ -287,8 +309,8 @@ async def test_behind_a_proxy_each_client_has_its_own_wrong_tokens(autojump_cloc
 
         for _ in range(12):
             await ask("1.2.3.4, 192.0.2.1, 10.1.2.3", "wrong")
-        assert await ask("192.0.2.1", TOKEN) == 429
-        assert await ask("192.0.2.1:5000, 10.1.2.3", TOKEN) == 429
-        assert await ask("1.2.3.4", TOKEN) == 200
-        assert await ask("192.0.2.2", TOKEN) == 200
-        assert await ask("nonsense, 10.1.9.9", TOKEN) == 200
+        assert await ask("192.0.2.1", "wrong") == 429
+        assert await ask("192.0.2.1:5000, 10.1.2.3", "wrong") == 429
+        assert await ask("1.2.3.4", "wrong") == 401
+        assert await ask("192.0.2.2", "wrong") == 401
+        assert await ask("nonsense, 10.1.9.9", "wrong") == 401

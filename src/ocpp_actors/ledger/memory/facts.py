@@ -1,5 +1,6 @@
 """What a ledger in memory holds, and the few words that its modules share."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from itertools import islice
@@ -41,8 +42,10 @@ class Facts:
     meter_values: dict[tuple[str, bytes], Metered] = field(factory=dict, init=False)
     registers: dict[int, tuple[datetime, float]] = field(factory=dict, init=False)
     """The last register of each transaction while it ran: when it was read, and watt-hours."""
-    security_events: list[port.SecurityEvent] = field(factory=list, init=False)
-    signing_requests: list[port.SigningRequest] = field(factory=list, init=False)
+    security_events: deque[port.SecurityEvent] = field(factory=deque, init=False)
+    last_security_event_id: int = field(default=0, init=False)
+    signing_requests: dict[str, deque[port.SigningRequest]] = field(factory=dict, init=False)
+    last_signing_request_id: int = field(default=0, init=False)
     certificates: list[port.Certificate] = field(factory=list, init=False)
     commands: dict[int, port.CommandRecord] = field(factory=dict, init=False)
     idempotency_keys: dict[tuple[str, str], int] = field(factory=dict, init=False)

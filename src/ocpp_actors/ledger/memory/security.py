@@ -1,15 +1,22 @@
 """What the security extension tells (OCPP 1.6 security whitepaper)."""
 
+from collections import deque
+from itertools import islice
+
 from attrs import evolve
 
 from ocpp_actors.ledger import port
 from ocpp_actors.ledger.memory.dispatch import carry_out
 from ocpp_actors.ledger.memory.facts import Facts, of, some
+from ocpp_actors.ledger.port import SECURITY_EVENTS_KEPT, SIGNING_REQUESTS_KEPT
 
 
 @carry_out.register
 def _record_event(request: port.RecordSecurityEvent, facts: Facts) -> None:
-    facts.security_events.append(evolve(request.event, event_id=len(facts.security_events) + 1))
+    facts.last_security_event_id += 1
+    facts.security_events.append(evolve(request.event, event_id=facts.last_security_event_id))
+    if len(facts.security_events) > SECURITY_EVENTS_KEPT:
+        facts.security_events.popleft()
 
 
 @carry_out.register
@@ -28,21 +35,18 @@ def _list_events(request: port.ListSecurityEvents, facts: Facts) -> list[port.Se
 
 @carry_out.register
 def _record_signing_request(request: port.RecordSigningRequest, facts: Facts) -> int:
-    kept = port.SigningRequest(
-        request_id=len(facts.signing_requests) + 1,
-        identity=request.identity,
-        csr=request.csr,
-        received_at=request.received_at,
-    )
-    facts.signing_requests.append(kept)
-    return kept.request_id
+    facts.last_signing_request_id = number = facts.last_signing_request_id + 1
+    its_own = facts.signing_requests.setdefault(request.identity.casefold(), deque())
+    its_own.append(port.SigningRequest(number, request.identity, request.csr, request.received_at))
+    if len(its_own) > SIGNING_REQUESTS_KEPT:
+        its_own.popleft()
+    return number
 
 
 @carry_out.register
 def _list_signing_requests(request: port.ListSigningRequests, facts: Facts) -> list[port.SigningRequest]:
-    return some(
-        reversed(facts.signing_requests), request.limit, lambda kept: of(request.identity, kept.identity)
-    )
+    its_own = facts.signing_requests.get(request.identity.casefold(), ())
+    return list(islice(reversed(its_own), request.limit))
 
 
 @carry_out.register

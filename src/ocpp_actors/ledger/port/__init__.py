@@ -104,6 +104,8 @@ from ocpp_actors.ledger.port.reservations import (
     SetReservationState,
 )
 from ocpp_actors.ledger.port.security import (
+    SECURITY_EVENTS_KEPT,
+    SIGNING_REQUESTS_KEPT,
     Certificate,
     CertificateState,
     FindCertificate,
@@ -133,6 +135,8 @@ from ocpp_actors.ledger.port.transactions import (
 )
 
 __all__ = [
+    "SECURITY_EVENTS_KEPT",
+    "SIGNING_REQUESTS_KEPT",
     "AbandonSentCommands",
     "AddReservation",
     "AdmitChargePoint",

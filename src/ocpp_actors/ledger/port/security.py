@@ -2,10 +2,17 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from attrs import frozen
 
 from ocpp_actors.ledger.port.base import Request
+
+SECURITY_EVENTS_KEPT: Final = 100_000
+"""Security events that are kept, of all charge points together: anybody may cause some."""
+
+SIGNING_REQUESTS_KEPT: Final = 100
+"""Certificate signing requests of a charge point that are kept."""
 
 
 class Origin(StrEnum):
@@ -32,7 +39,7 @@ class SecurityEvent:
 
 @frozen
 class RecordSecurityEvent(Request[None]):
-    """Keep a security event."""
+    """Keep a security event. Of all of them the newest SECURITY_EVENTS_KEPT stay."""
 
     event: SecurityEvent
 
@@ -54,7 +61,10 @@ class ListSecurityEvents(Request["list[SecurityEvent]"]):
 
 @frozen
 class RecordSigningRequest(Request[int]):
-    """Keep a certificate signing request (SignCertificate.req); answers its id."""
+    """Keep a certificate signing request (SignCertificate.req); answers its id.
+
+    Of each charge point the newest SIGNING_REQUESTS_KEPT stay.
+    """
 
     identity: str
     csr: str
@@ -76,7 +86,7 @@ class ListSigningRequests(Request["list[SigningRequest]"]):
     """The certificate signing requests of a charge point, newest first."""
 
     identity: str
-    limit: int = 100
+    limit: int = SIGNING_REQUESTS_KEPT
 
 
 class CertificateState(StrEnum):

@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from ocpp_actors.ledger.port import (
+    SECURITY_EVENTS_KEPT,
+    SIGNING_REQUESTS_KEPT,
     Certificate,
     CertificateState,
     FindCertificate,
@@ -27,8 +29,9 @@ from ocpp_actors.ledger.tables import certificates, security_events, signing_req
 @carry_out.register
 def _record_event(request: RecordSecurityEvent, connection: Connection) -> None:
     event = request.event
-    connection.execute(
-        insert(security_events).values(
+    number = connection.execute(
+        insert(security_events)
+        .values(
             charge_point=event.identity.casefold(),
             identity=event.identity,
             type=event.type,
@@ -37,7 +40,9 @@ def _record_event(request: RecordSecurityEvent, connection: Connection) -> None:
             origin=str(event.origin),
             received_at=event.received_at,
         )
-    )
+        .returning(security_events.c.id)
+    ).scalar_one()
+    connection.execute(delete(security_events).where(security_events.c.id <= number - SECURITY_EVENTS_KEPT))
 
 
 @carry_out.register
@@ -67,17 +72,28 @@ def _list_events(request: ListSecurityEvents, connection: Connection) -> list[Se
 
 @carry_out.register
 def _record_signing_request(request: RecordSigningRequest, connection: Connection) -> int:
-    kept = connection.execute(
+    charge_point = request.identity.casefold()
+    number = connection.execute(
         insert(signing_requests)
         .values(
-            charge_point=request.identity.casefold(),
+            charge_point=charge_point,
             identity=request.identity,
             csr=request.csr,
             received_at=request.received_at,
         )
         .returning(signing_requests.c.id)
+    ).scalar_one()
+    its_own = signing_requests.c.charge_point == charge_point
+    newest_to_go = (
+        select(signing_requests.c.id)
+        .where(its_own)
+        .order_by(signing_requests.c.id.desc())
+        .offset(SIGNING_REQUESTS_KEPT)
+        .limit(1)
+        .scalar_subquery()
     )
-    return int(kept.scalar_one())
+    connection.execute(delete(signing_requests).where(its_own, signing_requests.c.id <= newest_to_go))
+    return int(number)
 
 
 @carry_out.register

@@ -13,6 +13,7 @@ import trio
 from attrs import define, field, frozen
 
 from ocpp_actors.clock import Clock
+from ocpp_actors.homes import home_of
 from ocpp_actors.operator.http import problems as p
 from ocpp_actors.operator.http import session
 from ocpp_actors.pace import TokenBucket
@@ -24,10 +25,10 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 
 FAILURES_AT_ONCE: Final = 10.0
 FAILURE_RATE: Final = 0.2
-"""Wrong tokens of one address that are answered at once, and then so many a second."""
+"""Wrong tokens of one home that are answered at once, and then so many a second."""
 
-ADDRESSES: Final = 1000
-"""Addresses whose wrong tokens are counted; the one that was wrong longest ago is forgotten first."""
+HOMES: Final = 1000
+"""Homes whose wrong tokens are counted; the one that was wrong longest ago is forgotten first."""
 
 MAX_NAME: Final = 50
 
@@ -48,24 +49,24 @@ class Caller:
 
 @define(eq=False)
 class Failures:
-    """Wrong tokens by address: after some of them an address has to wait."""
+    """Wrong tokens by address, IPv6 by its /64: after some of them more are not answered for a while."""
 
     _buckets: "OrderedDict[str, TokenBucket]" = field(factory=OrderedDict, init=False)
     _until: dict[str, float] = field(factory=dict, init=False)
 
-    def check(self, remote: str) -> None:
-        """Raise Problem where the address has to wait."""
-        wait = self._until.get(remote, 0.0) - trio.current_time()
+    def add(self, remote: str) -> None:
+        """Count a wrong token.
+
+        Raises Problem: there were too many, and this one does not count.
+        """
+        home, now = home_of(remote), trio.current_time()
+        wait = self._until.get(home, 0.0) - now
         if wait > 0:
             raise p.try_later(p.TOO_MANY_ATTEMPTS, "wait before another token is tried", str(math.ceil(wait)))
-
-    def add(self, remote: str) -> None:
-        """Count a wrong token."""
-        now = trio.current_time()
-        bucket = self._buckets.pop(remote, None) or TokenBucket(FAILURE_RATE, FAILURES_AT_ONCE, now)
-        self._buckets[remote] = bucket
-        self._until[remote] = now + bucket.take(now)
-        if len(self._buckets) > ADDRESSES:
+        bucket = self._buckets.pop(home, None) or TokenBucket(FAILURE_RATE, FAILURES_AT_ONCE, now)
+        self._buckets[home] = bucket
+        self._until[home] = now + bucket.take(now)
+        if len(self._buckets) > HOMES:
             oldest, _ = self._buckets.popitem(last=False)
             del self._until[oldest]
 
@@ -158,17 +159,16 @@ class Guard:
         return Caller(name or login, "cookie", remote, secure)
 
     def is_token(self, given: str, remote: str) -> bool:
-        """Whether this is the token; compared in constant time.
+        """Whether this is the token; compared in constant time. The right one is let in, whoever else guesses there.
 
-        Raises Problem: the address has given too many wrong ones.
+        Raises Problem: it is wrong, and so were too many before.
         """
-        self._failures.check(remote)
         right = self._token is not None and hmac.compare_digest(
             given.encode("utf-8", "surrogateescape"), self._token.encode()
         )
         if not right:
-            log.warning("wrong token for the API", remote=remote)
             self._failures.add(remote)
+            log.warning("wrong token for the API", remote=remote)
         return right
 
     def _login(self, cookies: str) -> str | None:
