@@ -14,6 +14,7 @@ from tests.support.central import START
 from tests.support.desk import Api, open_api
 from tests.support.known import introduce, record_of
 from tests.support.upgrading import LEAVES, Follower, Pki, connects_to, new_pki
+from tests.support.waiting import eventually
 
 from ocpp_actors.certificates.authority import Authority
 from ocpp_actors.certificates.outside import SigningFailed
@@ -64,6 +65,13 @@ class Scene:
         assert reason in document["detail"]
         assert (await record_of(self.api.central)).settings == before.settings
         return [each["step"] for each in document["steps"]]
+
+    async def restarts(self) -> None:
+        """Wait until the charge point has connected anew."""
+        count = len(self.follower.used)
+        [session] = self.api.central.fleet.sessions()
+        session.end(1000, "restarted")
+        await eventually(lambda: len(self.follower.used) > count and self.api.central.fleet.sessions())
 
 
 @asynccontextmanager
@@ -186,6 +194,8 @@ async def test_a_step_that_fails_is_told_and_changes_nothing(
     async with scene(pki, tmp_path, profile=profile, follower={"answers": answers}) as it:
         await it.fails(to, step, reason, rootCertificate=pki.authority.root_pem, patience=60)
         answers.clear()
+        if step == "key" and "Reset" in reason:
+            await it.restarts()
         await it.upgraded(to, rootCertificate=pki.authority.root_pem)
 
 
