@@ -3,7 +3,6 @@ from attrs import evolve
 from tests.ledger.facts import NOON, later, security_event
 
 from ocpp_actors.ledger.port import (
-    SIGNING_REQUESTS_KEPT,
     Certificate,
     CertificateState,
     FindCertificate,
@@ -19,6 +18,7 @@ from ocpp_actors.ledger.port import (
     SetCertificateState,
     SigningRequest,
 )
+from ocpp_actors.ledger.port.security import SIGNING_REQUESTS_KEPT
 
 
 async def test_security_events_are_listed_newest_first_in_pages(ledger: Ledger) -> None:

@@ -58,7 +58,7 @@ profiles = {{ values = ["night"] }}
 "path.idTag" = {{ dictionary = "tags", probability = 0.7 }}
 "path.name" = {{ dictionary = "profiles", probability = 0.7 }}
 [checks]
-# After some wrong tokens the next are answered 429, which this check does not know; a test of our own tries all without.
+# After some wrong tokens the next are answered 429, which this check does not know; a test of our own tries them.
 ignored_auth = {{ enabled = false }}
 not_a_server_error = {{ expected-statuses = ["2xx", "3xx", "4xx"] }}
 # Why 400 and 422 are right is looked at by the check of our own; 412: a version that is not the present one.

@@ -1,7 +1,7 @@
 """Runs the task tree of one charge point, starts it again when it crashes, and closes the connection at the end."""
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 import structlog
@@ -88,12 +88,12 @@ async def _run_tree(session: Session) -> tuple[SessionOver | None, Exception | N
             ):
                 nursery.start_soon(_run_task, task, session, name=f"{name} {session.identity}")
     except* SessionOver as group:
-        over = _first(group, SessionOver)
+        over = _first(group)
     except* ConnectionEnded as group:
-        ended = _first(group, ConnectionEnded)
+        ended = max(_leaves(group), key=lambda each: each.reason != "")  # whoever made it end says why
         over = over or SessionOver(ended.code, ended.reason, abort=True)
     except* Exception as group:
-        crash = _first(group, Exception)
+        crash = _first(group)
         log.error("the task tree crashed", exc_info=group)  # noqa: TRY400 — the group as it is
     return over, crash
 
@@ -130,10 +130,15 @@ async def _leave_nothing_behind(session: Session, over: SessionOver) -> None:
         command.end(outcome)
 
 
-def _first(group: BaseExceptionGroup[E], kind: type[E]) -> E:
+def _first(group: BaseExceptionGroup[E]) -> E:
     """Return the first exception of a group, however deep."""
+    return next(_leaves(group))
+
+
+def _leaves(group: BaseExceptionGroup[E]) -> Iterator[E]:
+    """Yield the exceptions of a group, however deep."""
     for exception in group.exceptions:
         if isinstance(exception, BaseExceptionGroup):
-            return _first(exception, kind)
-        return exception
-    raise AssertionError("an exception group is never empty")
+            yield from _leaves(exception)
+        else:
+            yield exception

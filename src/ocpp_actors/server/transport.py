@@ -332,7 +332,7 @@ class Transport:
                     data, self._unsent = self._unsent, bytearray()
                     await self._send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # it is cut
+            self._end(1006)
         if self._cut:
             raise self._over()
 
@@ -341,7 +341,6 @@ class Transport:
             await self.stream.send_all(data)
         except BaseException:
             self._cut = True
-            self._end(1006)
             raise
 
     async def ping(self) -> None:
@@ -389,17 +388,16 @@ class Transport:
         return False
 
     def _over(self) -> ConnectionEnded:
-        assert self._ended is not None
-        return self._ended
+        return self._ended or ConnectionEnded(1006, "a frame was cut short")
 
     # --- the end -----------------------------------------------------------------------------------------------
 
     async def close(self, code: int, reason: str) -> None:
         """Exchange close frames and close the stream. The caller brings the deadline."""
         try:
-            if self._ended is None and self._protocol.state is ConnectionState.OPEN:
+            if self._ended is None and not self._cut and self._protocol.state is ConnectionState.OPEN:
                 await self._reply(CloseConnection(code=code, reason=reason))
-            while self._ended is None:
+            while self._ended is None and not self._cut:
                 await self._read()
                 self._messages.clear()
         finally:

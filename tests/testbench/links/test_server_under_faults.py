@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from tests.support.central import BOOT
 from tests.support.linked import (
     ended,
@@ -227,6 +228,8 @@ async def test_server_duplicated_frame_is_answered_as_a_repetition(
     async def count(request: StartTransaction, context: Context, proceed: Any) -> Any:
         nonlocal handled
         handled += 1
+        if fragment is None:
+            await trio.testing.wait_all_tasks_blocked()  # until the second was read
         return await proceed(request, context)
 
     async with open_linked(router=router) as linked, linked.client() as client:

@@ -8,7 +8,7 @@ from attrs import evolve
 from ocpp_actors.ledger import port
 from ocpp_actors.ledger.memory.dispatch import carry_out
 from ocpp_actors.ledger.memory.facts import Facts, of, some
-from ocpp_actors.ledger.port import SECURITY_EVENTS_KEPT, SIGNING_REQUESTS_KEPT
+from ocpp_actors.ledger.port.security import SECURITY_EVENTS_KEPT, SIGNING_REQUESTS_KEPT
 
 
 @carry_out.register

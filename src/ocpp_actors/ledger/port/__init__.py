@@ -104,8 +104,6 @@ from ocpp_actors.ledger.port.reservations import (
     SetReservationState,
 )
 from ocpp_actors.ledger.port.security import (
-    SECURITY_EVENTS_KEPT,
-    SIGNING_REQUESTS_KEPT,
     Certificate,
     CertificateState,
     FindCertificate,
@@ -135,8 +133,6 @@ from ocpp_actors.ledger.port.transactions import (
 )
 
 __all__ = [
-    "SECURITY_EVENTS_KEPT",
-    "SIGNING_REQUESTS_KEPT",
     "AbandonSentCommands",
     "AddReservation",
     "AdmitChargePoint",

@@ -5,8 +5,6 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from ocpp_actors.ledger.port import (
-    SECURITY_EVENTS_KEPT,
-    SIGNING_REQUESTS_KEPT,
     Certificate,
     CertificateState,
     FindCertificate,
@@ -22,6 +20,7 @@ from ocpp_actors.ledger.port import (
     SetCertificateState,
     SigningRequest,
 )
+from ocpp_actors.ledger.port.security import SECURITY_EVENTS_KEPT, SIGNING_REQUESTS_KEPT
 from ocpp_actors.ledger.sql.dispatch import carry_out, insert_into
 from ocpp_actors.ledger.tables import certificates, security_events, signing_requests
 
