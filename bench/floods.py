@@ -48,6 +48,9 @@ RATE = 200
 WARM_UP = 3.0
 """Seconds before the first measurement."""
 
+SETTLE = 4.0
+"""Seconds that are not counted after charge points have connected; the flood begins before they are over."""
+
 RETURN_TIME = 30.0
 """Seconds that are measured while charge points come back."""
 
@@ -125,6 +128,7 @@ class Bench:
             message=message,
             rate=RATE / len(MESSAGES),
             seconds=seconds,
+            warm_up=SETTLE,
             prefix=message,
             key=KEY,
         )
@@ -143,11 +147,12 @@ class Bench:
                 stack.enter_context(await trio.to_thread.run_sync(self.connected, message, self.duration))
                 for message in MESSAGES
             ]
+            await trio.sleep(SETTLE / 2)
             if arguments:
                 await stack.enter_async_context(flood((arguments[0], str(self.port), *arguments[1:]), said))
             results = [await trio.to_thread.run_sync(load.read) for load in loads]
             told = [each.told() for each in self.newcomers]
-        used = (self.server.processor - used) / self.duration
+        used = (self.server.processor - used) / (self.duration + SETTLE)
         for message, result in zip(MESSAGES, results, strict=True):
             p99 = result["p99"]
             quiet = self.quiet.setdefault(message, p99)

@@ -1,9 +1,13 @@
 """Hashes and compares keys without holding up anybody: slow hashes run in a thread, and are paid once."""
 
 import hmac
+import os
 import secrets
+import sys
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final, TypeVar
 
@@ -27,6 +31,10 @@ PATIENCE: Final = 3.0
 
 REMEMBERED: Final = 50_000
 """Passwords that were right, of which a fast hash is remembered in memory, under a secret of this process."""
+
+
+NICE: Final = 10
+"""The priority of the thread that hashes, as nice(1) counts it."""
 
 
 class TooManyKeys(Exception):
@@ -91,13 +99,21 @@ class Keys:
         if patience.cancelled_caught:
             raise TooManyKeys(f"the keys before it took longer than {PATIENCE:g} s to be hashed")
         try:
-            return await trio.to_thread.run_sync(work)
+            return await trio.to_thread.run_sync(_behind, work)
         finally:
             self._one.release()
 
     def _trace(self, password: bytes, key: KeyHash | None = None) -> bytes:
         encoded = b"" if key is None else key.encoded.encode()
         return hmac.digest(self._secret, encoded + b"\0" + password, "sha256")
+
+
+def _behind(work: Callable[[], T]) -> T:
+    """Do slow work in a thread that leaves the processor to the loop: Linux gives each thread a priority of its own."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+    return work()
 
 
 def _remember(traces: OrderedDict[bytes, None], trace: bytes, limit: int) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
@@ -48,6 +49,9 @@ long. One that is compared quickly, or was right before, needs no permission: th
 
 NOT_KEPT: Final = 0
 """The version of a record that the ledger does not have."""
+
+HASHED_AT_ONCE: Final = 2
+"""Keys of one address for one identity that are compared slowly at the same time: a charge point gives one."""
 
 BASIC: Final = 1
 TLS: Final = 2
@@ -278,6 +282,9 @@ class Credentials:
     attempts: Failures = field(factory=lambda: Failures(ATTEMPT_RATE, ATTEMPTS_AT_ONCE))
     """Wrong keys by address and identity: whoever guesses locks out only who guesses the same from there."""
 
+    hashing: Counter[tuple[str, str]] = field(init=False, factory=Counter)
+    """Keys that are being compared slowly, by who gave them."""
+
     async def step(self, handshake: Handshake) -> None:
         """Ask for what the charge point's security profile asks for, or for more.
 
@@ -354,10 +361,18 @@ class Credentials:
             return known
         if not self.attempts.few(_who_guesses(handshake)):
             raise Refused(503, "too many wrong keys", [("Retry-After", RETRY_AFTER)], blamed=True)
+        who = _who_guesses(handshake)
+        if self.hashing[who] >= HASHED_AT_ONCE:
+            raise Refused(503, "a key is being compared already", [("Retry-After", RETRY_AFTER)], blamed=True)
+        self.hashing[who] += 1
         try:
             return await self.keys.matches(password, key)
         except TooManyKeys as error:
             raise Refused(503, str(error), [("Retry-After", RETRY_AFTER)]) from None
+        finally:
+            self.hashing[who] -= 1
+            if not self.hashing[who]:
+                del self.hashing[who]
 
 
 def _who_guesses(handshake: Handshake) -> tuple[str, str]:
