@@ -51,8 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Run a heavy test, and the processes that it starts, without measuring what they cover."""
-    if not item.get_closest_marker("heavy"):
+    """Run an unmeasured test, and the processes that it starts, without measuring what they cover."""
+    if not item.get_closest_marker("unmeasured"):
         return (yield)
     tracer, tracer_of_threads = sys.gettrace(), threading.gettrace()
     measuring = os.environ.pop(MEASURING, None)

@@ -52,6 +52,7 @@ def test_goes_well_without_a_fault(scenario: Scenario) -> None:
 
 
 @pytest.mark.heavy
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("fault", Fault)
 @pytest.mark.parametrize("task", TASKS)
 def test_tree_takes_a_fault_at_every_checkpoint(task: str, fault: Fault) -> None:

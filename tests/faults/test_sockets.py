@@ -34,6 +34,7 @@ async def listening(central: Central) -> AsyncIterator[int]:
 
 
 @pytest.mark.heavy
+@pytest.mark.unmeasured
 async def test_random_bytes_as_http_harm_nobody() -> None:
     chance = random.Random(20260301)
     async with (

@@ -11,7 +11,7 @@ from ocpp_actors.ledger.port import CommandState
 from ocpp_actors.observer import Connected
 from ocpp_actors.protocol.messages import ClearCache, UnlockConnector
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.unmeasured]
 
 SCHEDULES = 100
 

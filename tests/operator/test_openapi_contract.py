@@ -20,7 +20,7 @@ from trio_websocket import ConnectionClosed, HandshakeError
 
 from ocpp_actors.operator.http.examples import ACCEPTED, PROFILE, RESPONSES
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.unmeasured]
 
 CALLED: Final = "CALLED"
 """The charge point that is asked for things; nothing is decided about it, so that it stays connected."""

@@ -30,6 +30,7 @@ def accepts(cls: type[AttrsInstance], payload: Any) -> bool:
 
 
 @pytest.mark.heavy
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("cls", MESSAGES, ids=lambda cls: cls.__name__)
 def test_verdict_is_that_of_the_official_schema(cls: type[AttrsInstance], tally: Counter[str]) -> None:
     amended, _ = oracle.amended_schema(cls.__name__)

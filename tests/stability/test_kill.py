@@ -15,7 +15,7 @@ from trio_websocket import ConnectionClosed, HandshakeError
 from ocpp_actors.ledger.bridge import open_ledger
 from ocpp_actors.ledger.port import FindTransaction, ListMeterValues
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.unmeasured]
 
 ROUNDS = 20
 CLIENTS = 20

@@ -10,7 +10,7 @@ from tests.support.central import BOOT, open_central
 from tests.support.process import ServerProcess, open_server
 from tests.support.raw import TEXT, frame, upgrade
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.unmeasured]
 
 CYCLES = 10_000
 CLIENTS = 20

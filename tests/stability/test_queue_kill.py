@@ -15,7 +15,7 @@ from tests.support.client import open_charger
 from tests.support.process import ServerProcess, open_server
 from trio_websocket import ConnectionClosed, HandshakeError
 
-pytestmark = pytest.mark.heavy
+pytestmark = [pytest.mark.heavy, pytest.mark.unmeasured]
 
 KILLS: Final = 21
 IDENTITIES: Final = tuple(f"CP{number}" for number in range(5))
