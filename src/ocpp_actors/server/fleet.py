@@ -195,13 +195,11 @@ class Fleet:
         return entry.session is not None and len(entry.takeovers) >= FIGHT_TAKEOVERS
 
     async def wait_out_fight(self, entry: Entry, before_pause: Callable[[], None]) -> bool:
-        """Hold a newcomer back for FIGHT_PAUSE if its identity is being fought over by two devices.
+        """Hold a newcomer back for FIGHT_PAUSE, since two devices fight over its identity: see fought_over.
 
-        ``before_pause`` is called if it has to wait. Of several newcomers only the last may wait; False tells that
+        ``before_pause`` is called before it waits. Of several newcomers only the last may wait; False tells that
         another came and this one is to be turned away.
         """
-        if not self.fought_over(entry):
-            return True
         now = trio.current_time()
         before_pause()
         if entry.newcomer is not None:

@@ -287,9 +287,8 @@ class Transport:
             case ConnectionState.REMOTE_CLOSING:
                 await self._reply(event.response())
                 self._end(event.code, event.reason or "")
-            case (
-                ConnectionState.OPEN
-            ):  # so wsproto reports a frame that breaks the protocol; the peer must be told
+            case ConnectionState.OPEN:
+                # So wsproto reports a frame that breaks the protocol; the peer must be told.
                 self.fault = event.reason or "broken frame"
                 if "eserved bit" in self.fault:
                     self.fault += " (a compressed frame? no extension was agreed on)"
