@@ -17,6 +17,7 @@ from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnec
 
 from ocpp_actors.central_system.context import CentralSystem, Policy
 from ocpp_actors.central_system.handlers import default_router
+from ocpp_actors.central_system.keys import Keys
 from ocpp_actors.central_system.router import Router
 from ocpp_actors.certificates.signers import Signer
 from ocpp_actors.clock import TrioClock
@@ -172,6 +173,7 @@ async def open_central(
             signing_timeout=chosen.certificate_authority_timeout,
         ),
         signer=signer,
+        keys=Keys(in_thread=not isinstance(trio.lowlevel.current_clock(), trio.testing.MockClock)),
         chance=random.Random(1),
     )
     router = router or default_router()

@@ -228,7 +228,8 @@ def credentials_with(**methods: Any) -> Callable[[list[Step]], list[Step]]:
         if not is_credentials(step):
             return step
         broken: Any = type("BrokenCredentials", (Credentials,), methods)
-        made: Step = broken(**{each.name: getattr(own, each.name) for each in fields(Credentials)}).step
+        given = {each.name: getattr(own, each.name) for each in fields(Credentials) if each.init}
+        made: Step = broken(**given).step
         return made
 
     return lambda steps: [changed(step) for step in steps]

@@ -62,17 +62,22 @@ async def charge(server: ServerProcess, identity: str) -> None:
 
 
 async def recorded(server: ServerProcess, directory: Path) -> Path:
-    """Record two charge points and return what the API exports, once all of it is written down."""
+    """Record two charge points and return what the API exports."""
     for identity in ("CP1", "CP2"):
         await charge(server, identity)
     file = directory / "messages.jsonl"
+    file.write_bytes(await written_down(server, FRAMES))
+    return file
+
+
+async def written_down(server: ServerProcess, frames: int) -> bytes:
+    """Return what the API exports, once so many frames are in it."""
     async with httpx2.AsyncClient(base_url=server.api) as client:
         with trio.fail_after(END_TIMEOUT):
             while True:
                 answer = await client.get("/api/v1/messages", headers={"Accept": "application/x-ndjson"})
-                if answer.content.count(b"\n") == FRAMES:
-                    file.write_bytes(answer.content)
-                    return file
+                if answer.content.count(b"\n") == frames:
+                    return answer.content
                 await trio.sleep(0.05)
 
 
@@ -86,7 +91,8 @@ async def test_what_a_server_recorded_is_replayed_against_it(
     with trio.fail_after(END_TIMEOUT):
         printed.write_bytes((await trio.run_process(command, capture_stdout=True)).stdout)
     log = tmp_path / "server" / "messages.db"  # the first two replays are in it when it is read
-    for file, messages in ((exported, 7), (printed, 7), (log, 21)):
+    for replays, (file, messages) in enumerate(((exported, 7), (printed, 7), (log, 21))):
+        await written_down(server, FRAMES + replays * FRAMES // 2)
         several = await replay(file, "--url", server.url)
         assert (several.status, several.out) == (2, "")
         assert several.err.endswith("choose one with --charge-point: CP1, CP2\n")

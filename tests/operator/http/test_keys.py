@@ -26,17 +26,6 @@ OLD = b"0123456789abcdef0123456789abcdef01234567"
 OTHER = b"correct horse battery staple"
 
 
-@pytest.fixture(autouse=True)
-def hashes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The virtual clock knows nothing of threads: it would jump while one hashes."""
-
-    async def run_sync(work: Callable[[], Any], **_: object) -> Any:
-        await trio.lowlevel.checkpoint()
-        return work()
-
-    monkeypatch.setattr(trio.to_thread, "run_sync", run_sync)
-
-
 def named(key: bytes) -> dict[str, Any]:
     return {"headers": [(b"Authorization", b"Basic " + base64.b64encode(b"CP1:" + key))]}
 
