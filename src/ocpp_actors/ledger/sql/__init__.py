@@ -1,11 +1,11 @@
 """Requests and notes carried out on a SQLAlchemy connection, a module per concern."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from ocpp_actors.ledger.port import RecordMeterValues
+from ocpp_actors.ledger.port import AdmitChargePoint, FindChargePoint, RecordBoot, RecordMeterValues
 from ocpp_actors.ledger.sql import (
     charge_points,
     charging_profiles,
@@ -46,14 +46,39 @@ def carry_out(request: object, connection: Connection) -> Any:
     return dispatch(without_nul(request), connection)
 
 
-def carry_out_all(requests: Iterable[object], connection: Connection) -> Iterator[Any]:
-    """Carry out requests in their order; meter values that follow each other are recorded together."""
-    run: list[RecordMeterValues] = []
-    for request in map(without_nul, requests):
-        if isinstance(request, RecordMeterValues):
-            run.append(request)
+_TOGETHER: Final[dict[type, Callable[[Any, Connection], Sequence[Any]]]] = {
+    RecordMeterValues: metering.record_all,
+    FindChargePoint: charge_points.find_all,
+    AdmitChargePoint: charge_points.admit_all,
+    RecordBoot: charge_points.record_boots,
+}
+"""What is asked often, by many charge points at the same time."""
+
+
+def carry_out_all(requests: Iterable[object], connection: Connection) -> list[Any]:
+    """Carry out requests of which none waits for the answer to another, and return their answers.
+
+    What is asked often is carried out together, where nothing else was asked in between.
+    """
+    answers: list[Any] = []
+    kinds: dict[type, list[int]] = {}
+    asked = [without_nul(request) for request in requests]
+    for request in asked:
+        if type(request) in _TOGETHER:
+            kinds.setdefault(type(request), []).append(len(answers))
+            answers.append(None)
         else:
-            yield from metering.record_all(run, connection)
-            run.clear()
-            yield dispatch(request, connection)
-    yield from metering.record_all(run, connection)
+            _carry_out_kinds(kinds, asked, answers, connection)
+            answers.append(dispatch(request, connection))
+    _carry_out_kinds(kinds, asked, answers, connection)
+    return answers
+
+
+def _carry_out_kinds(
+    kinds: dict[type, list[int]], asked: Sequence[object], answers: list[Any], connection: Connection
+) -> None:
+    for kind, places in kinds.items():
+        together = _TOGETHER[kind]([asked[place] for place in places], connection)
+        for place, answer in zip(places, together, strict=True):
+            answers[place] = answer
+    kinds.clear()

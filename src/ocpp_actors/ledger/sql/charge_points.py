@@ -55,11 +55,20 @@ _faulted = select(connectors.c.charge_point).where(
 
 @carry_out.register
 def _find(request: FindChargePoint, connection: Connection) -> ChargePointRecord | None:
-    key = request.identity.casefold()
-    records = _records(
-        connection, connection.execute(select(charge_points).where(charge_points.c.charge_point == key)).all()
-    )
-    return records[0] if records else None
+    (record,) = find_all([request], connection)
+    return record
+
+
+def find_all(
+    requests: Sequence[FindChargePoint | AdmitChargePoint], connection: Connection
+) -> list[ChargePointRecord | None]:
+    """Return the record of each charge point, None where there is none, with few statements."""
+    keys = [request.identity.casefold() for request in requests]
+    query = select(charge_points).where(charge_points.c.charge_point.in_(set(keys)))
+    rows = {row.charge_point: row for row in connection.execute(query)}
+    known = [key for key in keys if key in rows]
+    records = iter(_records(connection, [rows[key] for key in known]))
+    return [next(records) if key in rows else None for key in keys]
 
 
 @carry_out.register
@@ -98,41 +107,70 @@ def _count(_request: CountAll, connection: Connection) -> Totals:
 
 @carry_out.register
 def _admit(request: AdmitChargePoint, connection: Connection) -> ChargePointRecord:
-    seen = {"first_seen_at": request.at, "last_seen_at": request.at}
-    connection.execute(
-        insert_into(charge_points, connection.dialect.name)
-        .values(**_columns(request.identity, ChargePointSettings()), **seen)
-        .on_conflict_do_update(
-            index_elements=[charge_points.c.charge_point],
-            set_=seen,
-            where=charge_points.c.first_seen_at.is_(None),
-        )
-    )
-    record = _find(FindChargePoint(request.identity), connection)
-    assert record is not None
+    (record,) = admit_all([request], connection)
     return record
+
+
+def admit_all(requests: Sequence[AdmitChargePoint], connection: Connection) -> list[ChargePointRecord]:
+    """Keep the charge points that are not known, and return the record of each, with few statements."""
+    connection.execute(
+        _admitted(connection.dialect.name),
+        [
+            _columns(request.identity, ChargePointSettings())
+            | {"first_seen_at": request.at, "last_seen_at": request.at}
+            for request in requests
+        ],
+    )
+    return [record for record in find_all(requests, connection) if record is not None]
+
+
+@cache
+def _admitted(dialect: str) -> sqlite.Insert:
+    insert = insert_into(charge_points, dialect)
+    return insert.on_conflict_do_update(
+        index_elements=[charge_points.c.charge_point],
+        set_={
+            "first_seen_at": insert.excluded.first_seen_at,
+            "last_seen_at": insert.excluded.last_seen_at,
+        },
+        where=charge_points.c.first_seen_at.is_(None),
+    )
 
 
 @carry_out.register
 def _record_boot(request: RecordBoot, connection: Connection) -> None:
-    boot = {
-        "registration": str(request.registration),
-        "boot": request.boot,
-        "booted_at": request.at,
-        "search_text": charge_point_text(request.identity, request.boot),
-    }
-    insert = insert_into(charge_points, connection.dialect.name).values(
-        _columns(request.identity, ChargePointSettings())
-        | {"first_seen_at": request.at, "last_seen_at": request.at}
-        | boot
+    record_boots([request], connection)
+
+
+def record_boots(requests: Sequence[RecordBoot], connection: Connection) -> list[None]:
+    """Record boots in their order, with one statement."""
+    connection.execute(
+        _booted(connection.dialect.name),
+        [
+            _columns(request.identity, ChargePointSettings())
+            | {
+                "first_seen_at": request.at,
+                "last_seen_at": request.at,
+                "registration": str(request.registration),
+                "boot": request.boot,
+                "booted_at": request.at,
+                "search_text": charge_point_text(request.identity, request.boot),
+            }
+            for request in requests
+        ],
     )
+    return [None for _ in requests]
+
+
+@cache
+def _booted(dialect: str) -> sqlite.Insert:
+    insert = insert_into(charge_points, dialect)
+    boot = {name: insert.excluded[name] for name in ("registration", "boot", "booted_at", "search_text")}
     seen = {
         "first_seen_at": func.coalesce(charge_points.c.first_seen_at, insert.excluded.first_seen_at),
         "last_seen_at": later(charge_points.c.last_seen_at, insert.excluded.last_seen_at),
     }
-    connection.execute(
-        insert.on_conflict_do_update(index_elements=[charge_points.c.charge_point], set_=boot | seen)
-    )
+    return insert.on_conflict_do_update(index_elements=[charge_points.c.charge_point], set_=boot | seen)
 
 
 @carry_out.register
@@ -320,11 +358,12 @@ def _settings_columns(settings: ChargePointSettings) -> dict[str, Any]:
 
 
 def _records(connection: Connection, rows: Sequence[Row[Any]]) -> list[ChargePointRecord]:
-    records = {row.charge_point: _record(row) for row in rows}
-    if not records:
+    if not rows:
         return []
-    for row in connection.execute(select(connectors).where(connectors.c.charge_point.in_(records))):
-        records[row.charge_point].connectors[row.connector_id] = Connector(
+    keys = {row.charge_point for row in rows}
+    connectors_of: dict[str, dict[int, Connector]] = {key: {} for key in keys}
+    for row in connection.execute(select(connectors).where(connectors.c.charge_point.in_(keys))):
+        connectors_of[row.charge_point][row.connector_id] = Connector(
             connector_id=row.connector_id,
             status=row.status,
             error_code=row.error_code,
@@ -334,12 +373,18 @@ def _records(connection: Connection, rows: Sequence[Row[Any]]) -> list[ChargePoi
             timestamp=row.timestamp,
             received_at=row.received_at,
         )
-    for row in connection.execute(select(progress).where(progress.c.charge_point.in_(records))):
-        records[row.charge_point].progress[row.kind] = row.status
-    return list(records.values())
+    progress_of: dict[str, dict[str, str]] = {key: {} for key in keys}
+    for row in connection.execute(select(progress).where(progress.c.charge_point.in_(keys))):
+        progress_of[row.charge_point][row.kind] = row.status
+    return [
+        _record(row, dict(connectors_of[row.charge_point]), dict(progress_of[row.charge_point]))
+        for row in rows
+    ]
 
 
-def _record(row: Row[Any]) -> ChargePointRecord:
+def _record(
+    row: Row[Any], its_connectors: dict[int, Connector], its_progress: dict[str, str]
+) -> ChargePointRecord:
     return ChargePointRecord(
         identity=row.identity,
         registration=None if row.registration is None else RegistrationStatus(row.registration),
@@ -350,5 +395,7 @@ def _record(row: Row[Any]) -> ChargePointRecord:
         booted_at=row.booted_at,
         first_seen_at=row.first_seen_at,
         last_seen_at=row.last_seen_at,
+        connectors=its_connectors,
+        progress=its_progress,
         version=row.version,
     )
