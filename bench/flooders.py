@@ -115,17 +115,16 @@ class Flood:
 
 
 class Return:
-    """Charge points with right keys that come back all at once."""
+    """Charge points with right keys that come all at once, a few times."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    def __init__(self, port: int, keys: dict[str, str]) -> None:
+        self.port, self.keys = port, keys
         self.outcomes: Counter[str] = Counter()
 
-    async def run(self, keys: dict[str, str]) -> None:
-        """Let charge points with right keys come all at once, and again until each is in; print how long it took."""
+    async def come(self) -> None:
+        """Let all come, and again until each is in; print how long it took. They stay until this is cancelled."""
         begun = time.perf_counter()
-        stay = trio.Event()
-        missing = len(keys)
+        missing = len(self.keys)
 
         async def charge_point(number: int, identity: str, key: str) -> None:
             nonlocal missing
@@ -140,22 +139,24 @@ class Return:
                             missing -= 1
                             if not missing:
                                 print(f"in {time.perf_counter() - begun:.1f} s", flush=True)
-                            await stay.wait()
+                            await trio.sleep_forever()
                 self.outcomes[status] += 1
                 await trio.sleep(IMPATIENCE)
 
         async with trio.open_nursery() as nursery:
-            for number, (identity, key) in enumerate(keys.items()):
+            for number, (identity, key) in enumerate(self.keys.items()):
                 nursery.start_soon(charge_point, number, identity, key)
 
 
 async def come_back(port: int, file: str) -> None:
-    """Let charge points come back until the standard input ends."""
-    back = Return(port)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(back.run, json.loads(await trio.Path(file).read_text()))
-        await trio.to_thread.run_sync(sys.stdin.read, abandon_on_cancel=True)
-        nursery.cancel_scope.cancel()
+    """Let charge points come, again at each line of the standard input, until it ends."""
+    back = Return(port, json.loads(await trio.Path(file).read_text()))
+    go_on = True
+    while go_on:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(back.come)
+            go_on = bool(await trio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True))
+            nursery.cancel_scope.cancel()
     tell(back.outcomes)
 
 

@@ -1,6 +1,5 @@
 """The only place that puts the parts of the server together, and takes them apart again."""
 
-import gc
 import os
 import resource
 import signal
@@ -15,7 +14,7 @@ import structlog
 import trio
 from attrs import frozen
 
-from ocpp_actors import __version__
+from ocpp_actors import __version__, garbage
 from ocpp_actors.central_system.context import CentralSystem, Policy
 from ocpp_actors.central_system.handlers import default_router
 from ocpp_actors.central_system.reservations import expire_reservations
@@ -114,7 +113,7 @@ def run(
     0 after it was told to end; 1 after a second signal cut it short; 2 if it could not start, with one line to
     stderr.
     """
-    _tune_garbage_collection()
+    garbage.settle()
     try:
         return trio.run(serve, settings, router or default_router(), change_steps, attend)
     except* CannotStart as group:
@@ -123,16 +122,6 @@ def run(
     except* KeyboardInterrupt:  # a signal that came when the one before it had nearly ended all
         status = 1
     return status
-
-
-def _tune_garbage_collection() -> None:
-    """Look for garbage seldom: what a message leaves behind is no cycle, and each look walks through what is kept.
-
-    What was imported stays to the end, so it is never looked at.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 async def serve(
@@ -197,6 +186,7 @@ async def serve(
             )
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(fleet.run)
+                nursery.start_soon(garbage.collect_garbage)
                 nursery.start_soon(expire_reservations, system)
                 nursery.start_soon(
                     see_to_certificates, system, fleet, timedelta(days=settings.certificate_renewal)

@@ -45,7 +45,7 @@ async def run_protocol_task(session: Session) -> None:
     async with trio.open_nursery() as nursery:
         pair = _Pair(session, nursery)
         nursery.start_soon(pair.work)
-        await pair.work()
+        nursery.start_soon(pair.work)  # awaited here, it would leave its exception in a cycle of trio's
 
 
 class _Pair:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 import trio
@@ -131,7 +132,8 @@ class Session:
     def __attrs_post_init__(self) -> None:
         self.identity = self.charge_point.identity
         self.connected_at = self.now()
-        how = (self.connection, self.settings.send_timeout, self._tell_sent)
+        tell = partial(_tell_sent, self.central_system, self.identity)  # which has no way back to the session
+        how = (self.connection, self.settings.send_timeout, tell)
         self.writer = FrameWriter(*how) if self.stall is None else StallingWriter(self.stall, *how)
         self.bucket = TokenBucket(
             self.settings.max_message_rate, self.settings.max_message_burst, trio.current_time()
@@ -177,5 +179,6 @@ class Session:
             return False
         return True
 
-    def _tell_sent(self, text: str) -> None:
-        self.central_system.observer.tell(FrameSent(self.identity, self.now(), text))
+
+def _tell_sent(central_system: CentralSystem, identity: str, text: str) -> None:
+    central_system.observer.tell(FrameSent(identity, central_system.clock.now(), text))

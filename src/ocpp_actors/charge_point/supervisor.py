@@ -88,7 +88,7 @@ async def _run_tree(session: Session) -> tuple[SessionOver | None, Exception | N
             ):
                 nursery.start_soon(_run_task, task, session, name=f"{name} {session.identity}")
     except* SessionOver as group:
-        over = _first(group)
+        over = _first(group).with_traceback(None)  # which is kept, and would keep all that it went through
     except* ConnectionEnded as group:
         ended = max(_leaves(group), key=lambda each: each.reason != "")  # whoever made it end says why
         over = over or SessionOver(ended.code, ended.reason, abort=True)

@@ -55,6 +55,9 @@ IDENTITY_CONFLICT = "IdentityConflict"
 SWEEP_EVERY = 1.0
 """Seconds between two looks for waiting commands that have expired and for entries that need not be kept."""
 
+LOOKED_AT_ONCE = 500
+"""Entries that are looked at in one turn of the loop."""
+
 NOTES_TIME = 60.0
 """Seconds that what a charge point noted is kept in memory after its session: until it is written, it is known nowhere
 else."""
@@ -457,11 +460,13 @@ class Fleet:
 
     async def _sweep(self) -> None:
         now = self._now()
-        for key, entry in list(self._entries.items()):
+        for number, (key, entry) in enumerate(list(self._entries.items()), 1):
+            if number % LOOKED_AT_ONCE == 0:
+                await trio.lowlevel.checkpoint()
             for command in entry.mailbox.expired(now):
                 await self._expire(entry, command, now)
             if self._forgettable(key, entry):
-                del self._entries[key]
+                self._entries.pop(key, None)
 
     def _forgettable(self, key: str, entry: Entry) -> bool:
         """Whether the ledger knows all that matters of a charge point that never registered.

@@ -36,6 +36,7 @@ from ocpp_actors.server.handshakes import Handshakes, Place
 from ocpp_actors.server.rare_log import RareLog
 from ocpp_actors.server.tls import ClientCertificate, NoTls, OutOfDate, ServerTls, shake_hands
 from ocpp_actors.server.transport import HandshakeFailed, Transport, open_transport
+from ocpp_actors.server.turnstile import Turnstile, first_word
 from ocpp_actors.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -75,6 +76,7 @@ class Server:
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._steps = change_steps(self._own_steps())
         self._handshakes = Handshakes(settings.max_handshakes, self._proxies.trusts, central_system.chance)
+        self._turnstile = Turnstile()
         self._accepting = trio.CancelScope()
         self.shutting_down = False
         """No charge point is let in any more."""
@@ -187,7 +189,7 @@ class Server:
             try:
                 with ExitStack() as stay, ExitStack() as handshaking:
                     handshaking.callback(place.leave)
-                    if not await place.wait_turn():
+                    if not await place.wait_turn() or not await self._speaks(stream, place):
                         return
                     origin = await self._origin(stream, remote, place)
                     if origin is None:
@@ -200,6 +202,7 @@ class Server:
                         stream,
                         self._settings.max_message_size,
                         hot_path=self._settings.hot_path,
+                        turnstile=self._turnstile,
                         pace=TokenBucket(
                             self._settings.max_message_rate,
                             self._settings.max_message_burst,
@@ -215,6 +218,26 @@ class Server:
             finally:
                 self._serving -= 1
                 self._one_ended.ring()
+
+    async def _speaks(self, stream: trio.abc.Stream, place: Place) -> bool:
+        """Wait until the peer has said anything, and for our turn; False: it said nothing in time, and is dropped."""
+        try:
+            with trio.fail_after(self._settings.handshake_timeout):
+                with suppress(trio.ClosedResourceError):  # it had to make room, which reading finds out
+                    await first_word(stream)
+                await self._turnstile.pass_through()
+        except trio.TooSlowError:
+            self._ran_out(place)
+            await trio.aclose_forcefully(stream)
+            return False
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+        return True
+
+    def _ran_out(self, place: Place) -> None:
+        place.ran_out()
+        self._refusals.warning("the handshake took too long", seconds=self._settings.handshake_timeout)
 
     async def _origin(self, stream: trio.abc.Stream, remote: str, place: Place) -> "_Origin | None":
         """Find out who comes, with the TLS handshake if there is one; None: it failed, and the stream is closed."""
@@ -279,8 +302,7 @@ class Server:
                 place.failed()
                 self._refusals.warning("no charge point", reason="the peer left during the handshake")
                 return None
-        place.ran_out()
-        self._refusals.warning("the handshake took too long", seconds=self._settings.handshake_timeout)
+        self._ran_out(place)
         return None
 
     async def _answer_handshake(

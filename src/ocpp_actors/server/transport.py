@@ -25,6 +25,7 @@ from wsproto.utilities import RemoteProtocolError
 from ocpp_actors.charge_point.connection import ConnectionEnded
 from ocpp_actors.pace import TokenBucket
 from ocpp_actors.server.text_frames import between_messages, take_texts, text_frame
+from ocpp_actors.server.turnstile import Turnstile
 
 RECEIVE_SIZE: Final = 16 * 1024
 
@@ -126,6 +127,7 @@ class Transport:
         *,
         hot_path: bool = True,
         pace: TokenBucket | None = None,
+        turnstile: Turnstile | None = None,
     ) -> None:
         self.stream = stream
         self._hot = hot_path
@@ -134,6 +136,7 @@ class Transport:
         )
         self._limit = max_message_size
         self._pace = pace or TokenBucket(0, 0, trio.current_time())
+        self._turnstile = turnstile or Turnstile()
         self._protocol: WSConnection | Connection = WSConnection(ConnectionType.SERVER)
         self._between_messages = False
         self._request: Request | None = None
@@ -148,7 +151,8 @@ class Transport:
         self._flushing = trio.Lock()
         self._cut = False
         """Whether half a frame may have been written, so that nothing may follow."""
-        self._ended: ConnectionEnded | None = None
+        self._ended: tuple[int, str] | None = None
+        """The code and the reason of the end. An exception that is kept keeps all that it went through."""
         self.gone = False
         """Whether the peer has left, so that nothing more will come."""
         self.fault = ""
@@ -197,7 +201,7 @@ class Transport:
             return self._messages.popleft()
         while not self._messages:
             if self._ended is not None:
-                raise self._ended
+                raise ConnectionEnded(*self._ended)
             await self._read()
         return self._messages.popleft()
 
@@ -211,6 +215,7 @@ class Transport:
         else:
             data = await self._receive_some()
         if not data:
+            await self._turnstile.pass_through()
             self.gone = True
             self._end(1006)
             return
@@ -303,7 +308,7 @@ class Transport:
 
     def _end(self, code: int, reason: str = "") -> None:
         if self._ended is None:
-            self._ended = ConnectionEnded(int(code), reason)
+            self._ended = int(code), reason
 
     # --- writing -----------------------------------------------------------------------------------------------
 
@@ -315,7 +320,7 @@ class Transport:
         if self._ended is not None and self._messages:
             return True  # the peer reads no further; what it said before is still handled
         if self._ended is not None:
-            raise self._ended
+            raise ConnectionEnded(*self._ended)
         if self._protocol.state is not ConnectionState.OPEN:
             raise ConnectionEnded(1006, "the connection is being closed")
         return self._begin(text_frame(text))
@@ -348,7 +353,7 @@ class Transport:
         Raises ConnectionEnded: the connection is over.
         """
         if self._ended is not None:
-            raise self._ended
+            raise ConnectionEnded(*self._ended)
         if self._protocol.state is ConnectionState.OPEN:
             await self.send_event(Ping(payload=b""))
 
@@ -387,7 +392,7 @@ class Transport:
         return False
 
     def _over(self) -> ConnectionEnded:
-        return self._ended or ConnectionEnded(1006, "a frame was cut short")
+        return ConnectionEnded(*(self._ended or (1006, "a frame was cut short")))
 
     # --- the end -----------------------------------------------------------------------------------------------
 
@@ -404,7 +409,7 @@ class Transport:
 
     async def abort(self) -> None:
         """Drop the connection; a peer that was sent a close code for what it did is given a moment to read it."""
-        if self._ended is not None and self._ended.code in CLOSED_BY_US:
+        if self._ended is not None and self._ended[0] in CLOSED_BY_US:
             with trio.move_on_after(LINGER):
                 if isinstance(self.stream, trio.abc.HalfCloseableStream):
                     with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
@@ -421,13 +426,15 @@ async def open_transport(
     *,
     hot_path: bool = True,
     pace: TokenBucket | None = None,
+    turnstile: Turnstile | None = None,
 ) -> AsyncIterator[Transport]:
     """Run a WebSocket over the stream for as long as the block lasts; the stream is closed after it.
 
-    ``pace``: how fast frames are read that are no messages: pings, pongs, fragments.
+    ``pace``: how fast frames are read that are no messages: pings, pongs, fragments. ``turnstile``: where it waits for
+    its turn when the peer has left.
     """
     try:
-        yield Transport(stream, max_message_size, hot_path=hot_path, pace=pace)
+        yield Transport(stream, max_message_size, hot_path=hot_path, pace=pace, turnstile=turnstile)
     finally:
         with trio.CancelScope(shield=True):
             await trio.aclose_forcefully(stream)

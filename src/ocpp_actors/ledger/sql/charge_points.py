@@ -4,7 +4,20 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, Text, bindparam, delete, func, literal, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Row,
+    Table,
+    Text,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import sqlite
 
 from ocpp_actors.ledger.port import (
@@ -44,6 +57,10 @@ from ocpp_actors.ledger.tables import (
 )
 from ocpp_actors.protocol.messages import ChargePointErrorCode, ChargePointStatus, RegistrationStatus
 
+_keys: BindParameter[list[str]] = bindparam("keys", expanding=True)
+_those = select(charge_points).where(charge_points.c.charge_point.in_(_keys))
+_their_connectors = select(connectors).where(connectors.c.charge_point.in_(_keys))
+_their_progress = select(progress).where(progress.c.charge_point.in_(_keys))
 _next_version = charge_points.c.version + 1
 _faulted = select(connectors.c.charge_point).where(
     or_(
@@ -64,8 +81,7 @@ def find_all(
 ) -> list[ChargePointRecord | None]:
     """Return the record of each charge point, None where there is none, with few statements."""
     keys = [request.identity.casefold() for request in requests]
-    query = select(charge_points).where(charge_points.c.charge_point.in_(set(keys)))
-    rows = {row.charge_point: row for row in connection.execute(query)}
+    rows = {row.charge_point: row for row in connection.execute(_those, {"keys": [*set(keys)]})}
     known = [key for key in keys if key in rows]
     records = iter(_records(connection, [rows[key] for key in known]))
     return [next(records) if key in rows else None for key in keys]
@@ -360,9 +376,9 @@ def _settings_columns(settings: ChargePointSettings) -> dict[str, Any]:
 def _records(connection: Connection, rows: Sequence[Row[Any]]) -> list[ChargePointRecord]:
     if not rows:
         return []
-    keys = {row.charge_point for row in rows}
+    keys = [*{row.charge_point for row in rows}]
     connectors_of: dict[str, dict[int, Connector]] = {key: {} for key in keys}
-    for row in connection.execute(select(connectors).where(connectors.c.charge_point.in_(keys))):
+    for row in connection.execute(_their_connectors, {"keys": keys}):
         connectors_of[row.charge_point][row.connector_id] = Connector(
             connector_id=row.connector_id,
             status=row.status,
@@ -374,7 +390,7 @@ def _records(connection: Connection, rows: Sequence[Row[Any]]) -> list[ChargePoi
             received_at=row.received_at,
         )
     progress_of: dict[str, dict[str, str]] = {key: {} for key in keys}
-    for row in connection.execute(select(progress).where(progress.c.charge_point.in_(keys))):
+    for row in connection.execute(_their_progress, {"keys": keys}):
         progress_of[row.charge_point][row.kind] = row.status
     return [
         _record(row, dict(connectors_of[row.charge_point]), dict(progress_of[row.charge_point]))

@@ -1,0 +1,61 @@
+"""What a session leaves behind goes at once: the garbage collector need not look for it."""
+
+import gc
+from collections.abc import Callable
+
+import pytest
+import trio
+import trio.testing
+from tests.support.central import Central, Charger, open_central
+
+from ocpp_actors.charge_point.session import Session
+from ocpp_actors.server.transport import Transport
+
+End = Callable[[Session, Charger], None]
+
+
+def left(_session: Session, charger: Charger) -> None:
+    charger.stream.send_stream.close()  # type: ignore[attr-defined]
+
+
+def closed(session: Session, _charger: Charger) -> None:
+    session.end(1000, "enough")
+
+
+def dropped(session: Session, _charger: Charger) -> None:
+    session.drop()
+
+
+def drained(session: Session, _charger: Charger) -> None:
+    session.drain()
+
+
+async def come_and_go(central: Central, end: End, boots: int) -> None:
+    async with central.charger() as charger:
+        for _ in range(boots):
+            await charger.boot()
+        (session,) = central.fleet.sessions()
+        end(session, charger)
+        while central.fleet.sessions():
+            await trio.lowlevel.checkpoint()
+    await trio.testing.wait_all_tasks_blocked()
+
+
+@pytest.mark.parametrize("boots", [1, 2], ids=["one worker reads", "the other one reads"])
+@pytest.mark.parametrize("end", [left, closed, dropped, drained])
+async def test_a_session_that_has_ended_is_in_no_cycle(end: End, boots: int) -> None:
+    async with open_central() as central:
+        await come_and_go(central, end, boots)
+        central.events.clear()
+        gc.collect()
+        gc.disable()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            await come_and_go(central, end, boots)
+            gc.collect()
+            kept = [each for each in gc.garbage if isinstance(each, Session | Transport)]
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()
+        assert not kept

@@ -1,0 +1,43 @@
+"""Garbage is looked for often where it is new, and seldom everywhere."""
+
+import gc
+
+import pytest
+import trio
+import trio.testing
+
+from ocpp_actors import garbage
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """When everything was looked at, in seconds of trio's clock."""
+    times: list[float] = []
+    monkeypatch.setattr(gc, "collect", lambda: times.append(trio.current_time()))
+    return times
+
+
+@pytest.mark.parametrize(("takes", "pause"), [(0.01, 3600.0), (2.0, 200_000.0)])
+async def test_the_longer_a_look_takes_the_rarer_it_is(
+    autojump_clock: trio.testing.MockClock, looks: list[float], takes: float, pause: float
+) -> None:
+    readings = iter(reading for number in range(100) for reading in (10.0 * number, 10.0 * number + takes))
+    begun = trio.current_time()
+    with trio.move_on_after(garbage.SELDOM + 2.5 * pause):
+        await garbage.collect_garbage(lambda: next(readings))
+    first = begun + garbage.SELDOM
+    assert looks == pytest.approx([first, first + pause, first + 2 * pause])
+
+
+def test_the_interpreter_never_looks_at_everything_by_itself() -> None:
+    before = gc.get_threshold()
+    try:
+        garbage.settle()
+        assert gc.get_threshold() == garbage.YOUNG
+        looks = gc.get_stats()[2]["collections"]
+        kept: list[list[int]] = [[] for _ in range(30 * garbage.YOUNG[0])]
+        assert gc.get_stats()[2]["collections"] == looks
+        del kept
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
