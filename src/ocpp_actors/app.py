@@ -5,7 +5,7 @@ import resource
 import signal
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -35,6 +35,7 @@ from ocpp_actors.recorder import FrameReader, record_frames
 from ocpp_actors.server.admission import Step
 from ocpp_actors.server.certificates import see_to_certificates
 from ocpp_actors.server.fleet import Fleet
+from ocpp_actors.server.listening import EagerListener
 from ocpp_actors.server.server import Server
 from ocpp_actors.server.tls import ServerTls, UnusableCertificate
 from ocpp_actors.settings import Settings, without_password
@@ -138,12 +139,12 @@ async def serve(
     signer = signer_from(settings, clock)  # before TLS: it may make the file that TLS_CLIENT_CA names
     tls = _tls(settings)
     root = _root(settings)
-    listeners: list[trio.SocketListener] = []
-    secure_listeners: list[trio.SocketListener] = []
+    listeners: list[EagerListener] = []
+    secure_listeners: list[EagerListener] = []
     api_listeners: list[trio.SocketListener] = []
     try:
-        listeners += await _listen("PORT", settings.host, settings.port)
-        secure_listeners += await _listen("TLS_PORT", settings.host, settings.tls_port)
+        listeners += map(EagerListener, await _listen("PORT", settings.host, settings.port))
+        secure_listeners += map(EagerListener, await _listen("TLS_PORT", settings.host, settings.tls_port))
         if not listeners and not secure_listeners:
             raise CannotStart(
                 "PORT and TLS_PORT are empty, so there is nothing to listen on: give one of them"
@@ -214,8 +215,10 @@ async def serve(
         log.info("ended")
         status = 0
     finally:
-        for listener in (*listeners, *secure_listeners, *api_listeners):
-            listener.socket.close()
+        for listener in (*listeners, *secure_listeners):
+            listener.close()
+        for api_listener in api_listeners:
+            api_listener.socket.close()
     return status
 
 
@@ -292,7 +295,9 @@ def signer_from(settings: Settings, clock: Clock) -> Signer | None:
         raise CannotStart(f"CERTIFICATE_AUTHORITY: {error}") from None
 
 
-def _urls(scheme: str, listeners: list[trio.SocketListener], path: str) -> tuple[str, ...]:
+def _urls(
+    scheme: str, listeners: Iterable[EagerListener | trio.SocketListener], path: str
+) -> tuple[str, ...]:
     urls = []
     for listener in listeners:
         host, port, *_ = listener.socket.getsockname()

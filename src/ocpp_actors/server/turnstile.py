@@ -8,7 +8,6 @@ from typing import Final
 import trio
 
 AT_ONCE: Final = 4
-
 """How many pass in one turn of the loop."""
 
 
