@@ -12,7 +12,7 @@ from typing import Final
 
 import trio
 
-YOUNG: Final = (2_000, 5, 1_000_000)
+YOUNG: Final = (2_000, 3, 1_000_000)
 """After how many new objects it looks at those, after how many such looks at all that came since the last; and never at
 everything by itself."""
 

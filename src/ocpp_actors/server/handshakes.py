@@ -9,7 +9,8 @@ slowed, not locked out. A reverse proxy speaks for many, so one that is trusted 
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import Final
 
@@ -69,6 +70,15 @@ class Place:
                 await self.replaced.wait()
         return not self.replaced.is_set()
 
+    @contextmanager
+    def our_turn(self) -> Iterator[None]:
+        """Say that the peer has spoken, and waits for us during the block; its time begins anew after it."""
+        self.asked()
+        yield
+        self._has_asked = False
+        self.turn = trio.current_time()
+        self._handshakes.waits(self)
+
     def asked(self) -> None:
         """Say that the peer has sent its request: what takes time from now on is our work."""
         self._has_asked = True
@@ -120,6 +130,11 @@ class Handshakes:
     def asked(self, place: Place) -> None:
         """See Place."""
         self._silent.get(place.home, {}).pop(place, None)
+
+    def waits(self, place: Place) -> None:
+        """See Place."""
+        if place in self._taken:
+            self._silent[place.home][place] = None
 
     def failed(self, place: Place) -> None:
         """See Place."""

@@ -225,7 +225,8 @@ class Server:
             with trio.fail_after(self._settings.handshake_timeout):
                 with suppress(trio.ClosedResourceError):  # it had to make room, which reading finds out
                     await first_word(stream)
-                await self._turnstile.pass_through()
+                with place.our_turn():
+                    await self._turnstile.pass_through()
         except trio.TooSlowError:
             self._ran_out(place)
             await trio.aclose_forcefully(stream)
