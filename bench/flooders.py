@@ -30,6 +30,10 @@ PASSWORD_RATE = 1000
 IMPATIENCE = 10.0
 """Seconds after which a charge point that was turned away for load comes again; the server asks for thirty."""
 
+OPENING = 20
+"""How many connect at the same time in this process: a charge point, which is alone in its own, asks at once when it is
+connected."""
+
 
 def upgrade(identity: str, key: str) -> bytes:
     """Return an opening handshake with HTTP Basic credentials."""
@@ -125,6 +129,7 @@ class Return:
         """Let all come, and again until each is in; print how long it took. They stay until this is cancelled."""
         begun = time.perf_counter()
         missing = len(self.keys)
+        opening = trio.Semaphore(OPENING)
 
         async def charge_point(number: int, identity: str, key: str) -> None:
             nonlocal missing
@@ -132,8 +137,10 @@ class Return:
             while True:
                 status = "closed"
                 with contextlib.suppress(OSError, trio.BrokenResourceError):
-                    async with await connect(self.port, address) as stream:
+                    async with opening:
+                        stream = await connect(self.port, address)
                         await stream.send_all(upgrade(identity, key))
+                    async with stream:
                         status = await answer(stream)
                         if status == "101":
                             missing -= 1
