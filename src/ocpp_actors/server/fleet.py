@@ -463,6 +463,8 @@ class Fleet:
         for number, (key, entry) in enumerate(list(self._entries.items()), 1):
             if number % LOOKED_AT_ONCE == 0:
                 await trio.lowlevel.checkpoint()
+            if entry.session is not None and entry.mailbox.unused:
+                continue
             for command in entry.mailbox.expired(now):
                 await self._expire(entry, command, now)
             if self._forgettable(key, entry):
