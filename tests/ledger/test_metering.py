@@ -65,7 +65,7 @@ async def test_meter_values_without_or_of_a_foreign_transaction_are_not_linked(l
     assert (await ledger.ask(meter_values(-1, content_hash=b"\2"))) == MeterValuesKept(
         repeated=True, linked=False
     )
-    records = await ledger.ask(ListMeterValues(identity="CP-1"))
+    records = await ledger.ask(ListMeterValues())
     assert [record.transaction_id for record in records] == [None] * 5
     assert [record.sent_transaction_id for record in records] == foreign
     assert await ledger.ask(ListMeterValues(transaction_id=started.transaction_id)) == []

@@ -53,13 +53,13 @@ _faulted = select(connectors.c.charge_point).where(
 )
 
 
+_one = select(charge_points).where(charge_points.c.charge_point == bindparam("key"))
+
+
 @carry_out.register
 def _find(request: FindChargePoint, connection: Connection) -> ChargePointRecord | None:
-    key = request.identity.casefold()
-    records = _records(
-        connection, connection.execute(select(charge_points).where(charge_points.c.charge_point == key)).all()
-    )
-    return records[0] if records else None
+    row = connection.execute(_one, {"key": request.identity.casefold()}).one_or_none()
+    return None if row is None else _whole(row, connection)
 
 
 @carry_out.register
@@ -96,43 +96,50 @@ def _count(_request: CountAll, connection: Connection) -> Totals:
     )
 
 
+@cache
+def _insert_admitted(dialect: str) -> Any:
+    """Insert a charge point; one that is there, and was never seen, is seen now."""
+    insert = insert_into(charge_points, dialect)
+    return insert.on_conflict_do_update(
+        index_elements=[charge_points.c.charge_point],
+        set_={name: insert.excluded[name] for name in ("first_seen_at", "last_seen_at")},
+        where=charge_points.c.first_seen_at.is_(None),
+    ).returning(charge_points)
+
+
 @carry_out.register
 def _admit(request: AdmitChargePoint, connection: Connection) -> ChargePointRecord:
+    new = _columns(request.identity, ChargePointSettings())
     seen = {"first_seen_at": request.at, "last_seen_at": request.at}
-    connection.execute(
-        insert_into(charge_points, connection.dialect.name)
-        .values(**_columns(request.identity, ChargePointSettings()), **seen)
-        .on_conflict_do_update(
-            index_elements=[charge_points.c.charge_point],
-            set_=seen,
-            where=charge_points.c.first_seen_at.is_(None),
-        )
-    )
-    record = _find(FindChargePoint(request.identity), connection)
-    assert record is not None
-    return record
+    row = connection.execute(_insert_admitted(connection.dialect.name), new | seen).one_or_none()
+    if row is None:
+        row = connection.execute(_one, {"key": new["charge_point"]}).one()
+    return _whole(row, connection)
+
+
+@cache
+def _insert_booted(dialect: str) -> Any:
+    """Insert a charge point; one that is there has booted now."""
+    insert = insert_into(charge_points, dialect)
+    boot = {name: insert.excluded[name] for name in ("registration", "boot", "booted_at", "search_text")}
+    seen = {
+        "first_seen_at": func.coalesce(charge_points.c.first_seen_at, insert.excluded.first_seen_at),
+        "last_seen_at": later(charge_points.c.last_seen_at, insert.excluded.last_seen_at),
+    }
+    return insert.on_conflict_do_update(index_elements=[charge_points.c.charge_point], set_=boot | seen)
 
 
 @carry_out.register
 def _record_boot(request: RecordBoot, connection: Connection) -> None:
+    new = _columns(request.identity, ChargePointSettings())
+    seen = {"first_seen_at": request.at, "last_seen_at": request.at}
     boot = {
         "registration": str(request.registration),
         "boot": request.boot,
         "booted_at": request.at,
         "search_text": charge_point_text(request.identity, request.boot),
     }
-    insert = insert_into(charge_points, connection.dialect.name).values(
-        _columns(request.identity, ChargePointSettings())
-        | {"first_seen_at": request.at, "last_seen_at": request.at}
-        | boot
-    )
-    seen = {
-        "first_seen_at": func.coalesce(charge_points.c.first_seen_at, insert.excluded.first_seen_at),
-        "last_seen_at": later(charge_points.c.last_seen_at, insert.excluded.last_seen_at),
-    }
-    connection.execute(
-        insert.on_conflict_do_update(index_elements=[charge_points.c.charge_point], set_=boot | seen)
-    )
+    connection.execute(_insert_booted(connection.dialect.name), new | seen | boot)
 
 
 @carry_out.register
@@ -324,19 +331,39 @@ def _records(connection: Connection, rows: Sequence[Row[Any]]) -> list[ChargePoi
     if not records:
         return []
     for row in connection.execute(select(connectors).where(connectors.c.charge_point.in_(records))):
-        records[row.charge_point].connectors[row.connector_id] = Connector(
-            connector_id=row.connector_id,
-            status=row.status,
-            error_code=row.error_code,
-            info=row.info,
-            vendor_id=row.vendor_id,
-            vendor_error_code=row.vendor_error_code,
-            timestamp=row.timestamp,
-            received_at=row.received_at,
-        )
+        records[row.charge_point].connectors[row.connector_id] = _connector(row)
     for row in connection.execute(select(progress).where(progress.c.charge_point.in_(records))):
         records[row.charge_point].progress[row.kind] = row.status
     return list(records.values())
+
+
+_connectors_of_one = select(connectors).where(connectors.c.charge_point == bindparam("key"))
+_progress_of_one = select(progress.c.kind, progress.c.status).where(
+    progress.c.charge_point == bindparam("key")
+)
+
+
+def _whole(row: Row[Any], connection: Connection) -> ChargePointRecord:
+    """Do the same for one charge point, with statements that are built already: it is asked for at each connection."""
+    record, key = _record(row), {"key": row.charge_point}
+    for each in connection.execute(_connectors_of_one, key):
+        record.connectors[each.connector_id] = _connector(each)
+    for kind, status in connection.execute(_progress_of_one, key):
+        record.progress[kind] = status
+    return record
+
+
+def _connector(row: Row[Any]) -> Connector:
+    return Connector(
+        connector_id=row.connector_id,
+        status=row.status,
+        error_code=row.error_code,
+        info=row.info,
+        vendor_id=row.vendor_id,
+        vendor_error_code=row.vendor_error_code,
+        timestamp=row.timestamp,
+        received_at=row.received_at,
+    )
 
 
 def _record(row: Row[Any]) -> ChargePointRecord:
