@@ -99,6 +99,7 @@ class Bridge:
         self._close_timeout = close_timeout
         self._close_by: float | None = None
         self._alarm = trio.CancelScope()
+        self._waking = False
         self._outstanding: dict[Job, Slot] = {}
         self._idle = trio.Event()
         self._stopped = trio.Event()
@@ -176,9 +177,21 @@ class Bridge:
     def _put(self, request: Any, on_settled: Callable[[], None] | None = None) -> Slot:
         slot = Slot(request, on_settled=on_settled)
         self._outstanding[slot] = slot
-        if not self._inbox.put(slot, self._actor):
-            self._settle(self._inbox.give_up(), None)
+        if self._inbox.put(slot) and not self._waking:
+            self._waking = True
+            self._token.run_sync_soon(self._wake)
         return slot
+
+    def _wake(self) -> None:
+        """Wake the actor, in the turn of the loop after that of the first job: all jobs of a turn make one batch.
+
+        The order matters: an actor that dies empties the inbox after it is marked dead, so that a job put in while it
+        was alive is settled by it.
+        """
+        self._waking = False
+        self._inbox.wake(self._actor)
+        if not self._actor.is_alive():
+            self._settle(self._inbox.give_up(), None)
 
     def close_by(self) -> float:
         """Return by when, on trio's clock, the end is over; the first call begins it."""
