@@ -67,6 +67,13 @@ class FakeStore:
         if self.fails_to_close:
             raise self.fails_to_close
 
+    def release(self) -> None:
+        """Let go a thread that was left behind, and wait for its end: it has something to say to the log."""
+        self.gate.set()
+        for thread in threading.enumerate():
+            if thread.name.startswith("StoreActor"):
+                thread.join(PATIENCE)
+
     async def busy(self) -> None:
         """Return when a batch has begun."""
         assert await trio.to_thread.run_sync(partial(self.entered.acquire, timeout=PATIENCE))
@@ -103,6 +110,14 @@ async def test_requests_that_come_while_the_thread_is_busy_become_one_batch() ->
     assert sorted(answers, key=str) == sorted(["first", *range(20)], key=str)
     assert sorted(store.batches[1]) == list(range(20))
     assert [batch.size for batch in batches] == [1, 20]
+
+
+async def test_requests_of_one_turn_of_the_loop_become_one_batch() -> None:
+    store = FakeStore()
+    async with bridged(store) as bridge, trio.open_nursery() as nursery:
+        for number in range(20):
+            nursery.start_soon(bridge.ask, number)
+    assert [len(batch) for batch in store.batches] == [20]
 
 
 class Turns(trio.abc.Instrument):
@@ -383,7 +398,7 @@ async def test_a_thread_that_hangs_is_left_behind_in_bounded_time(
         "not everything could be written before the end",
         "the ledger's thread hangs and is left behind",
     ]
-    store.gate.set()
+    store.release()
 
 
 async def test_notes_and_the_ledger_end_together_in_bounded_time(
@@ -404,7 +419,7 @@ async def test_notes_and_the_ledger_end_together_in_bounded_time(
         "not everything could be written before the end",
         "the ledger's thread hangs and is left behind",
     ]
-    store.gate.set()
+    store.release()
 
 
 async def test_a_measurement_that_fails_disturbs_nobody() -> None:

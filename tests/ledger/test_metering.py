@@ -1,5 +1,7 @@
 from datetime import datetime
+from typing import Any
 
+import pytest
 from attrs import evolve
 from tests.ledger.facts import NOON, later, meter_values, samples, start, stop
 
@@ -54,6 +56,20 @@ async def test_repeated_meter_values_change_nothing(ledger: Ledger) -> None:
 async def test_the_same_content_of_another_charge_point_is_no_repetition(ledger: Ledger) -> None:
     assert not (await ledger.ask(meter_values(None))).repeated
     assert not (await ledger.ask(meter_values(None, "CP-2"))).repeated
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[], ["no object"], [{}], [{"timestamp": 5}], [{"timestamp": "2024\0"}], [{"timestamp": "2024" * 1000}]],
+    ids=["none", "no object", "no timestamp", "a number", "NUL", "long"],
+)
+async def test_whatever_a_lenient_charge_point_took_for_a_timestamp_is_known_again(
+    ledger: Ledger, values: list[Any]
+) -> None:
+    assert not (await ledger.ask(meter_values(None, values=values))).repeated
+    assert (await ledger.ask(meter_values(None, values=values))).repeated
+    (record,) = await ledger.ask(ListMeterValues())
+    assert record.meter_values == values
 
 
 async def test_meter_values_without_or_of_a_foreign_transaction_are_not_linked(ledger: Ledger) -> None:

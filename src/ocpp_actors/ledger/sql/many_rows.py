@@ -1,11 +1,11 @@
 """Statements about many rows: what is written most often is written with few of them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Final, TypeVar
 
-from attrs import field, frozen
+from attrs import frozen
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import Insert
@@ -36,12 +36,6 @@ class InsertMany:
     _row: str
     _tail: str
     _processors: tuple[tuple[int, Callable[[Any], Any]], ...]
-    _text: Callable[[int], str] = field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        object.__setattr__(
-            self, "_text", cache(lambda rows: self._head + ", ".join([self._row] * rows) + self._tail)
-        )
 
     @classmethod
     def of(cls, statement: Insert, dialect: Dialect) -> "InsertMany":
@@ -67,6 +61,10 @@ class InsertMany:
         for index, write in self._processors:
             values[index::width] = map(write, values[index::width])
         return driver_of(connection).execute(self._text(len(rows)), values)
+
+    @lru_cache(maxsize=2 * len(SIZES))  # noqa: B019, few live as long as the process
+    def _text(self, rows: int) -> str:
+        return self._head + ", ".join([self._row] * rows) + self._tail
 
 
 def driver_of(connection: Connection) -> Any:

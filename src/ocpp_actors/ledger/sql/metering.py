@@ -1,7 +1,7 @@
 """Meter values: one row a message, its samples inside (OCPP 1.6 §4.7)."""
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Dialect, bindparam, select, tuple_, update
@@ -169,7 +169,7 @@ def _insert(dialect: str) -> sqlite.Insert:
     return insert_into(meter_values, dialect).on_conflict_do_nothing(index_elements=_KEY)
 
 
-@cache
+@lru_cache(maxsize=2)
 def _insert_linked(dialect: Dialect) -> InsertMany:
     insert = _insert(dialect.name).values(_parameters())
     if dialect.name == "sqlite":
