@@ -114,10 +114,13 @@ async def test_requests_that_come_while_the_thread_is_busy_become_one_batch() ->
 
 async def test_requests_of_one_turn_of_the_loop_become_one_batch() -> None:
     store = FakeStore()
-    async with bridged(store) as bridge, trio.open_nursery() as nursery:
-        for number in range(20):
-            nursery.start_soon(bridge.ask, number)
-    assert [len(batch) for batch in store.batches] == [20]
+    async with bridged(store) as bridge:
+        first = bridge.put_nowait("first")
+        assert not store.entered.acquire(timeout=0.05), "the thread is not to begin before the turn is over"
+        second = bridge.put_nowait("second")
+        await first.wait()
+        await second.wait()
+    assert store.batches == [["first", "second"]]
 
 
 class Turns(trio.abc.Instrument):
@@ -273,9 +276,17 @@ async def test_who_finds_no_room_in_time_asks_nothing(autojump_clock: trio.testi
 
 
 async def test_many_who_give_up_at_almost_one_time_are_looked_for_few_times(
-    autojump_clock: trio.testing.MockClock,
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, late = FakeStore(), []
+    look, looked = Bridge._give_up, 0
+
+    def counted(bridge: Bridge) -> float:
+        nonlocal looked
+        looked += 1
+        return look(bridge)
+
+    monkeypatch.setattr(Bridge, "_give_up", counted)
     autojump_clock.autojump_threshold = float("inf")
 
     async def ask(bridge: Bridge, by: float) -> None:
@@ -295,6 +306,7 @@ async def test_many_who_give_up_at_almost_one_time_are_looked_for_few_times(
         autojump_clock.autojump_threshold = float("inf")
     assert len(late) == 50
     assert 0 <= min(late) <= max(late) <= LATE_BY * 1.01
+    assert looked <= 6
 
 
 async def test_what_is_queued_at_the_end_is_carried_out_before_the_actor_stops() -> None:
