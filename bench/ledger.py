@@ -17,11 +17,12 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import trio
-from messages import SAMPLES
+from messages import SAMPLES, timestamp
 
 from ocpp_actors.ledger.actor import Batch
 from ocpp_actors.ledger.bridge import open_ledger
@@ -86,23 +87,27 @@ def fsync_seconds(directory: Path) -> float:
     return statistics.median(taken)
 
 
-def meter_values(identity: str, transaction_id: int, number: int, now: datetime) -> RecordMeterValues:
-    """Return a message that is like no other."""
-    values: list[dict[str, Any]] = [{"timestamp": "2026-01-01T00:00:00Z", "sampledValue": SAMPLES}]
-    content_hash = number.to_bytes(16, "big")
+def meter_values(identity: str, transaction_id: int | None, number: int, now: datetime) -> RecordMeterValues:
+    """Return what a charge point records in the second of this number."""
+    values: list[dict[str, Any]] = [{"timestamp": timestamp(number).decode(), "sampledValue": SAMPLES}]
+    content_hash = blake2b(f"{identity} {number}".encode(), digest_size=16).digest()
     return RecordMeterValues(identity, 1, transaction_id, values, content_hash, 1.0, 7360.0, now, now)
 
 
 async def measure_rows(url: str, tasks: int, seconds: float) -> None:
     """Let tasks record meter values and print what came of it."""
     batches: list[Batch] = []
-    numbers = itertools.count()
+    rows = 0
     now = datetime.now(UTC)
     until = 0.0
 
     async def record(ledger: Ledger, identity: str, transaction_id: int) -> None:
-        while time.perf_counter() < until:
-            await ledger.ask(meter_values(identity, transaction_id, next(numbers), now))
+        nonlocal rows
+        for number in itertools.count():
+            if time.perf_counter() >= until:
+                break
+            await ledger.ask(meter_values(identity, transaction_id, number, now))
+            rows += 1
 
     async with open_ledger(url, on_batch=batches.append) as ledger:
         started = [
@@ -117,7 +122,6 @@ async def measure_rows(url: str, tasks: int, seconds: float) -> None:
                 nursery.start_soon(record, ledger, identity, transaction.transaction_id)
         taken = time.perf_counter() - begun
         thread, process = time.thread_time() - thread_begun, time.process_time() - process_begun
-    rows = next(numbers)
     commits = f"{rows / len(batches):14.1f}" if batches else f"{'':>14}"
     print(
         f"{tasks:6} {rows / taken:8.0f} {process / taken:5.0%} {process / rows * 1e6:7.1f} µs "

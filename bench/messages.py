@@ -21,12 +21,16 @@ def content(action: str, number: int) -> bytes:
         return b"{}"
     if action == "BootNotification":
         return _BOOT
+    return _BEFORE + timestamp(number) + _AFTER
+
+
+def timestamp(number: int) -> bytes:
+    """Return the second of this number of a month."""
     minutes, seconds = divmod(number, 60)
     day, minute_of_day = divmod(minutes, 1440)
-    timestamp = b"2026-01-%02dT%02d:%02d:%02dZ" % (
+    return b"2026-01-%02dT%02d:%02d:%02dZ" % (
         1 + day % 28,
         minute_of_day // 60,
         minute_of_day % 60,
         seconds,
     )
-    return _BEFORE + timestamp + _AFTER

@@ -36,7 +36,7 @@ Reply = Callable[["Line", str], Awaitable[None]]
 class WaitingLedger(MemoryLedger):
     """Lets time pass before and after it carries out a request, as a database does."""
 
-    async def ask(self, request: Request[R]) -> R:
+    async def ask(self, request: Request[R], by: float | None = None) -> R:
         await trio.sleep(0.01)
         answer: R = self.carry_out(request)
         await trio.sleep(0.01)

@@ -47,7 +47,7 @@ AT_THE_END = [
     port.ListOrphanStops(),
     port.ListOrphanStops(identity="cp-2"),
     port.ListMeterValues(),
-    port.ListMeterValues(identity="cp-1", limit=2),
+    port.ListMeterValues(limit=2),
     port.ListSecurityEvents(identity="cp-1"),
     port.ListCommands(),
     port.ListCommands(identity="cp-2", state=port.CommandState.WAITING),

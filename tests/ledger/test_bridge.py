@@ -17,7 +17,7 @@ from tests.ledger.facts import NOON, POISON, later, start
 
 from ocpp_actors.ledger import bridge as bridge_module
 from ocpp_actors.ledger.actor import Batch, Job
-from ocpp_actors.ledger.bridge import SETTLED_AT_ONCE, Bridge, open_ledger, running
+from ocpp_actors.ledger.bridge import LATE_BY, SETTLED_AT_ONCE, Bridge, open_ledger, running
 from ocpp_actors.ledger.port import (
     AdmitChargePoint,
     FindChargePoint,
@@ -67,6 +67,13 @@ class FakeStore:
         if self.fails_to_close:
             raise self.fails_to_close
 
+    def release(self) -> None:
+        """Let go a thread that was left behind, and wait for its end: it has something to say to the log."""
+        self.gate.set()
+        for thread in threading.enumerate():
+            if thread.name.startswith("StoreActor"):
+                thread.join(PATIENCE)
+
     async def busy(self) -> None:
         """Return when a batch has begun."""
         assert await trio.to_thread.run_sync(partial(self.entered.acquire, timeout=PATIENCE))
@@ -103,6 +110,17 @@ async def test_requests_that_come_while_the_thread_is_busy_become_one_batch() ->
     assert sorted(answers, key=str) == sorted(["first", *range(20)], key=str)
     assert sorted(store.batches[1]) == list(range(20))
     assert [batch.size for batch in batches] == [1, 20]
+
+
+async def test_requests_of_one_turn_of_the_loop_become_one_batch() -> None:
+    store = FakeStore()
+    async with bridged(store) as bridge:
+        first = bridge.put_nowait("first")
+        assert not store.entered.acquire(timeout=0.05), "the thread is not to begin before the turn is over"
+        second = bridge.put_nowait("second")
+        await first.wait()
+        await second.wait()
+    assert store.batches == [["first", "second"]]
 
 
 class Turns(trio.abc.Instrument):
@@ -196,6 +214,99 @@ async def test_who_is_cancelled_already_asks_nothing() -> None:
         assert bridge.waiting == 0
         assert await bridge.ask("after") == "after"
     assert store.batches == [["after"]]
+
+
+@asynccontextmanager
+async def watched(store: FakeStore, queue_limit: int = 100) -> AsyncIterator[Bridge]:
+    async with (
+        running(store, queue_limit=queue_limit, batch_limit=100) as bridge,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(bridge.watch)
+        yield bridge
+        store.gate.set()
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_waits_too_long_gives_up_and_the_request_is_carried_out(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    store, gave_up = FakeStore(), []
+    autojump_clock.autojump_threshold = float("inf")
+
+    async def ask(bridge: Bridge, by: float) -> None:
+        with pytest.raises(LedgerUnavailable, match="no answer in time"):
+            await bridge.ask(by, by)
+        gave_up.append((by, trio.current_time()))
+
+    async with watched(store) as bridge:
+        store.gate.clear()
+        begun = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            for seconds in (10.0, 7.0, 12.0, 10.0):
+                nursery.start_soon(ask, bridge, begun + seconds)
+            await store.busy()
+            await trio.testing.wait_all_tasks_blocked()
+            autojump_clock.autojump_threshold = 0
+        autojump_clock.autojump_threshold = float("inf")
+        assert gave_up == [(begun + seconds, begun + seconds) for seconds in (7.0, 10.0, 10.0, 12.0)]
+        store.gate.set()
+        assert await bridge.ask("after", trio.current_time() + 1) == "after"
+    carried_out = [request for batch in store.batches for request in batch]
+    assert sorted(carried_out[:-1]) == [begun + seconds for seconds in (7.0, 10.0, 10.0, 12.0)]
+
+
+async def test_who_finds_no_room_in_time_asks_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    store = FakeStore()
+    autojump_clock.autojump_threshold = float("inf")
+    async with watched(store, queue_limit=1) as bridge:
+        store.gate.clear()
+        stuck = bridge.put_nowait("stuck")
+        await store.busy()
+        autojump_clock.autojump_threshold = 0
+        begun = trio.current_time()
+        with pytest.raises(LedgerUnavailable, match="no answer in time"):
+            await bridge.ask("no room", begun + 5)
+        assert trio.current_time() == begun + 5
+        autojump_clock.autojump_threshold = float("inf")
+        store.gate.set()
+        await stuck.wait()
+        assert bridge._room.value == 1
+    assert store.batches == [["stuck"]]
+
+
+async def test_many_who_give_up_at_almost_one_time_are_looked_for_few_times(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, late = FakeStore(), []
+    look, looked = Bridge._give_up, 0
+
+    def counted(bridge: Bridge) -> float:
+        nonlocal looked
+        looked += 1
+        return look(bridge)
+
+    monkeypatch.setattr(Bridge, "_give_up", counted)
+    autojump_clock.autojump_threshold = float("inf")
+
+    async def ask(bridge: Bridge, by: float) -> None:
+        with pytest.raises(LedgerUnavailable):
+            await bridge.ask(by, by)
+        late.append(trio.current_time() - by)
+
+    async with watched(store) as bridge:
+        store.gate.clear()
+        begun = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            for number in range(50):
+                nursery.start_soon(ask, bridge, begun + 10 + number / 1000)
+            await store.busy()
+            await trio.testing.wait_all_tasks_blocked()
+            autojump_clock.autojump_threshold = 0
+        autojump_clock.autojump_threshold = float("inf")
+    assert len(late) == 50
+    assert 0 <= min(late) <= max(late) <= LATE_BY * 1.01
+    assert looked <= 6
 
 
 async def test_what_is_queued_at_the_end_is_carried_out_before_the_actor_stops() -> None:
@@ -299,7 +410,7 @@ async def test_a_thread_that_hangs_is_left_behind_in_bounded_time(
         "not everything could be written before the end",
         "the ledger's thread hangs and is left behind",
     ]
-    store.gate.set()
+    store.release()
 
 
 async def test_notes_and_the_ledger_end_together_in_bounded_time(
@@ -320,7 +431,7 @@ async def test_notes_and_the_ledger_end_together_in_bounded_time(
         "not everything could be written before the end",
         "the ledger's thread hangs and is left behind",
     ]
-    store.gate.set()
+    store.release()
 
 
 async def test_a_measurement_that_fails_disturbs_nobody() -> None:

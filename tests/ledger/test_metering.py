@@ -1,5 +1,7 @@
 from datetime import datetime
+from typing import Any
 
+import pytest
 from attrs import evolve
 from tests.ledger.facts import NOON, later, meter_values, samples, start, stop
 
@@ -56,6 +58,20 @@ async def test_the_same_content_of_another_charge_point_is_no_repetition(ledger:
     assert not (await ledger.ask(meter_values(None, "CP-2"))).repeated
 
 
+@pytest.mark.parametrize(
+    "values",
+    [[], ["no object"], [{}], [{"timestamp": 5}], [{"timestamp": "2024\0"}], [{"timestamp": "2024" * 1000}]],
+    ids=["none", "no object", "no timestamp", "a number", "NUL", "long"],
+)
+async def test_whatever_a_lenient_charge_point_took_for_a_timestamp_is_known_again(
+    ledger: Ledger, values: list[Any]
+) -> None:
+    assert not (await ledger.ask(meter_values(None, values=values))).repeated
+    assert (await ledger.ask(meter_values(None, values=values))).repeated
+    (record,) = await ledger.ask(ListMeterValues())
+    assert record.meter_values == values
+
+
 async def test_meter_values_without_or_of_a_foreign_transaction_are_not_linked(ledger: Ledger) -> None:
     started = await ledger.ask(start("CP-2"))
     unlinked = MeterValuesKept(repeated=False, linked=False)
@@ -65,7 +81,7 @@ async def test_meter_values_without_or_of_a_foreign_transaction_are_not_linked(l
     assert (await ledger.ask(meter_values(-1, content_hash=b"\2"))) == MeterValuesKept(
         repeated=True, linked=False
     )
-    records = await ledger.ask(ListMeterValues(identity="CP-1"))
+    records = await ledger.ask(ListMeterValues())
     assert [record.transaction_id for record in records] == [None] * 5
     assert [record.sent_transaction_id for record in records] == foreign
     assert await ledger.ask(ListMeterValues(transaction_id=started.transaction_id)) == []

@@ -9,11 +9,12 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import trio
 from sqlalchemy import Connection, text
 from structlog.testing import capture_logs
-from tests.ledger.facts import NOON, start, stop
+from tests.ledger.facts import NOON, meter_values, samples, start, stop
 from tests.ledger.postgresql import Server
 
 from ocpp_actors.ledger.bridge import open_ledger
@@ -23,11 +24,14 @@ from ocpp_actors.ledger.migrations import head, migrate
 from ocpp_actors.ledger.port import (
     AbandonSentCommands,
     CommandState,
+    FindTransaction,
     LedgerUnavailable,
     ListChargePoints,
     ListCommands,
     ListIdTags,
+    ListMeterValues,
     ListTransactions,
+    MeterValuesKept,
     RequestFailed,
 )
 from ocpp_actors.ledger.tables import metadata
@@ -339,3 +343,54 @@ async def test_a_database_of_the_first_version_is_brought_up_to_date(database_ur
         assert (command.durable, command.idempotency_key) == (True, None)
         await ledger.ask(AbandonSentCommands(NOON))
         assert len(await ledger.ask(ListCommands(state=CommandState.WAITING))) == 1
+
+
+async def test_meter_values_of_an_earlier_version_are_known_again(database_url: str) -> None:
+    kept = [
+        meter_values(1, "CP-1", content_hash=b"1", values=samples("1"), energy_wh=1500.0),
+        meter_values(None, "CP-2", content_hash=b"1", values=samples("\0")),
+        meter_values(None, "CP-2", content_hash=b"2", values=[{"timestamp": "2024\0", "sampledValue": []}]),
+        meter_values(None, "CP-2", content_hash=b"3", values=[]),
+        meter_values(None, "CP-2", content_hash=b"4", values=[{"timestamp": "long" * 10}]),
+    ]
+    with open_engine(parse_url(database_url), synced=False).begin() as connection:
+        noon = "2024-05-01 12:00:00.123456" + ("" if connection.dialect.name == "sqlite" else "+00")
+        migrate(connection, "0003")
+        connection.execute(
+            text(
+                "INSERT INTO transactions (charge_point, identity, connector_id, id_tag, id_tag_key, meter_start, "
+                "started_at, start_received_at, start_repeats) VALUES "
+                "('cp-1', 'CP-1', 1, 'TAG', 'tag', 1000, :at, :at, 0)"
+            ),
+            {"at": noon},
+        )
+        for request in kept:
+            connection.execute(
+                text(
+                    "INSERT INTO meter_values (charge_point, identity, transaction_id, sent_transaction_id, source, "
+                    "meter_values, content_hash, energy_wh, energy_at, received_at) VALUES "
+                    "(:key, :identity, :id, :id, 'meterValues', :values, :hash, :energy, :at, :at)"
+                ),
+                {
+                    "key": request.identity.casefold(),
+                    "identity": request.identity,
+                    "id": request.transaction_id,
+                    "values": orjson.dumps(request.meter_values).decode(),
+                    "hash": request.content_hash,
+                    "energy": request.energy_wh,
+                    "at": noon,
+                },
+            )
+    async with open_ledger(database_url) as ledger:
+        records = await ledger.ask(ListMeterValues())
+        assert [(record.identity, record.meter_values, record.received_at) for record in records] == [
+            (request.identity, request.meter_values, NOON) for request in kept
+        ]
+        assert [record.record_id for record in records] == [1, 2, 3, 4, 5]
+        answers = [await ledger.ask(request) for request in kept if request.content_hash != b"2"]
+        assert answers == [MeterValuesKept(True, True), *[MeterValuesKept(True, False)] * 3]
+        transaction = await ledger.ask(FindTransaction(1))
+        assert transaction is not None
+        assert transaction.energy_wh == 500.0
+        assert not (await ledger.ask(meter_values(1, content_hash=b"new"))).repeated
+        assert len(await ledger.ask(ListMeterValues(after=5))) == 1

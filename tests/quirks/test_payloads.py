@@ -21,7 +21,7 @@ def meter_values(*samples: object) -> dict[str, Any]:
 
 async def kept(central: Central) -> list[tuple[Any, float | None]]:
     """The sampled values of every stored message, and the energy that was derived from them."""
-    records = await central.ledger.ask(ListMeterValues(identity="CP1"))
+    records = await central.ledger.ask(ListMeterValues())
     return [(record.meter_values[0]["sampledValue"], record.energy_wh) for record in records]
 
 
@@ -266,7 +266,7 @@ async def test_quirk_23_odd_timestamps_are_accepted_and_the_receipt_is_stored_be
         assert transaction.stop_received_at == START + timedelta(seconds=30)
         connector = (await record_of(central)).connectors[1]
         assert (connector.timestamp, connector.received_at) == (meant, START + timedelta(seconds=20))
-        (values,) = await central.ledger.ask(ListMeterValues(identity="CP1"))
+        (values,) = await central.ledger.ask(ListMeterValues())
         assert values.received_at == START + timedelta(seconds=20)
         assert flagged(central) == []
 

@@ -283,7 +283,7 @@ async def test_quirk_18_meter_values_without_a_living_transaction_are_confirmed_
         for sent_id in (None, -1, 0, 4711, foreign):
             more = {} if sent_id is None else {"transactionId": sent_id}
             assert await charger.result("MeterValues", meter_values(**more)) == {}
-        kept = await central.ledger.ask(ListMeterValues(identity="CP1"))
+        kept = await central.ledger.ask(ListMeterValues())
         assert [(record.sent_transaction_id, record.transaction_id) for record in kept] == [
             (sent_id, None) for sent_id in (None, -1, 0, 4711, foreign)
         ]
@@ -297,6 +297,6 @@ async def test_quirk_18_meter_values_after_the_stop_are_confirmed_and_stored(
         transaction_id = await start(charger)
         await charger.result("StopTransaction", STOP | {"transactionId": transaction_id})
         assert await charger.result("MeterValues", meter_values(transactionId=transaction_id)) == {}
-        (kept,) = await central.ledger.ask(ListMeterValues(identity="CP1"))
+        (kept,) = await central.ledger.ask(ListMeterValues())
         assert kept.sent_transaction_id == transaction_id
         assert (await the_transaction(central)).energy_wh == 800

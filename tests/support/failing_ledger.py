@@ -62,7 +62,12 @@ class FailingLedger:
         """How often such a request was asked."""
         return sum(isinstance(request, kind) for request in self.asked)
 
-    async def ask(self, request: Request[R]) -> R:
+    async def ask(self, request: Request[R], by: float | None = None) -> R:
+        with trio.move_on_at(math.inf if by is None else by):
+            return await self._ask(request)
+        raise LedgerUnavailable("no answer in time")
+
+    async def _ask(self, request: Request[R]) -> R:
         self.asked.append(request)
         fault = next((fault for fault in self._faults if fault.hits(request)), None)
         if fault is None:

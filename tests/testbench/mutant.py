@@ -105,10 +105,10 @@ class BrokenLedger(MemoryLedger):
         self._asked = asked
         self._forgets = forgets
 
-    async def ask(self, request: Any) -> Any:
+    async def ask(self, request: Any, by: float | None = None) -> Any:
         change = self._asked.get(type(request))
         changed = request if change is None else change(request)
-        return changed.answer if isinstance(changed, Instead) else await super().ask(changed)
+        return changed.answer if isinstance(changed, Instead) else await super().ask(changed, by)
 
     def note(self, request: Any) -> None:
         if not isinstance(request, self._forgets):

@@ -115,9 +115,7 @@ class Context:
         Raises LedgerUnavailable: it failed, or did not answer in time.
         Raises RequestFailed: it refuses this request.
         """
-        with trio.move_on_at(self._patience_ends()):
-            return await self.central_system.ledger.ask(request)
-        raise LedgerUnavailable(f"no answer within {self.policy.ledger_patience:g} s")
+        return await self.central_system.ledger.ask(request, self._patience_ends())
 
     async def ask_patiently(self, request: Request[R]) -> R:
         """Ask the ledger until it answers, within ``LEDGER_PATIENCE`` seconds after the first question of this message.
@@ -127,15 +125,17 @@ class Context:
         Raises Unconfirmable: it could not be stored in that time.
         Raises RequestFailed: the ledger refuses this request.
         """
+        by = self._patience_ends()
         pause = FIRST_PAUSE
-        with trio.move_on_at(self._patience_ends()):
-            while True:
-                try:
-                    return await self.central_system.ledger.ask(request)
-                except LedgerUnavailable as error:
-                    log.warning("the ledger is unavailable, trying again", reason=str(error), pause=pause)
-                await trio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
+        while True:
+            try:
+                return await self.central_system.ledger.ask(request, by)
+            except LedgerUnavailable as error:
+                if trio.current_time() >= by:
+                    break
+                log.warning("the ledger is unavailable, trying again", reason=str(error), pause=pause)
+            await trio.sleep_until(min(trio.current_time() + pause, by))
+            pause = min(pause * 2, LONGEST_PAUSE)
         raise Unconfirmable(f"{self.action} could not be stored within {self.policy.ledger_patience:g} s")
 
     def _patience_ends(self) -> float:

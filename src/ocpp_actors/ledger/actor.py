@@ -69,15 +69,10 @@ class Inbox:
     _jobs: deque[Job] = field(factory=deque, init=False)
     _awake: bool = field(default=False, init=False)
 
-    def put(self, job: Job, actor: "pykka.ActorRef[StoreActor]") -> bool:
-        """Put a job in and wake the actor; False where the actor is dead, then the caller gives up the inbox.
-
-        The order matters: an actor that dies empties the inbox after it is marked dead, so that a job put in while
-        it was alive is settled by it.
-        """
+    def put(self, job: Job) -> bool:
+        """Put a job in; whether the actor is to be woken: it may have looked at the inbox before."""
         self._jobs.append(job)
-        self.wake(actor)
-        return actor.is_alive()
+        return not self._awake
 
     def wake(self, actor: "pykka.ActorRef[StoreActor]") -> None:
         """Wake the actor unless that was done."""
@@ -89,7 +84,7 @@ class Inbox:
                 self._awake = False
 
     def take(self, limit: int) -> list[Job]:
-        """Take up to ``limit`` jobs out. The next job that is put in wakes the actor again."""
+        """Take up to ``limit`` jobs out. For the next job that is put in the actor is to be woken again."""
         self._awake = False
         jobs: list[Job] = []
         while len(jobs) < limit:
@@ -141,7 +136,7 @@ class StoreActor(pykka.ThreadingActor):
                 job.error = LedgerUnavailable(f"internal error: {type(error).__name__}")
         if jobs:
             self._settle(jobs, batch)
-        if self._inbox:
+        if len(jobs) == self._batch_limit:
             self._inbox.wake(self.actor_ref)
 
     def _carry_out(self, jobs: list[Job]) -> Batch | None:

@@ -3,7 +3,8 @@
 Nothing here blocks trio's thread. An answer comes back through ``TrioToken.run_sync_soon``, once a batch.
 """
 
-from collections.abc import AsyncIterator, Callable
+import math
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
@@ -26,6 +27,11 @@ CLOSE_TIMEOUT: Final = 5.0
 SETTLED_AT_ONCE: Final = 20
 """Jobs of one commit that are settled in one turn of the loop, so that the others in it do not wait for hundreds."""
 
+LATE: Final = "no answer in time"
+
+LATE_BY: Final = 0.01
+"""Seconds after its time at which a waiter gives up at the latest, so that many of them do so together."""
+
 MEMORY: Final = "memory:"
 
 R = TypeVar("R")
@@ -38,10 +44,11 @@ class Slot(Job):
 
     on_settled: Callable[[], None] | None = None
     settled: bool = False
+    by: float = math.inf
     _waiter: trio.lowlevel.Task | None = None
 
     async def wait(self) -> None:
-        """Return when the job is settled. For one task."""
+        """Return when the job is settled, or given up. For one task."""
         if self.settled:
             await trio.lowlevel.checkpoint()
         else:
@@ -50,7 +57,15 @@ class Slot(Job):
 
     def _wait_no_more(self, _: object) -> trio.lowlevel.Abort:
         self._waiter = None
+        self.by = math.inf
         return trio.lowlevel.Abort.SUCCEEDED
+
+    def give_up(self) -> None:
+        """Let the task that waits go on without an answer."""
+        self.by = math.inf
+        if self._waiter is not None:
+            trio.lowlevel.reschedule(self._waiter)
+            self._waiter = None
 
     def settle(self) -> None:
         """Let the task that waits go on, and call what is to be called."""
@@ -83,6 +98,8 @@ class Bridge:
         self._on_batch = on_batch
         self._close_timeout = close_timeout
         self._close_by: float | None = None
+        self._alarm = trio.CancelScope()
+        self._waking = False
         self._outstanding: dict[Job, Slot] = {}
         self._idle = trio.Event()
         self._stopped = trio.Event()
@@ -95,26 +112,59 @@ class Bridge:
         """How many jobs are queued or being carried out."""
         return len(self._outstanding)
 
-    async def ask(self, request: Any) -> Any:
-        """Have a request carried out and return its answer. A waiter that is cancelled does not undo it.
+    async def ask(self, request: Any, by: float | None = None) -> Any:
+        """Have a request carried out and return its answer. A waiter that is cancelled or gives up does not undo it.
 
-        Raises LedgerUnavailable: the store failed or is closed.
+        Raises LedgerUnavailable: the store failed, is closed, or has not answered by ``by``, see ``watch``.
         Raises RequestFailed: this request cannot be carried out.
         """
-        slot = await self.put(request)
+        slot = await self.put(request, math.inf if by is None else by)
         await slot.wait()
         if slot.error is not None:
             raise slot.error
+        if not slot.settled:
+            raise LedgerUnavailable(LATE)
         return slot.answer
 
-    async def put(self, request: Any) -> Slot:
-        """Queue a request, once there is room. Where there is, no other task runs first."""
+    async def put(self, request: Any, by: float = math.inf) -> Slot:
+        """Queue a request, once there is room. Where there is, no other task runs first.
+
+        Raises LedgerUnavailable: there was none by ``by``.
+        """
         await trio.lowlevel.checkpoint_if_cancelled()
         try:
             self._room.acquire_nowait()
         except trio.WouldBlock:
-            await self._room.acquire()
-        return self._put(request)
+            with trio.move_on_at(by) as scope:
+                await self._room.acquire()
+            if scope.cancelled_caught:
+                raise LedgerUnavailable(LATE) from None
+        slot = self._put(request)
+        slot.by = by
+        if by < self._alarm.deadline:  # noqa: PLR1730, to set it costs more than to read it
+            self._alarm.deadline = by
+        return slot
+
+    async def watch(self) -> None:
+        """Let those give up who have waited for as long as they want to, for ever.
+
+        One timer for all costs less than one each. It is set anew when it has run off: mostly they have their answers.
+        """
+        while True:
+            with self._alarm:
+                await trio.sleep_forever()
+            self._alarm = trio.CancelScope(deadline=self._give_up())
+
+    def _give_up(self) -> float:
+        """Let those give up whose time has come, and return when that of the next one comes."""
+        now = trio.current_time()
+        soonest = math.inf
+        for slot in self._outstanding.values():
+            if slot.by <= now:
+                slot.give_up()
+            elif slot.by < soonest:
+                soonest = slot.by
+        return max(soonest, now + LATE_BY)
 
     def put_nowait(self, request: Any, on_settled: Callable[[], None] | None = None) -> Slot:
         """Queue a request; ``on_settled`` is called when it was carried out or has failed.
@@ -127,9 +177,21 @@ class Bridge:
     def _put(self, request: Any, on_settled: Callable[[], None] | None = None) -> Slot:
         slot = Slot(request, on_settled=on_settled)
         self._outstanding[slot] = slot
-        if not self._inbox.put(slot, self._actor):
-            self._settle(self._inbox.give_up(), None)
+        if self._inbox.put(slot) and not self._waking:
+            self._waking = True
+            self._token.run_sync_soon(self._wake)
         return slot
+
+    def _wake(self) -> None:
+        """Wake the actor, in the turn of the loop after that of the first job: all jobs of a turn make one batch.
+
+        The order matters: an actor that dies empties the inbox after it is marked dead, so that a job put in while it
+        was alive is settled by it.
+        """
+        self._waking = False
+        self._inbox.wake(self._actor)
+        if not self._actor.is_alive():
+            self._settle(self._inbox.give_up(), None)
 
     def close_by(self) -> float:
         """Return by when, on trio's clock, the end is over; the first call begins it."""
@@ -228,10 +290,9 @@ class DatabaseLedger:
         """How many requests are queued or being carried out."""
         return self._bridge.waiting
 
-    async def ask(self, request: Request[R]) -> R:
+    def ask(self, request: Request[R], by: float | None = None) -> Coroutine[Any, Any, R]:
         """Have a request carried out, and committed, by the actor."""
-        answer: R = await self._bridge.ask(request)
-        return answer
+        return self._bridge.ask(request, by)
 
     def note(self, request: Note) -> None:
         """Leave a note to be written behind."""
@@ -275,6 +336,7 @@ async def open_ledger(
         notes = WriteBehind(bridge.put, limit=note_limit, chunk=batch_limit)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(notes.run, note_interval)
+            nursery.start_soon(bridge.watch)
             try:
                 yield DatabaseLedger(bridge, notes)
             finally:

@@ -132,7 +132,7 @@ def _set_up_sqlite(engine: Engine, synchronous: str) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.connection.driver_connection.execute("BEGIN IMMEDIATE")
 
 
 def _set_up_postgresql(engine: Engine, synchronous_commit: str) -> None:
@@ -200,9 +200,8 @@ def unavailable(error: BaseException) -> LedgerUnavailable | None:
     if state is not None:
         reason = _POSTGRESQL_UNAVAILABLE.get(state) or _POSTGRESQL_UNAVAILABLE.get(state[:2])
         return None if reason is None else LedgerUnavailable(reason)
-    return (
-        LedgerUnavailable("the database cannot be reached") if isinstance(error, OperationalError) else None
-    )
+    of_the_driver = type(cause).__name__ == OperationalError.__name__  # each driver has one, see PEP 249
+    return LedgerUnavailable("the database cannot be reached") if of_the_driver else None
 
 
 def explain(url: URL, error: Exception, reason: LedgerUnavailable) -> LedgerUnavailable:

@@ -5,6 +5,7 @@ regard to case, and in the order of code points on every database. ``search_text
 ``searching``.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,14 +38,13 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Write UTC; SQLite keeps it as text, without a zone."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a naive datetime cannot be stored")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Write UTC."""
+        return None if value is None else _in_utc(value)
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any] | None:
+        """Write SQLite's text at once: it is what is written most often."""
+        return _as_text if dialect.name == "sqlite" else super().bind_processor(dialect)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Read UTC."""
@@ -52,6 +52,21 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         moment: datetime = value
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _in_utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("a naive datetime cannot be stored")
+    return value.astimezone(UTC)
+
+
+def _as_text(value: datetime | None) -> str | None:
+    """Write UTC as SQLAlchemy reads it from SQLite: without a zone."""
+    return (
+        None
+        if value is None
+        else _in_utc(value).isoformat(" ", "microseconds")[: len("YYYY-MM-DD hh:mm:ss.ffffff")]
+    )
 
 
 Id = BigInteger().with_variant(Integer, "sqlite")
@@ -223,19 +238,20 @@ meter_values = Table(
     Column("energy_at", UtcDateTime),
     Column("power_w", Double),
     Column("received_at", UtcDateTime, nullable=False),
-    UniqueConstraint("charge_point", "content_hash"),
+    Column("sampled_at", Key, nullable=False),
+    UniqueConstraint("sampled_at", "charge_point", "content_hash", name="uq_meter_values"),
     sqlite_autoincrement=True,
 )
-Index("ix_meter_values_transaction", meter_values.c.transaction_id, meter_values.c.id)
-Index("ix_meter_values_charge_point", meter_values.c.charge_point, meter_values.c.id)
-has_register = meter_values.c.energy_wh.is_not(None)
+"""``sampled_at`` is the timestamp of the first of the values, as it was sent. It leads the unique constraint so that
+what is recorded at about one time lies together in it, on few pages, whoever sent it."""
+_linked = meter_values.c.transaction_id.is_not(None)
 Index(
-    "ix_meter_values_register",
+    "ix_meter_values_transaction",
     meter_values.c.transaction_id,
     meter_values.c.energy_at,
     meter_values.c.id,
-    sqlite_where=has_register,
-    postgresql_where=has_register,
+    sqlite_where=_linked,
+    postgresql_where=_linked,
 )
 
 security_events = Table(

@@ -206,7 +206,7 @@ class FailingLedger:
     def __init__(self, error: Exception | None) -> None:
         self.error = error
 
-    async def ask(self, request: Any) -> Any:
+    async def ask(self, request: Any, by: float | None = None) -> Any:
         if self.error is None:
             await trio.sleep_forever()
         assert self.error is not None

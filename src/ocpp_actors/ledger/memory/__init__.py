@@ -47,7 +47,7 @@ class MemoryLedger:
 
     _facts: Facts = field(factory=Facts, init=False)
 
-    async def ask(self, request: Request[R]) -> R:
+    async def ask(self, request: Request[R], by: float | None = None) -> R:  # noqa: ARG002
         """Carry out a request.
 
         Raises port.RequestFailed: it cannot be carried out.

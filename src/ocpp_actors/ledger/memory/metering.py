@@ -5,7 +5,7 @@ from attrs import evolve
 
 from ocpp_actors.ledger import port
 from ocpp_actors.ledger.memory.dispatch import carry_out
-from ocpp_actors.ledger.memory.facts import Facts, Metered, as_json, of, own_transaction, some
+from ocpp_actors.ledger.memory.facts import Facts, Metered, as_json, own_transaction, some
 from ocpp_actors.ledger.repetition import transaction_data_hash
 from ocpp_actors.ledger.samples import METER_VALUES, TRANSACTION_DATA
 
@@ -78,7 +78,6 @@ def _list(request: port.ListMeterValues, facts: Facts) -> list[port.MeterValuesR
         lambda kept: (
             kept.record.record_id > request.after
             and request.transaction_id in (None, kept.record.transaction_id)
-            and of(request.identity, kept.record.identity)
         ),
     )
     return [evolve(each.record, meter_values=orjson.loads(each.samples)) for each in kept]

@@ -34,12 +34,13 @@ class Request(Generic[R]):
 class Ledger(Protocol):
     """What the central system needs of a store."""
 
-    async def ask(self, request: Request[R]) -> R:
+    async def ask(self, request: Request[R], by: float | None = None) -> R:
         """Carry out one request, alone or in one commit with others, and return its answer.
 
-        Waits while the bounded queue is full. Cancelling the waiter does not undo the write.
+        Waits while the bounded queue is full, and until ``by`` on trio's clock at most; None: however long it takes.
+        Neither cancelling the waiter nor its giving up undoes the write.
 
-        Raises LedgerUnavailable: the store failed; nothing was confirmed.
+        Raises LedgerUnavailable: the store failed, or did not answer in time; nothing was confirmed.
         Raises RequestFailed: this request cannot be carried out.
         """
         ...

@@ -20,6 +20,8 @@ class MeterValuesKept:
 class RecordMeterValues(Request[MeterValuesKept]):
     """Meter values as sent (OCPP 1.6 §4.7), one row a message; ``content_hash`` makes a repetition harmless.
 
+    It is a hash of all that was sent: two messages of one hash have the same timestamps.
+
     ``energy_wh`` is the last register of imported active energy among them and ``power_w`` the last imported active
     power, where they could be derived. ``energy_at`` is when the register was read, None: when it was received.
     """
@@ -61,7 +63,6 @@ class ListMeterValues(Request["list[MeterValuesRecord]"]):
     """Stored meter values in the order of their receipt."""
 
     transaction_id: int | None = None
-    identity: str | None = None
     limit: int = 1000
     after: int = 0
     """The number of the last one seen."""

@@ -22,7 +22,6 @@ from ocpp_actors.ledger.repetition import same_end
 from ocpp_actors.ledger.sql.dispatch import all_of, carry_out, insert_into
 from ocpp_actors.ledger.sql.metering import keep_transaction_data, unlink_guessed_data
 from ocpp_actors.ledger.tables import (
-    has_register,
     installed_profiles,
     may_change,
     meter_values,
@@ -237,7 +236,7 @@ def _only_fit(request: RecordStop, id_tag: str) -> Any:
 
 _last_register = (
     select(meter_values.c.energy_wh)
-    .where(meter_values.c.transaction_id == transactions.c.id, has_register)
+    .where(meter_values.c.transaction_id == transactions.c.id, meter_values.c.energy_at.is_not(None))
     .order_by(meter_values.c.energy_at.desc(), meter_values.c.id.desc())
     .limit(1)
     .correlate(transactions)

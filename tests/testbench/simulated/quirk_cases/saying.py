@@ -49,7 +49,7 @@ def only_linked(identity: str, transaction_id: int | None, facts: Any) -> Any:
 @case("dead-transaction", in_place(metering_facts, "own_transaction", only_linked))
 async def dead_transaction(street: Street) -> None:
     await charged(street)
-    kept = await street.central.central_system.ledger.ask(ListMeterValues(identity="CP1"))
+    kept = await street.central.central_system.ledger.ask(ListMeterValues())
     assert [record.sent_transaction_id for record in kept] == [987_654, 987_654]
     assert [record.transaction_id for record in kept] == [None, None]
     assert street.flagged == ["unknown transaction"] * 2
@@ -84,7 +84,7 @@ async def numbers_for_strings(street: Street) -> None:
     first = street.station.wire.answered("MeterValues")[0]
     assert isinstance(first.payload["meterValue"], dict)
     assert first.payload["meterValue"]["sampledValue"][0]["value"] == 183.0
-    kept = await street.central.central_system.ledger.ask(ListMeterValues(identity="CP1"))
+    kept = await street.central.central_system.ledger.ask(ListMeterValues())
     assert sorted(record.energy_wh or 0 for record in kept) == [183.0, 366.0]
     assert set(street.flagged) == {"invalid payload"}
 
