@@ -46,7 +46,9 @@ class Doorbell:
 
     def ring(self) -> None:
         """Wake the waiting task, or the next that waits."""
-        if not self._waiting.unpark():
+        if self._waiting:
+            self._waiting.unpark()
+        else:
             self._rung = True
 
     async def wait(self) -> None:
@@ -111,6 +113,8 @@ class Session:
     bucket: TokenBucket = field(init=False)
     started_at: float = field(init=False, factory=trio.current_time)
     connected_at: datetime = field(init=False)
+    sent_at: datetime = field(init=False)
+    """When the last frame was written."""
     in_flight: InFlight | None = field(init=False, default=None)
     boot_answered: bool = field(init=False, default=False)
     draining: bool = field(init=False, default=False)
@@ -130,7 +134,7 @@ class Session:
 
     def __attrs_post_init__(self) -> None:
         self.identity = self.charge_point.identity
-        self.connected_at = self.now()
+        self.connected_at = self.sent_at = self.now()
         how = (self.connection, self.settings.send_timeout, self._tell_sent)
         self.writer = FrameWriter(*how) if self.stall is None else StallingWriter(self.stall, *how)
         self.bucket = TokenBucket(
@@ -178,4 +182,5 @@ class Session:
         return True
 
     def _tell_sent(self, text: str) -> None:
-        self.central_system.observer.tell(FrameSent(self.identity, self.now(), text))
+        self.sent_at = self.now()
+        self.central_system.observer.tell(FrameSent(self.identity, self.sent_at, text))

@@ -5,7 +5,7 @@ from reprlib import repr as shortened
 from typing import Any, Final
 
 import orjson
-from attrs import frozen
+from attrs import define
 
 from ocpp_actors.protocol.errors import ErrorCode
 
@@ -30,7 +30,7 @@ _WRAPPING: Final = 1024 - MAX_DEPTH
 _MALFORMED_CALL_ID: Final = re.compile(r'\A\s*\[\s*2\s*,\s*("(?:[^"\\]|\\.)*")')
 
 
-@frozen
+@define
 class Call:
     """A request: ``[2, messageId, action, payload]`` (§4.2.1). A ``null`` payload is read as ``{}``."""
 
@@ -39,7 +39,7 @@ class Call:
     payload: Any
 
 
-@frozen
+@define
 class CallResult:
     """An answer: ``[3, messageId, payload]`` (§4.2.2). A ``null`` payload is read as ``{}``."""
 
@@ -47,7 +47,7 @@ class CallResult:
     payload: Any
 
 
-@frozen
+@define
 class CallError:
     """An error answer: ``[4, messageId, errorCode, errorDescription, errorDetails]`` (§4.2.3).
 
