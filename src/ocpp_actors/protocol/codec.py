@@ -76,7 +76,7 @@ def _structure_function(
     Meter values are many: with the constructor and a hook for each field they take twice as long. The classes are
     frozen, so that their slots are set through the descriptors.
     """
-    names: dict[str, Any] = {"new": object.__new__, "cls": cls, "read": timestamps.read}
+    names: dict[str, Any] = {"new": object.__new__, "cls": cls, "timestamps": timestamps}
 
     def converted(kind: Any, value: str) -> str:
         """Return the expression that makes of a value of JSON what a field holds."""
@@ -91,7 +91,7 @@ def _structure_function(
             names[kind.__name__] = members({member.value: member for member in kind})
             return f"{kind.__name__}[{value}]"
         if kind is datetime:
-            return f"read({value})"
+            return f"timestamps.read({value})"
         # Primitives are what they should be already; only draft-06 lets 1.0 stand for an integer.
         return f"int({value})" if kind is int else value
 
