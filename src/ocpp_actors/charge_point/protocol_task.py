@@ -177,7 +177,7 @@ class _Pair:
             if call.action == "BootNotification":
                 session.boot_answered = True
                 session.boots.ring()
-            if handled.followed:
+            if handled.after:
                 await self._following.acquire()
                 self._nursery.start_soon(_follow, handled, context, self._following)
         call_in_hand.set(None)

@@ -35,11 +35,12 @@ def encode(message: AttrsInstance) -> dict[str, Any]:
 
     Raises ValueError where a datetime has no time zone.
     """
-    return cast(dict[str, Any], _unstructure_hook(type(message))(message))
+    return encoder(type(message))(message)
 
 
 @cache
-def _unstructure_hook(cls: type[AttrsInstance]) -> Callable[[Any], Any]:
+def encoder(cls: type[AttrsInstance]) -> Callable[[Any], dict[str, Any]]:
+    """Return what does as ``encode`` does, for messages of this class."""
     return STRICT.get_unstructure_hook(cls)
 
 
