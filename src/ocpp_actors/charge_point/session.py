@@ -1,6 +1,6 @@
 """What belongs to one connection of one charge point and outlives a restart of its task tree."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -46,9 +46,7 @@ class Doorbell:
 
     def ring(self) -> None:
         """Wake the waiting task, or the next that waits."""
-        if self._waiting:
-            self._waiting.unpark()
-        else:
+        if not self._rung and not self._waiting.unpark():
             self._rung = True
 
     async def wait(self) -> None:
@@ -109,6 +107,8 @@ class Session:
     """What stalls the connection; there is one if there is a misbehaviour."""
 
     identity: str = field(init=False)
+    now: Callable[[], datetime] = field(init=False)
+    """Returns the time of day in UTC."""
     writer: FrameWriter = field(init=False)
     bucket: TokenBucket = field(init=False)
     started_at: float = field(init=False, factory=trio.current_time)
@@ -134,6 +134,7 @@ class Session:
 
     def __attrs_post_init__(self) -> None:
         self.identity = self.charge_point.identity
+        self.now = self.central_system.clock.now
         self.connected_at = self.sent_at = self.now()
         how = (self.connection, self.settings.send_timeout, self._tell_sent)
         self.writer = FrameWriter(*how) if self.stall is None else StallingWriter(self.stall, *how)
@@ -141,10 +142,6 @@ class Session:
             self.settings.max_message_rate, self.settings.max_message_burst, trio.current_time()
         )
         self.replies_in, self.replies_out = trio.open_memory_channel[Reply](1)
-
-    def now(self) -> datetime:
-        """Return the time of day in UTC."""
-        return self.central_system.clock.now()
 
     def time_of(self, moment: float) -> datetime:
         """Return the time of day of a recent moment of trio's clock."""

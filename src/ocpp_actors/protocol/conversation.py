@@ -105,7 +105,7 @@ class Turn:
     message: str | bytes
 
 
-@frozen
+@define
 class _Answer:
     message_hash: int
     """The hash of the message that was answered: whoever repeats a CALL repeats it letter by letter."""
@@ -146,7 +146,7 @@ class Conversation:
 
         Raises LocalMistake: the conversation is full.
         """
-        if self.full:
+        if len(self._turns) >= MAX_TURNS:
             raise LocalMistake("receive: take a turn first")
         if not message:
             return MessageIgnored(Ignored.EMPTY, "a message without content")
@@ -170,7 +170,7 @@ class Conversation:
     def _receive_call(self, call: Call, at: Any, message: str | bytes) -> ConversationEvent:
         # "A message ID for a CALL message MUST be different from all message IDs previously used by the same sender
         # for CALL messages on the same WebSocket connection" (§4.1.4). Chargers repeat themselves all the same.
-        for earlier in self._calls_in_progress() if not self.idle else ():
+        for earlier in self._calls_in_progress() if self.in_hand is not None or self._turns else ():
             if earlier.message_id == call.message_id:
                 if earlier == call:
                     return MessageIgnored(Ignored.REPEATED, f"{call.action} is being answered")
@@ -234,7 +234,9 @@ class Conversation:
         call = self._call_in_hand()
         text = encode_call_result(call.message_id, payload)
         self.in_hand = None
-        return self._remember(call, text)
+        if call.action not in ANSWERED_ANEW:
+            self._remember(call, text)
+        return text
 
     def refuse(self, fault: ProtocolFault) -> str:
         """Return the CALLERROR for the CALL in hand, which is then answered (§4.2.3).
@@ -252,14 +254,12 @@ class Conversation:
             raise LocalMistake("no CALL is in hand")
         return self.in_hand
 
-    def _remember(self, call: Call, text: str) -> str:
-        if call.action not in ANSWERED_ANEW:
-            answers = self._answers
-            answers.pop(call.message_id, None)
-            answers[call.message_id] = _Answer(self._hash_in_hand, text)
-            if len(answers) > MAX_REMEMBERED:
-                del answers[next(iter(answers))]
-        return text
+    def _remember(self, call: Call, text: str) -> None:
+        answers = self._answers
+        answers.pop(call.message_id, None)
+        answers[call.message_id] = _Answer(self._hash_in_hand, text)
+        if len(answers) > MAX_REMEMBERED:
+            del answers[next(iter(answers))]
 
     def forget(self, message_id: str) -> None:
         """Forget what was answered under this id: repeated, the CALL is carried out again."""

@@ -93,13 +93,21 @@ def parse(text: str | bytes) -> Frame:
         raise FrameFault(
             f"not valid JSON: {error}", ErrorCode.FORMATION_VIOLATION, _recover_message_id(text)
         ) from None
+    match frame:
+        case [2, str(message_id), str(action), payload] if 0 < len(message_id) <= MAX_MESSAGE_ID:
+            return Call(message_id, action, {} if payload is None else payload)
+    return _parse_other(frame)
+
+
+def _parse_other(frame: Any) -> Frame:
+    """Read what is no proper CALL."""
     if not isinstance(frame, list) or not frame:
         raise FrameFault("a frame is a JSON array that is not empty", ErrorCode.PROTOCOL_ERROR)
     message_type = frame[0]
     if isinstance(message_type, bool):
         message_type = None
     if message_type == CALL:
-        return _parse_call(frame)
+        raise _fault_of_call(frame)
     if message_type == CALL_RESULT:
         return _parse_call_result(frame)
     if message_type == CALL_ERROR:
@@ -124,23 +132,21 @@ def encode_call_error(
     return orjson.dumps([CALL_ERROR, message_id, code, description, details or {}]).decode()
 
 
-def _parse_call(frame: list[Any]) -> Call:
+def _fault_of_call(frame: list[Any]) -> FrameFault:
     message_id = frame[1] if len(frame) > 1 and isinstance(frame[1], str) else None
     if message_id is None:
-        raise FrameFault("the message id of a CALL is a string", ErrorCode.PROTOCOL_ERROR)
+        return FrameFault("the message id of a CALL is a string", ErrorCode.PROTOCOL_ERROR)
     if not 0 < len(message_id) <= MAX_MESSAGE_ID:
-        raise FrameFault(
+        return FrameFault(
             f"a message id has 1 to {MAX_MESSAGE_ID} characters, this one has {len(message_id)}",
             ErrorCode.PROTOCOL_ERROR,
             message_id,
         )
     if len(frame) != 4:
-        raise FrameFault(
+        return FrameFault(
             f"a CALL has 4 elements, this one has {len(frame)}", ErrorCode.PROTOCOL_ERROR, message_id
         )
-    if not isinstance(frame[2], str):
-        raise FrameFault("the action of a CALL is a string", ErrorCode.PROTOCOL_ERROR, message_id)
-    return Call(message_id, frame[2], {} if frame[3] is None else frame[3])
+    return FrameFault("the action of a CALL is a string", ErrorCode.PROTOCOL_ERROR, message_id)
 
 
 def _parse_call_result(frame: list[Any]) -> CallResult:
