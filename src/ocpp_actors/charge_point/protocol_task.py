@@ -172,7 +172,7 @@ class _Pair:
         else:
             text = self._conversation.answer(handled.payload)
         await self._write(text)
-        self._tell_handled(call, session.sent_at, outcome, moment)
+        self._tell_handled(call, session.writer.sent_at, outcome, moment)
         if handled is not None:
             if call.action == "BootNotification":
                 session.boot_answered = True

@@ -16,7 +16,7 @@ from ocpp_actors.charge_point.mailbox import Command, Mailbox, MailboxFull
 from ocpp_actors.charge_point.misbehaviour import Misbehaviour
 from ocpp_actors.charge_point.stalling import Stall, StallingWriter
 from ocpp_actors.ledger.port import KeyHash
-from ocpp_actors.observer import Flagged, FrameSent
+from ocpp_actors.observer import Flagged
 from ocpp_actors.pace import TokenBucket
 from ocpp_actors.protocol.conversation import Conversation
 from ocpp_actors.protocol.frames import CallError, CallResult
@@ -113,8 +113,6 @@ class Session:
     bucket: TokenBucket = field(init=False)
     started_at: float = field(init=False, factory=trio.current_time)
     connected_at: datetime = field(init=False)
-    sent_at: datetime = field(init=False)
-    """When the last frame was written."""
     in_flight: InFlight | None = field(init=False, default=None)
     boot_answered: bool = field(init=False, default=False)
     draining: bool = field(init=False, default=False)
@@ -135,8 +133,8 @@ class Session:
     def __attrs_post_init__(self) -> None:
         self.identity = self.charge_point.identity
         self.now = self.central_system.clock.now
-        self.connected_at = self.sent_at = self.now()
-        how = (self.connection, self.settings.send_timeout, self._tell_sent)
+        self.connected_at = self.now()
+        how = (self.identity, self.central_system, self.connection, self.settings.send_timeout)
         self.writer = FrameWriter(*how) if self.stall is None else StallingWriter(self.stall, *how)
         self.bucket = TokenBucket(
             self.settings.max_message_rate, self.settings.max_message_burst, trio.current_time()
@@ -177,7 +175,3 @@ class Session:
             log.warning("command not queued", command=action, reason=str(error))
             return False
         return True
-
-    def _tell_sent(self, text: str) -> None:
-        self.sent_at = self.now()
-        self.central_system.observer.tell(FrameSent(self.identity, self.sent_at, text))

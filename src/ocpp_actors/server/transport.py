@@ -325,14 +325,15 @@ class Transport:
         try:
             async with self._flushing:
                 while self._unsent and not self._cut:
-                    data, self._unsent = self._unsent, bytearray()
+                    data = bytes(self._unsent)
                     await self._send_all(data)
+                    del self._unsent[: len(data)]
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._end(1006)
         if self._cut:
             raise self._over()
 
-    async def _send_all(self, data: bytearray) -> None:
+    async def _send_all(self, data: bytes) -> None:
         try:
             await self.stream.send_all(data)
         except BaseException:
@@ -370,7 +371,7 @@ class Transport:
     def _begin(self, data: bytes) -> bool:
         if self._cut:
             raise self._over()
-        if self._unsent or self._flushing.locked():
+        if self._unsent:
             self._unsent += data
             return False
         try:
