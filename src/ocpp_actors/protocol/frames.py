@@ -88,13 +88,17 @@ def parse(text: str | bytes) -> Frame:
         type other than 2, 3 and 4 is to be ignored (§4.1.3), so it carries no message id; nor does a bad answer.
     """
     try:
-        frame = _load(text)
+        containers = _containers(text)
+        frame = orjson.loads(text) if containers <= MAX_DEPTH else _load(text, containers)
     except orjson.JSONDecodeError as error:
         raise FrameFault(
             f"not valid JSON: {error}", ErrorCode.FORMATION_VIOLATION, _recover_message_id(text)
         ) from None
-    match frame:
-        case [2, str(message_id), str(action), payload] if 0 < len(message_id) <= MAX_MESSAGE_ID:
+    if (
+        type(frame) is list and len(frame) == 4 and frame[0] == CALL
+    ):  # which takes a sixth of the time of a match
+        _, message_id, action, payload = frame
+        if type(message_id) is str and 0 < len(message_id) <= MAX_MESSAGE_ID and type(action) is str:
             return Call(message_id, action, {} if payload is None else payload)
     return _parse_other(frame)
 
@@ -166,30 +170,27 @@ def _parse_call_error(frame: list[Any]) -> CallError:
     return CallError(frame[1], frame[2], description, frame[4] if len(frame) > 4 else {})
 
 
-def _load(text: str | bytes) -> Any:
-    """Read JSON that is not nested deeper than MAX_DEPTH.
+def _load(text: str | bytes, containers: int) -> Any:
+    """Read JSON that may be nested deeper than MAX_DEPTH.
 
     orjson looks at the depth at no cost, but its limit is higher: the rest is used up by arrays around the text.
 
     Raises FrameFault: it has too many arrays and objects, or is nested too deep.
     Raises JSONDecodeError: it is not JSON.
     """
-    containers = _containers(text)
     if containers > MAX_CONTAINERS:
         raise FrameFault(
             f"more than {MAX_CONTAINERS} arrays and objects",
             ErrorCode.FORMATION_VIOLATION,
             _recover_message_id(text),
         )
-    if containers > MAX_DEPTH:
-        try:
-            return _unwrapped(orjson.loads(_wrapped(text)))
-        except (orjson.JSONDecodeError, ValueError):
-            orjson.loads(text)  # if it is not JSON, this says so as the text is
-            raise FrameFault(
-                f"nested more than {MAX_DEPTH} deep", ErrorCode.FORMATION_VIOLATION, _recover_message_id(text)
-            ) from None
-    return orjson.loads(text)
+    try:
+        return _unwrapped(orjson.loads(_wrapped(text)))
+    except (orjson.JSONDecodeError, ValueError):
+        orjson.loads(text)  # if it is not JSON, this says so as the text is
+        raise FrameFault(
+            f"nested more than {MAX_DEPTH} deep", ErrorCode.FORMATION_VIOLATION, _recover_message_id(text)
+        ) from None
 
 
 def _containers(text: str | bytes) -> int:
