@@ -54,7 +54,7 @@ class Ignored(StrEnum):
 
 @define
 class CallArrived:
-    """A CALL takes its turn. ``reused_id``: the id of an earlier CALL with another payload."""
+    """A CALL takes its turn. ``reused_id``: the id of an earlier CALL, in a message that differs from it."""
 
     call: Call
     reused_id: bool = False
