@@ -101,13 +101,16 @@ def protocol_steps() -> Iterator[Step]:
 
 
 def tell_steps() -> Iterator[Step]:
-    """Yield the telling of each event of a CALL: to nobody, to one subscriber, to those of a server with an API."""
+    """Yield the telling of each event of a CALL: to nobody, to one subscriber, to those of a server with an API.
+
+    Nobody follows the server's feed, so that it takes no frames.
+    """
     metrics, feed, live = Metrics("0"), Feed("bench"), Live(SystemClock())
     nobody, counted, fed, served = o.Observer(), o.Observer(), o.Observer(), o.Observer()
     for observer in (counted, served):
         metrics.watch_events(observer)
-    for observer in (fed, served):
-        observer.subscribe(feed, *TYPE_OF)
+    feed.follow(served)
+    fed.subscribe(feed, *TYPE_OF)
     served.subscribe(live, o.MeterValuesRecorded, o.TransactionStopped)
     text, answer = '[2,"1","Heartbeat",{}]', '[3,"1",{"currentTime":"2026-01-01T00:00:00.000Z"}]'
 
@@ -127,7 +130,7 @@ def tell_steps() -> Iterator[Step]:
     yield "tell a CALL: its three events", lambda: call(served), 1
     yield "tell a CALL to nobody", lambda: call(nobody), 1
     yield "tell a CALL to metrics only", lambda: call(counted), 1
-    yield "tell a CALL to the feed only", lambda: call(fed), 1
+    yield "tell a CALL to a feed that takes frames", lambda: call(fed), 1
 
 
 def log_steps() -> Iterator[Step]:

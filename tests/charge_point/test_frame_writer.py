@@ -1,37 +1,48 @@
 """The frame writer: whole frames, in time, or the connection is over."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import trio
-from tests.support.central import BOOT, open_central
+from tests.support.central import BOOT, START, open_central
 from tests.support.connection import FakeConnection, session_on
 from tests.support.listening import charger_on
 
+from ocpp_actors.central_system.context import CentralSystem
 from ocpp_actors.charge_point.connection import ConnectionEnded
 from ocpp_actors.charge_point.frame_writer import FrameWriter
 from ocpp_actors.charge_point.mailbox import Command
 from ocpp_actors.charge_point.session import Session
 from ocpp_actors.charge_point.supervisor import supervise
-from ocpp_actors.observer import Event, Restarted
+from ocpp_actors.clock import TrioClock
+from ocpp_actors.ledger.memory import MemoryLedger
+from ocpp_actors.observer import Event, FrameSent, Observer, Restarted
 from ocpp_actors.protocol import messages
 
 
+def writer_on(connection: FakeConnection, send_timeout: float) -> tuple[FrameWriter, list[FrameSent]]:
+    told: list[FrameSent] = []
+    central_system = CentralSystem(MemoryLedger(), TrioClock(START), Observer(told.append))
+    return FrameWriter("CP1", central_system, connection, send_timeout), told
+
+
 async def test_what_was_written_is_told(autojump_clock: Any) -> None:
-    told: list[str] = []
     connection = FakeConnection()
-    writer = FrameWriter(connection, 10.0, told.append)
+    writer, told = writer_on(connection, 10.0)
+    await trio.sleep(5)
     await writer.write("[1]")
     await writer.ping()
-    assert connection.sent == told == ["[1]"]
-    assert connection.pings == [0.0]
+    assert connection.sent == ["[1]"]
+    assert told == [FrameSent("CP1", START + timedelta(seconds=5), "[1]")]
+    assert writer.sent_at == told[0].at
+    assert connection.pings == [5.0]
 
 
 @pytest.mark.parametrize("write", [lambda writer: writer.write("[1]"), lambda writer: writer.ping()])
 async def test_a_write_that_takes_too_long_ends_the_connection(autojump_clock: Any, write: Any) -> None:
-    told: list[str] = []
     connection = FakeConnection(blocked=trio.Event())
-    writer = FrameWriter(connection, 3.0, told.append)
+    writer, told = writer_on(connection, 3.0)
     with pytest.raises(ConnectionEnded, match="1006 a frame could not be written within 3 s"):
         await write(writer)
     assert trio.current_time() == 3
@@ -42,9 +53,8 @@ async def test_a_write_that_takes_too_long_ends_the_connection(autojump_clock: A
 
 
 async def test_a_write_is_not_cut_short_by_a_cancellation(autojump_clock: Any) -> None:
-    told: list[str] = []
     connection = FakeConnection(blocked=trio.Event())
-    writer = FrameWriter(connection, 10.0, told.append)
+    writer, told = writer_on(connection, 10.0)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(writer.write, "[1]")
         await trio.sleep(1)
@@ -54,7 +64,7 @@ async def test_a_write_is_not_cut_short_by_a_cancellation(autojump_clock: Any) -
         assert connection.blocked is not None
         connection.blocked.set()
     assert connection.halves == 0
-    assert connection.sent == told == ["[1]"]
+    assert connection.sent == [event.text for event in told] == ["[1]"]
 
 
 async def test_a_session_that_is_dropped_does_not_wait_for_a_write(autojump_clock: Any) -> None:

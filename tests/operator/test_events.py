@@ -103,6 +103,22 @@ async def test_messages_are_told_only_to_who_asks_for_them(autojump_clock: MockC
     assert {event.type for event in await next_events(messages)} == {"message"}
 
 
+async def test_frames_are_kept_from_when_the_first_client_asks_for_them(autojump_clock: MockClock) -> None:
+    observer, feed = o.Observer(), Feed("e")
+    feed.follow(observer)
+    by_default = await begun(feed)
+    for event in (status("CP1"), frame("[1]"), status("CP1")):
+        observer.tell(event)
+    assert ids(await next_events(by_default)) == ["e-1", "e-2"]
+    everything = follow(feed, EVERYTHING, None, "e-1")
+    observer.tell(frame("[2]"))
+    told = [event.type for event in await next_events(everything)]
+    assert told == ["gap", "status", "message"]
+    messages = await begun(feed, frozenset({"message"}))
+    observer.tell(frame("[3]"))
+    assert [orjson.loads(event.data)["frame"] for event in await next_events(messages)] == ["[3]"]
+
+
 async def test_a_charge_point_is_followed_without_regard_to_case(autojump_clock: MockClock) -> None:
     feed = Feed("e")
     stream = await begun(feed, None, "Straße-1")

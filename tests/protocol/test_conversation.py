@@ -75,7 +75,7 @@ def test_a_call_arrives_takes_its_turn_and_is_answered(conversation: Conversatio
     assert conversation.receive(authorize("1"), 17.5) == CallArrived(call)
     assert not conversation.idle
     assert in_hand(conversation) is None
-    assert conversation.next_turn() == Turn(call, 17.5, len(authorize("1")))
+    assert conversation.next_turn() == Turn(call, 17.5, authorize("1"))
     assert in_hand(conversation) == call
     assert not conversation.idle
     assert conversation.answer({"a": 1}) == text(3, "1", {"a": 1})
@@ -187,13 +187,22 @@ def test_in_progress_another_payload_is_a_protocol_error(
     assert orjson.loads(str(turn.what))[:3] == [4, "1", "ProtocolError"]
 
 
-def test_answered_same_payload_gets_the_same_answer(conversation: Conversation) -> None:
-    answer = answered(conversation, text(2, "1", "DataTransfer", {"vendorId": "V", "data": "x"}), {"n": 1})
-    repeated = text(2, "1", "DataTransfer", {"data": "x", "vendorId": "V"})
-    again = conversation.receive(repeated, 9.0)
+def test_answered_the_same_message_gets_the_same_answer(conversation: Conversation) -> None:
+    message = text(2, "1", "DataTransfer", {"vendorId": "V", "data": "x"})
+    answer = answered(conversation, message, {"n": 1})
+    again = conversation.receive(message, 9.0)
     assert again == AnswerRepeated(Call("1", "DataTransfer", {"vendorId": "V", "data": "x"}))
-    assert conversation.next_turn() == Turn(answer, 9.0, len(repeated))
+    assert conversation.next_turn() == Turn(answer, 9.0, message)
     assert conversation.in_hand is None
+
+
+def test_answered_the_same_payload_in_other_words_is_a_new_call_that_is_marked(
+    conversation: Conversation,
+) -> None:
+    answered(conversation, text(2, "1", "DataTransfer", {"vendorId": "V", "data": "x"}))
+    other = {"data": "x", "vendorId": "V"}
+    event = conversation.receive(text(2, "1", "DataTransfer", other))
+    assert event == CallArrived(Call("1", "DataTransfer", other), reused_id=True)
 
 
 def test_answered_another_payload_is_a_new_call_that_is_marked(conversation: Conversation) -> None:

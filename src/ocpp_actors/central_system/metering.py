@@ -92,19 +92,14 @@ def last_readings(values: Iterable[MeterValue]) -> tuple[tuple[float, datetime] 
                 energies.append(sample)
             elif measurand is POWER:
                 powers.append(sample)
-        if energies:
-            register = _last(register, _reading(energies, TO_WATT_HOURS), value.timestamp)
-        if powers:
-            power = _last(power, _reading(powers, TO_WATTS), value.timestamp)
+        at = value.timestamp
+        if energies and (register is None or at >= register[1]):
+            energy = _reading(energies, TO_WATT_HOURS)
+            register = register if energy is None else (energy, at)
+        if powers and (power is None or at >= power[1]):
+            watts = _reading(powers, TO_WATTS)
+            power = power if watts is None else (watts, at)
     return register, None if power is None else power[0]
-
-
-def _last(
-    last: tuple[float, datetime] | None, reading: float | None, at: datetime
-) -> tuple[float, datetime] | None:
-    if reading is None or (last is not None and at < last[1]):
-        return last
-    return reading, at
 
 
 def _reading(samples: Iterable[SampledValue], factors: dict[UnitOfMeasure | None, float]) -> float | None:

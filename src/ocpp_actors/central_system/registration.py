@@ -28,12 +28,12 @@ def check_registration(action: str, context: Context) -> None:
 
     Raises ProtocolFault: SecurityError.
     """
-    if action == BootNotification.__name__:
-        return
     charge_point = context.charge_point
+    if charge_point.record.registration is RegistrationStatus.ACCEPTED or action == BootNotification.__name__:
+        return
     registration = charge_point.registration
     if registration is RegistrationStatus.ACCEPTED:
-        if charge_point.record.registration is None and not charge_point.boot_requested:
+        if not charge_point.boot_requested:
             requested = context.command("TriggerMessage", {"requestedMessage": "BootNotification"})
             if requested:
                 context.flag("no boot", f"{action} came before any BootNotification")

@@ -3,19 +3,21 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from reprlib import repr as shortened
-from typing import Any, TypeVar
+from types import CoroutineType
+from typing import Any, NoReturn, TypeVar
 
 import structlog
+from attrs import define, frozen
 
 from ocpp_actors.central_system.context import Context, Unconfirmable
 from ocpp_actors.central_system.judging import judge_again
 from ocpp_actors.central_system.registration import check_registration
 from ocpp_actors.ledger.port import LedgerUnavailable, RequestFailed
 from ocpp_actors.protocol.catalogue import ACTIONS, Action, Role
-from ocpp_actors.protocol.codec import encode
+from ocpp_actors.protocol.codec import encoder
 from ocpp_actors.protocol.errors import ErrorCode, ProtocolFault
 from ocpp_actors.protocol.frames import Call
-from ocpp_actors.protocol.validation import Invalid, decode
+from ocpp_actors.protocol.validation import Invalid, decoder
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +37,8 @@ class Router:
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
         self._after: dict[str, list[Handler]] = {}
+        self._routes: dict[str, _Route] = {}
+        """Those of the actions that came since a handler was registered last."""
 
     def on(self, request_class: type) -> Callable[[H], H]:
         """Register the decorated function as the handler of this request, in place of an earlier one.
@@ -45,6 +49,7 @@ class Router:
 
         def register(handler: H) -> H:
             self._handlers[action.name] = handler
+            self._routes.clear()
             return handler
 
         return register
@@ -70,6 +75,7 @@ class Router:
                 return await result_of(outer(request, context, proceed))
 
             self._handlers[action.name] = handler
+            self._routes.clear()
             return outer
 
         return register
@@ -85,6 +91,7 @@ class Router:
 
         def register(handler: H) -> H:
             self._after.setdefault(action.name, []).append(handler)
+            self._routes.clear()
             return handler
 
         return register
@@ -93,6 +100,7 @@ class Router:
         """Switch handlers off; their actions are answered with NotSupported."""
         for request_class in request_classes:
             self._handlers.pop(_action_of(request_class).name, None)
+        self._routes.clear()
 
     async def dispatch(self, call: Call, context: Context) -> "Handled":
         """Carry out one CALL and return what it is answered with.
@@ -102,27 +110,20 @@ class Router:
         Raises ProtocolFault: the CALL is answered with this CALLERROR.
         Raises Unconfirmable: it must not be answered; the connection is to be closed.
         """
-        action = ACTIONS.get(call.action)
-        if action is None:
-            raise ProtocolFault(
-                ErrorCode.NOT_IMPLEMENTED,
-                f"{shortened(call.action)} is no action of OCPP 1.6 or its security extension",
-            )
-        handler = self._handlers.get(action.name)
-        if handler is None:
-            raise ProtocolFault(
-                ErrorCode.NOT_SUPPORTED, f"{action.name} is not handled by this central system"
-            )
+        route = self._routes.get(call.action) or self._find_route(call.action)
+        action = route.action
         check_registration(action.name, context)
         try:
-            request = decode(action.request, call.payload)
+            request = route.decode(call.payload)
         except Invalid as invalid:
             request = await _decode_anyway(action, call.payload, context, invalid)
         try:
-            response = handler(request, context)
-            if inspect.iscoroutine(response):
+            response = route.handler(request, context)
+            if isinstance(response, CoroutineType):
                 response = await response
-            payload = _encode(action, response)
+            if not isinstance(response, action.response):
+                _complain(action, response)
+            payload = route.encode(response)
         except (ProtocolFault, Unconfirmable):
             raise
         except (LedgerUnavailable, RequestFailed) as error:
@@ -134,27 +135,54 @@ class Router:
                 ErrorCode.INTERNAL_ERROR, "the central system failed to handle this message"
             ) from None
         context.answer = payload
-        return Handled(payload, request, tuple(self._after.get(action.name, ())))
+        return Handled(payload, request, route.after)
+
+    def _find_route(self, action_name: str) -> "_Route":
+        action = ACTIONS.get(action_name)
+        if action is None:
+            raise ProtocolFault(
+                ErrorCode.NOT_IMPLEMENTED,
+                f"{shortened(action_name)} is no action of OCPP 1.6 or its security extension",
+            )
+        handler = self._handlers.get(action.name)
+        if handler is None:
+            raise ProtocolFault(
+                ErrorCode.NOT_SUPPORTED, f"{action.name} is not handled by this central system"
+            )
+        route = self._routes[action.name] = _Route(
+            action,
+            decoder(action.request),
+            handler,
+            encoder(action.response),
+            tuple(self._after.get(action.name, ())),
+        )
+        return route
 
 
+@frozen
+class _Route:
+    """What a CALL of an action goes through."""
+
+    action: Action
+    decode: Callable[[object], Any]
+    handler: Handler
+    encode: Callable[[Any], dict[str, Any]]
+    after: tuple[Handler, ...]
+
+
+@define
 class Handled:
     """The answer to a CALL, and what is to be done after it was written."""
 
-    def __init__(self, payload: dict[str, Any], request: Any, after: tuple[Handler, ...]) -> None:
-        self.payload = payload
-        self._request = request
-        self._after = after
-
-    @property
-    def followed(self) -> bool:
-        """Whether there is anything to be done after the answer."""
-        return bool(self._after)
+    payload: dict[str, Any]
+    request: Any
+    after: tuple[Handler, ...]
 
     async def follow(self, context: Context) -> None:
         """Do what is to be done after the answer; failures are logged."""
-        for handler in self._after:
+        for handler in self.after:
             try:
-                await result_of(handler(self._request, context))
+                await result_of(handler(self.request, context))
             except Exception:
                 log.exception("what follows an answer failed")
 
@@ -178,10 +206,8 @@ async def _decode_anyway(action: Action, payload: Any, context: Context, invalid
         raise ProtocolFault(first.code, first.description, {"path": first.path, "rule": first.rule}) from None
 
 
-def _encode(action: Action, response: Any) -> dict[str, Any]:
-    if not isinstance(response, action.response):
-        raise TypeError(f"the handler of {action.name} returned {response!r}")
-    return encode(response)
+def _complain(action: Action, response: Any) -> NoReturn:
+    raise TypeError(f"the handler of {action.name} returned {response!r}")
 
 
 def _action_of(request_class: type) -> Action:

@@ -6,7 +6,9 @@ from typing import NoReturn
 import structlog
 import trio
 
+from ocpp_actors.central_system.context import CentralSystem
 from ocpp_actors.charge_point.connection import Connection, ConnectionEnded
+from ocpp_actors.observer import FrameSent
 
 log = structlog.get_logger(__name__)
 
@@ -16,13 +18,19 @@ class FrameWriter:
 
     A write is shielded from cancellation: half a frame on the wire would make the rest of the connection unreadable,
     and an answer that the conversation counts as given must have been given. Where it does not end in time, or fails,
-    the connection is aborted.
+    the connection is aborted. The observer is told of each frame that was written.
     """
 
-    def __init__(self, connection: Connection, send_timeout: float, on_sent: Callable[[str], None]) -> None:
+    def __init__(
+        self, identity: str, central_system: CentralSystem, connection: Connection, send_timeout: float
+    ) -> None:
+        self._identity = identity
+        self._tell = central_system.observer.tell
+        self._now = central_system.clock.now
         self._connection = connection
         self._send_timeout = send_timeout
-        self._on_sent = on_sent
+        self.sent_at = self._now()
+        """When the last frame was written."""
         self._writes: set[trio.CancelScope] = set()
 
     def give_up(self) -> None:
@@ -44,7 +52,8 @@ class FrameWriter:
             await self._abort("a frame could not be written")
         if not written:
             await self._bounded(self._connection.finish_send)
-        self._on_sent(text)
+        self.sent_at = self._now()
+        self._tell(FrameSent(self._identity, self.sent_at, text))
 
     async def ping(self) -> None:
         """Write a ping.

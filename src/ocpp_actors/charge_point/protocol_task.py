@@ -4,7 +4,6 @@ While a handler waits, for the ledger or for an answer of the charge point itsel
 CALLs are still read.
 """
 
-import math
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from datetime import datetime
@@ -20,7 +19,14 @@ from ocpp_actors.central_system.router import Handled
 from ocpp_actors.charge_point.misbehaving import Misbehaving
 from ocpp_actors.charge_point.session import Reply, Session, SessionOver
 from ocpp_actors.observer import CallHandled, FrameReceived
-from ocpp_actors.protocol.conversation import CallArrived, CallRefused, MessageIgnored, ReplyArrived, Turn
+from ocpp_actors.protocol.conversation import (
+    CallArrived,
+    CallRefused,
+    ConversationEvent,
+    MessageIgnored,
+    ReplyArrived,
+    Turn,
+)
 from ocpp_actors.protocol.errors import ProtocolFault
 from ocpp_actors.protocol.frames import Call
 
@@ -57,6 +63,8 @@ class _Pair:
 
     def __init__(self, session: Session, nursery: trio.Nursery) -> None:
         self._session = session
+        self._conversation = session.conversation
+        self._tell = session.central_system.observer.tell
         self._nursery = nursery
         self._following = trio.Semaphore(MAX_FOLLOWING)
         self._dispatch: _Dispatch = session.router.dispatch
@@ -67,8 +75,8 @@ class _Pair:
         self._reader: object | None = None
         self._idle = trio.lowlevel.ParkingLot()
         self._answering = False
-        self._next_read = -math.inf
-        """When the next message may be read."""
+        self._next_read: float | None = None
+        """When the next message may be read; None: at once."""
 
     async def work(self) -> None:
         """Read and answer in turn with the other worker."""
@@ -81,7 +89,7 @@ class _Pair:
             self._reader = me
             with trio.CancelScope() as session.reading:
                 while self._reader is me and not session.draining:
-                    if self._answering or session.conversation.idle:
+                    if self._answering or self._conversation.idle:
                         await self._read()
                     else:
                         await _noticing(self._answer(), self._let_the_other_read)
@@ -104,26 +112,30 @@ class _Pair:
     async def _read(self) -> None:
         session = self._session
         session.may_stop_reading = True
-        while session.conversation.full:
+        while self._conversation.full:
             await session.room.wait()
-        if self._next_read > trio.current_time():
+        if self._next_read is not None:
             await trio.sleep_until(self._next_read)
+            self._next_read = None
         message = await session.connection.receive()
         session.may_stop_reading = False
-        now = trio.current_time()
-        _receive(session, message, (session.now(), now))
-        pause = session.bucket.take(now, 1 + len(message) // SIZE_OF_ONE)
+        at, moment = session.now(), trio.current_time()
+        text = message if isinstance(message, str) else _text_of(session, message)
+        self._tell(FrameReceived(session.identity, at, text))
+        event = self._conversation.receive(message, (at, moment))
+        if not isinstance(event, CallArrived) or event.reused_id:
+            _take_in(session, event, len(message))
+        pause = session.bucket.take(moment, 1 + len(message) // SIZE_OF_ONE)
         if pause:
-            self._next_read = now + pause
+            self._next_read = moment + pause
 
     # --- answering ---------------------------------------------------------------------------------------------
 
     async def _answer(self) -> None:
         """Answer what waits, one after the other."""
-        session = self._session
         self._answering = True
-        while (turn := session.conversation.next_turn()) is not None:
-            session.room.ring()
+        while (turn := self._conversation.next_turn()) is not None:
+            self._session.room.ring()
             if isinstance(turn.what, str):
                 await self._write(turn.what)
             else:
@@ -139,7 +151,7 @@ class _Pair:
             call.message_id,
             call.action,
             call.payload,
-            turn.size,
+            len(turn.message),
             received_at,
             session.queue_command,
             session.security_profile,
@@ -152,23 +164,27 @@ class _Pair:
         except ProtocolFault as fault:
             log.warning("CALL refused", error_code=fault.code, fault=fault.description)
             outcome = fault.code
-            text = session.conversation.refuse(fault)
+            text = self._conversation.refuse(fault)
         except Unconfirmable as error:
             log.warning("closing without an answer, so that the message is sent again", reason=str(error))
-            _tell_handled(session, call, "unanswered", moment)
+            self._tell_handled(call, session.now(), "unanswered", moment)
             raise SessionOver(1011, "the message could not be stored") from None
         else:
-            text = session.conversation.answer(handled.payload)
+            text = self._conversation.answer(handled.payload)
         await self._write(text)
-        _tell_handled(session, call, outcome, moment)
+        self._tell_handled(call, session.writer.sent_at, outcome, moment)
         if handled is not None:
             if call.action == "BootNotification":
                 session.boot_answered = True
                 session.boots.ring()
-            if handled.followed:
+            if handled.after:
                 await self._following.acquire()
                 self._nursery.start_soon(_follow, handled, context, self._following)
         call_in_hand.set(None)
+
+    def _tell_handled(self, call: Call, at: datetime, outcome: str, received_at: float) -> None:
+        seconds = trio.current_time() - received_at
+        self._tell(CallHandled(self._session.identity, at, call.action, call.message_id, outcome, seconds))
 
 
 @types.coroutine
@@ -201,12 +217,16 @@ async def _follow(handled: Handled, context: Context, following: trio.Semaphore)
         following.release()
 
 
-def _receive(session: Session, message: str | bytes, received_at: tuple[datetime, float]) -> None:
-    _tell_received(session, message, received_at[0])
-    event = session.conversation.receive(message, received_at)
+def _text_of(session: Session, message: bytes) -> str:
+    session.flag("binary message", f"{len(message)} bytes in a binary instead of a text message")
+    return message.decode("utf-8", "backslashreplace")
+
+
+def _take_in(session: Session, event: ConversationEvent, size: int) -> None:
+    """Do what is to be done about a message beside answering it."""
     match event:
         case ReplyArrived(reply):
-            session.replies_in.send_nowait(Reply(reply, len(message)))
+            session.replies_in.send_nowait(Reply(reply, size))
         case MessageIgnored(reason, description):
             log.warning("message ignored", reason=str(reason), detail=brief(description))
             session.flag(str(reason), brief(description))
@@ -214,26 +234,5 @@ def _receive(session: Session, message: str | bytes, received_at: tuple[datetime
             log.warning(
                 "CALL refused", message_id=brief(message_id), error_code=fault.code, fault=fault.description
             )
-        case CallArrived(call, reused_id):
-            if reused_id:
-                session.flag("message id reused", f"{brief(call.action)} under the id of another message")
-
-
-def _tell_received(session: Session, message: str | bytes, at: datetime) -> None:
-    if isinstance(message, bytes):
-        session.flag("binary message", f"{len(message)} bytes in a binary instead of a text message")
-        message = message.decode("utf-8", "backslashreplace")
-    session.central_system.observer.tell(FrameReceived(session.identity, at, message))
-
-
-def _tell_handled(session: Session, call: Call, outcome: str, received_at: float) -> None:
-    session.central_system.observer.tell(
-        CallHandled(
-            session.identity,
-            session.now(),
-            call.action,
-            call.message_id,
-            outcome,
-            trio.current_time() - received_at,
-        )
-    )
+        case CallArrived(call, reused_id=True):
+            session.flag("message id reused", f"{brief(call.action)} under the id of another message")

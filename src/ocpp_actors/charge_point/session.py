@@ -1,8 +1,7 @@
 """What belongs to one connection of one charge point and outlives a restart of its task tree."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from functools import partial
 
 import structlog
 import trio
@@ -17,7 +16,7 @@ from ocpp_actors.charge_point.mailbox import Command, Mailbox, MailboxFull
 from ocpp_actors.charge_point.misbehaviour import Misbehaviour
 from ocpp_actors.charge_point.stalling import Stall, StallingWriter
 from ocpp_actors.ledger.port import KeyHash
-from ocpp_actors.observer import Flagged, FrameSent
+from ocpp_actors.observer import Flagged
 from ocpp_actors.pace import TokenBucket
 from ocpp_actors.protocol.conversation import Conversation
 from ocpp_actors.protocol.frames import CallError, CallResult
@@ -47,7 +46,7 @@ class Doorbell:
 
     def ring(self) -> None:
         """Wake the waiting task, or the next that waits."""
-        if not self._waiting.unpark():
+        if not self._rung and not self._waiting.unpark():
             self._rung = True
 
     async def wait(self) -> None:
@@ -108,6 +107,8 @@ class Session:
     """What stalls the connection; there is one if there is a misbehaviour."""
 
     identity: str = field(init=False)
+    now: Callable[[], datetime] = field(init=False)
+    """Returns the time of day in UTC."""
     writer: FrameWriter = field(init=False)
     bucket: TokenBucket = field(init=False)
     started_at: float = field(init=False, factory=trio.current_time)
@@ -131,18 +132,14 @@ class Session:
 
     def __attrs_post_init__(self) -> None:
         self.identity = self.charge_point.identity
+        self.now = self.central_system.clock.now
         self.connected_at = self.now()
-        tell = partial(_tell_sent, self.central_system, self.identity)  # which has no way back to the session
-        how = (self.connection, self.settings.send_timeout, tell)
+        how = (self.identity, self.central_system, self.connection, self.settings.send_timeout)
         self.writer = FrameWriter(*how) if self.stall is None else StallingWriter(self.stall, *how)
         self.bucket = TokenBucket(
             self.settings.max_message_rate, self.settings.max_message_burst, trio.current_time()
         )
         self.replies_in, self.replies_out = trio.open_memory_channel[Reply](1)
-
-    def now(self) -> datetime:
-        """Return the time of day in UTC."""
-        return self.central_system.clock.now()
 
     def time_of(self, moment: float) -> datetime:
         """Return the time of day of a recent moment of trio's clock."""
@@ -178,7 +175,3 @@ class Session:
             log.warning("command not queued", command=action, reason=str(error))
             return False
         return True
-
-
-def _tell_sent(central_system: CentralSystem, identity: str, text: str) -> None:
-    central_system.observer.tell(FrameSent(identity, central_system.clock.now(), text))

@@ -1,10 +1,10 @@
 """A connection that can be stalled on purpose: the peer sees a central system that neither reads nor writes."""
 
 import math
-from collections.abc import Callable
 
 import trio
 
+from ocpp_actors.central_system.context import CentralSystem
 from ocpp_actors.charge_point.connection import Connection
 from ocpp_actors.charge_point.frame_writer import FrameWriter
 
@@ -62,9 +62,14 @@ class StallingWriter(FrameWriter):
     """A frame writer that waits for the end of a stall before the time for a write begins to run."""
 
     def __init__(
-        self, stall: Stall, connection: Connection, send_timeout: float, on_sent: Callable[[str], None]
+        self,
+        stall: Stall,
+        identity: str,
+        central_system: CentralSystem,
+        connection: Connection,
+        send_timeout: float,
     ) -> None:
-        super().__init__(connection, send_timeout, on_sent)
+        super().__init__(identity, central_system, connection, send_timeout)
         self._stall = stall
 
     async def write(self, text: str) -> None:

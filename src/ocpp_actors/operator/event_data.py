@@ -44,6 +44,9 @@ DEFAULT_TYPES: Final = frozenset(TYPES) - {MESSAGE}
 DEFAULT_EVENTS: Final = tuple(class_ for class_, type_ in TYPE_OF.items() if type_ in DEFAULT_TYPES)
 """The classes of the events of these types."""
 
+FRAMES: Final = tuple(class_ for class_, type_ in TYPE_OF.items() if type_ is MESSAGE)
+"""The classes of the others."""
+
 _LEAST_SIZE: Final = 500
 """Bytes that an event takes, about, without its texts."""
 

@@ -4,11 +4,13 @@ HTML Living Standard §9.2 (server-sent events).
 
 Charge points must not notice who listens: telling an event puts it into a ring, no more. It becomes JSON when the first
 client takes it, once for all clients. A client has only a cursor into the ring, so that a slow one costs nothing.
+Frames, which are many, are kept from when the first client asked for them.
 """
 
 import re
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from operator import itemgetter
 from typing import Final
 from weakref import WeakSet
@@ -16,9 +18,11 @@ from weakref import WeakSet
 import structlog
 import trio
 
-from ocpp_actors.observer import Event
+from ocpp_actors.observer import Event, Observer
 from ocpp_actors.operator.event_data import (
+    DEFAULT_EVENTS,
     DEFAULT_TYPES,
+    FRAMES,
     MESSAGE,
     TYPE_OF,
     TYPES,
@@ -134,6 +138,13 @@ class Feed:
         self._streams: WeakSet[Stream] = WeakSet()
         self._news = trio.Event()
         self._waiting = 0
+        self._follow_frames: Callable[[], None] | None = None
+        """Has frames told to it from now on; None where they are."""
+
+    def follow(self, observer: Observer) -> None:
+        """Have the events of an observer told to it; frames, which are many, as soon as a client asks for them."""
+        observer.subscribe(self, *DEFAULT_EVENTS)
+        self._follow_frames = partial(observer.subscribe, self, *FRAMES)
 
     @property
     def clients(self) -> int:
@@ -167,6 +178,10 @@ class Feed:
             raise ValueError(f"there is no type {unknown[0]} of events; there are {', '.join(TYPES)}")
         if len(self._streams) >= self._max_clients:
             raise TooManyClients(f"{self._max_clients} clients follow the events already")
+        if MESSAGE in (types or ()) and self._follow_frames is not None:
+            self._follow_frames()
+            self._follow_frames = None
+            self.frames.lost = self.last
         stream = Stream(self, DEFAULT_TYPES if types is None else types, charge_point, last_event_id)
         self._streams.add(stream)
         return stream

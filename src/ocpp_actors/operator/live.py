@@ -40,13 +40,13 @@ class Live:
 
     def __call__(self, event: Event) -> None:
         """Take note of meter values and of the end of a transaction."""
-        match event:
-            case MeterValuesRecorded(transaction_id=int(transaction_id), power_w=float() | int() as power):
-                known = self._readings.get(transaction_id)
+        if isinstance(event, MeterValuesRecorded):
+            if event.transaction_id is not None and event.power_w is not None:
+                known = self._readings.get(event.transaction_id)
                 if known is None or known.power is not None:
-                    self._set(transaction_id, event.identity, power, event.at)
-            case TransactionStopped():
-                self._set(event.transaction_id, event.identity, None, event.at)
+                    self._set(event.transaction_id, event.identity, event.power_w, event.at)
+        elif isinstance(event, TransactionStopped):
+            self._set(event.transaction_id, event.identity, None, event.at)
 
     def power_of(self, identity: str) -> float | None:
         """Return the power of a charge point's running transactions together; None where it is not known."""

@@ -13,7 +13,7 @@ from ocpp_actors.central_system.context import CentralSystem
 from ocpp_actors.ledger.message_log import MessageLog
 from ocpp_actors.observer import MeterValuesRecorded, TransactionStopped
 from ocpp_actors.operator.calls import Calls
-from ocpp_actors.operator.event_data import DEFAULT_EVENTS, TYPE_OF
+from ocpp_actors.operator.event_data import DEFAULT_EVENTS
 from ocpp_actors.operator.events import Feed
 from ocpp_actors.operator.health import Health, LoopLag
 from ocpp_actors.operator.http.application import create_application
@@ -100,7 +100,7 @@ async def operators_side(
             metrics.watch_webhooks(webhooks)
             nursery.start_soon(_keep_running, "webhook", webhooks.run)
         if listeners:
-            observer.subscribe(feed, *TYPE_OF)
+            feed.follow(observer)
             observer.subscribe(live, MeterValuesRecorded, TransactionStopped)
             metrics.watch_feed(feed)
             metrics.watch_live(live)

@@ -6,15 +6,13 @@ LocalMistake and changes nothing; whatever the peer does is an event.
 The two directions are independent: a CALL of the charge point and a CALL of the central system may cross (§4.1.1).
 """
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
-from hashlib import blake2b
 from reprlib import repr as shortened
 from typing import Any, Final
 
-import orjson
-from attrs import frozen
+from attrs import define, frozen
 
 from ocpp_actors.protocol.errors import ErrorCode, ProtocolFault
 from ocpp_actors.protocol.frames import (
@@ -54,9 +52,9 @@ class Ignored(StrEnum):
     UNKNOWN_REPLY = "reply to no CALL"
 
 
-@frozen
+@define
 class CallArrived:
-    """A CALL takes its turn. ``reused_id``: the id of an earlier CALL with another payload."""
+    """A CALL takes its turn. ``reused_id``: the id of an earlier CALL, in a message that differs from it."""
 
     call: Call
     reused_id: bool = False
@@ -95,21 +93,22 @@ class MessageIgnored:
 ConversationEvent = CallArrived | AnswerRepeated | CallRefused | ReplyArrived | MessageIgnored
 
 
-@frozen
+@define
 class Turn:
     """What is to be done next for the peer: answer ``what`` if it is a CALL, write it as it is if it is text.
 
-    ``received_at`` is what was handed in with the message, ``size`` its length in characters or bytes.
+    ``message`` is what the peer said, ``received_at`` what was handed in with it.
     """
 
     what: Call | str
     received_at: Any
-    size: int
+    message: str | bytes
 
 
-@frozen
+@define
 class _Answer:
-    fingerprint: bytes
+    message_hash: int
+    """The hash of the message that was answered: whoever repeats a CALL repeats it letter by letter."""
     text: str
 
 
@@ -123,10 +122,11 @@ class Conversation:
         self.new_message_id = new_message_id
         self.in_hand: Call | None = None
         """The CALL whose turn it is, until it is answered."""
+        self._hash_in_hand = 0
         self.outstanding: str | None = None
         """The id of this end's CALL that waits for its answer."""
         self._turns: deque[Turn] = deque()
-        self._answers: OrderedDict[str, _Answer] = OrderedDict()
+        self._answers: dict[str, _Answer] = {}
         self._ended_calls: deque[str] = deque(maxlen=MAX_REMEMBERED)
 
     @property
@@ -146,27 +146,31 @@ class Conversation:
 
         Raises LocalMistake: the conversation is full.
         """
-        if self.full:
+        if len(self._turns) >= MAX_TURNS:
             raise LocalMistake("receive: take a turn first")
         if not message:
             return MessageIgnored(Ignored.EMPTY, "a message without content")
         try:
             frame = parse(message)
         except FrameFault as fault:
-            return self._receive_fault(fault, received_at, len(message))
+            return self._receive_fault(fault, received_at, message)
         if isinstance(frame, Call):
-            return self._receive_call(frame, received_at, len(message))
+            return self._receive_call(frame, received_at, message)
         return self._receive_reply(frame)
 
-    def _receive_fault(self, fault: FrameFault, at: Any, size: int) -> CallRefused | MessageIgnored:
+    def _receive_fault(
+        self, fault: FrameFault, at: Any, message: str | bytes
+    ) -> CallRefused | MessageIgnored:
         if fault.message_id is None:
             return MessageIgnored(Ignored.UNREADABLE, fault.description)
-        return self._refuse_at_once(fault.message_id, ProtocolFault(fault.code, fault.description), at, size)
+        return self._refuse_at_once(
+            fault.message_id, ProtocolFault(fault.code, fault.description), at, message
+        )
 
-    def _receive_call(self, call: Call, at: Any, size: int) -> ConversationEvent:
+    def _receive_call(self, call: Call, at: Any, message: str | bytes) -> ConversationEvent:
         # "A message ID for a CALL message MUST be different from all message IDs previously used by the same sender
         # for CALL messages on the same WebSocket connection" (§4.1.4). Chargers repeat themselves all the same.
-        for earlier in self._calls_in_progress() if not self.idle else ():
+        for earlier in self._calls_in_progress() if self.in_hand is not None or self._turns else ():
             if earlier.message_id == call.message_id:
                 if earlier == call:
                     return MessageIgnored(Ignored.REPEATED, f"{call.action} is being answered")
@@ -174,17 +178,15 @@ class Conversation:
                     call.message_id,
                     ProtocolFault(ErrorCode.PROTOCOL_ERROR, "a CALL with this message id is in progress"),
                     at,
-                    size,
+                    message,
                 )
         answer = self._answers.get(call.message_id)
-        if answer is not None and call.action not in ANSWERED_ANEW:
-            if answer.fingerprint == _fingerprint(call):
-                self._turns.append(Turn(answer.text, at, size))
-                return AnswerRepeated(call)
-            self._turns.append(Turn(call, at, size))
-            return CallArrived(call, reused_id=True)
-        self._turns.append(Turn(call, at, size))
-        return CallArrived(call)
+        reused_id = answer is not None and call.action not in ANSWERED_ANEW
+        if answer is not None and reused_id and answer.message_hash == hash(message):
+            self._turns.append(Turn(answer.text, at, message))
+            return AnswerRepeated(call)
+        self._turns.append(Turn(call, at, message))
+        return CallArrived(call, reused_id)
 
     def _receive_reply(self, reply: CallResult | CallError) -> ReplyArrived | MessageIgnored:
         # "A message ID for a CALLRESULT or CALLERROR message MUST be equal to that of the CALL message that [it] is a
@@ -200,9 +202,11 @@ class Conversation:
         waiting = [turn.what for turn in self._turns if isinstance(turn.what, Call)]
         return waiting if self.in_hand is None else [self.in_hand, *waiting]
 
-    def _refuse_at_once(self, message_id: str, fault: ProtocolFault, at: Any, size: int) -> CallRefused:
+    def _refuse_at_once(
+        self, message_id: str, fault: ProtocolFault, at: Any, message: str | bytes
+    ) -> CallRefused:
         text = encode_call_error(message_id, fault.code, fault.description, fault.details)
-        self._turns.append(Turn(text, at, size))
+        self._turns.append(Turn(text, at, message))
         return CallRefused(message_id, fault)
 
     # --- answers to the peer -----------------------------------------------------------------------------------
@@ -218,7 +222,7 @@ class Conversation:
             return None
         turn = self._turns.popleft()
         if isinstance(turn.what, Call):
-            self.in_hand = turn.what
+            self.in_hand, self._hash_in_hand = turn.what, hash(turn.message)
         return turn
 
     def answer(self, payload: Any) -> str:
@@ -230,7 +234,9 @@ class Conversation:
         call = self._call_in_hand()
         text = encode_call_result(call.message_id, payload)
         self.in_hand = None
-        return self._remember(call, text)
+        if call.action not in ANSWERED_ANEW:
+            self._remember(call, text)
+        return text
 
     def refuse(self, fault: ProtocolFault) -> str:
         """Return the CALLERROR for the CALL in hand, which is then answered (§4.2.3).
@@ -248,13 +254,12 @@ class Conversation:
             raise LocalMistake("no CALL is in hand")
         return self.in_hand
 
-    def _remember(self, call: Call, text: str) -> str:
-        if call.action not in ANSWERED_ANEW:
-            self._answers[call.message_id] = _Answer(_fingerprint(call), text)
-            self._answers.move_to_end(call.message_id)
-            if len(self._answers) > MAX_REMEMBERED:
-                self._answers.popitem(last=False)
-        return text
+    def _remember(self, call: Call, text: str) -> None:
+        answers = self._answers
+        answers.pop(call.message_id, None)
+        answers[call.message_id] = _Answer(self._hash_in_hand, text)
+        if len(answers) > MAX_REMEMBERED:
+            del answers[next(iter(answers))]
 
     def forget(self, message_id: str) -> None:
         """Forget what was answered under this id: repeated, the CALL is carried out again."""
@@ -282,8 +287,3 @@ class Conversation:
             raise LocalMistake(f"the CALL {message_id!r} is not outstanding")
         self.outstanding = None
         self._ended_calls.append(message_id)
-
-
-def _fingerprint(call: Call) -> bytes:
-    content = orjson.dumps([call.action, call.payload], option=orjson.OPT_SORT_KEYS)
-    return blake2b(content, digest_size=16).digest()

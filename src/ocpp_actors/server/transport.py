@@ -49,7 +49,9 @@ class HandshakeFailed(Exception):
 class _Wire(Protocol):
     """How a stream is read and written."""
 
-    async def receive_some(self) -> bytes: ...
+    async def receive_some(self) -> bytes:
+        """Wait until there is something to read; nothing is returned when there will be no more."""
+        ...
 
     def write_some(self, data: bytes) -> int:
         """Write what can be written without waiting, and return how much that was."""
@@ -63,7 +65,10 @@ class _AnyStream:
         self._stream = stream
 
     async def receive_some(self) -> bytes:
-        return bytes(await self._stream.receive_some(RECEIVE_SIZE))
+        try:
+            return bytes(await self._stream.receive_some(RECEIVE_SIZE))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return b""
 
     def write_some(self, data: bytes) -> int:  # noqa: ARG002
         return 0
@@ -79,17 +84,16 @@ class _Socket:
         self._descriptor = stream.socket.fileno  # -1 once it is closed
 
     async def receive_some(self) -> bytes:
-        while True:
-            descriptor = self._descriptor()
-            if descriptor < 0:
-                raise trio.ClosedResourceError
-            await trio.lowlevel.wait_readable(descriptor)
+        while (descriptor := self._descriptor()) >= 0:
             try:
+                await trio.lowlevel.wait_readable(descriptor)
                 return os.read(descriptor, RECEIVE_SIZE)
             except BlockingIOError:
                 continue
-            except OSError as error:
-                raise trio.BrokenResourceError from error
+            except (OSError, trio.ClosedResourceError):
+                break
+        await trio.lowlevel.checkpoint()
+        return b""
 
     def write_some(self, data: bytes) -> int:
         try:
@@ -186,7 +190,7 @@ class Transport:
 
     async def _watch(self) -> None:
         if not self._early:
-            self._early = await self._receive_some()
+            self._early = await self._wire.receive_some()
             self.gone = not self._early
 
     # --- reading -----------------------------------------------------------------------------------------------
@@ -213,12 +217,13 @@ class Transport:
         if self._early:
             data, self._early = self._early, b""
         else:
-            data = await self._receive_some()
+            data = await self._wire.receive_some()
         if not data:
             await self._turnstile.pass_through()
             self.gone = True
             self._end(1006)
             return
+        self.last_received = trio.current_time()
         if self._between_messages:
             texts, data = take_texts(data, self._limit)
             self._messages += texts
@@ -250,14 +255,6 @@ class Transport:
         self._between_messages = (
             self._hot and isinstance(self._protocol, Connection) and between_messages(self._protocol)
         )
-
-    async def _receive_some(self) -> bytes:
-        try:
-            data = await self._wire.receive_some()
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return b""
-        self.last_received = trio.current_time()
-        return data
 
     async def _take_in(self, event: Event) -> None:
         match event:
@@ -333,14 +330,15 @@ class Transport:
         try:
             async with self._flushing:
                 while self._unsent and not self._cut:
-                    data, self._unsent = self._unsent, bytearray()
+                    data = bytes(self._unsent)
                     await self._send_all(data)
+                    del self._unsent[: len(data)]
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._end(1006)
         if self._cut:
             raise self._over()
 
-    async def _send_all(self, data: bytearray) -> None:
+    async def _send_all(self, data: bytes) -> None:
         try:
             await self.stream.send_all(data)
         except BaseException:
@@ -378,7 +376,7 @@ class Transport:
     def _begin(self, data: bytes) -> bool:
         if self._cut:
             raise self._over()
-        if self._unsent or self._flushing.locked():
+        if self._unsent:
             self._unsent += data
             return False
         try:
@@ -414,7 +412,7 @@ class Transport:
                 if isinstance(self.stream, trio.abc.HalfCloseableStream):
                     with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                         await self.stream.send_eof()
-                while await self._receive_some():
+                while await self._wire.receive_some():
                     pass
         await trio.aclose_forcefully(self.stream)
 

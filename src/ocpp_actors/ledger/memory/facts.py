@@ -24,10 +24,33 @@ class Stray:
 
 @define
 class Metered:
-    """Meter values, their samples as JSON: as objects they are many, which costs more than reading them again."""
+    """What a MeterValuesRecord has. Samples are JSON: as objects they are many, which costs more than reading them."""
 
-    record: port.MeterValuesRecord
+    record_id: int
+    identity: str
+    connector_id: int | None
+    transaction_id: int | None
+    sent_transaction_id: int | None
+    energy_wh: float | None
+    power_w: float | None
+    received_at: datetime
+    source: str
     samples: bytes
+
+    def record(self) -> port.MeterValuesRecord:
+        """Return the record."""
+        return port.MeterValuesRecord(
+            identity=self.identity,
+            connector_id=self.connector_id,
+            transaction_id=self.transaction_id,
+            meter_values=orjson.loads(self.samples),
+            energy_wh=self.energy_wh,
+            power_w=self.power_w,
+            received_at=self.received_at,
+            source=self.source,
+            sent_transaction_id=self.sent_transaction_id,
+            record_id=self.record_id,
+        )
 
 
 @define

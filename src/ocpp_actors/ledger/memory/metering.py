@@ -1,8 +1,5 @@
 """Meter values: one record a message, its samples inside (OCPP 1.6 §4.7)."""
 
-import orjson
-from attrs import evolve
-
 from ocpp_actors.ledger import port
 from ocpp_actors.ledger.memory.dispatch import carry_out
 from ocpp_actors.ledger.memory.facts import Facts, Metered, as_json, own_transaction, some
@@ -15,21 +12,20 @@ def _record(request: port.RecordMeterValues, facts: Facts) -> port.MeterValuesKe
     key = request.identity.casefold(), request.content_hash
     kept = facts.meter_values.get(key)
     if kept is not None:
-        return port.MeterValuesKept(repeated=True, linked=kept.record.transaction_id is not None)
+        return port.MeterValuesKept(repeated=True, linked=kept.transaction_id is not None)
     transaction = own_transaction(request.identity, request.transaction_id, facts)
-    record = port.MeterValuesRecord(
-        identity=request.identity,
-        connector_id=request.connector_id,
-        transaction_id=transaction.transaction_id if transaction else None,
-        meter_values=[],
-        energy_wh=request.energy_wh,
-        power_w=request.power_w,
-        received_at=request.received_at,
-        source=METER_VALUES,
-        sent_transaction_id=request.transaction_id,
-        record_id=len(facts.meter_values) + 1,
+    facts.meter_values[key] = Metered(
+        len(facts.meter_values) + 1,
+        request.identity,
+        request.connector_id,
+        transaction.transaction_id if transaction else None,
+        request.transaction_id,
+        request.energy_wh,
+        request.power_w,
+        request.received_at,
+        METER_VALUES,
+        as_json(request.meter_values),
     )
-    facts.meter_values[key] = Metered(record, as_json(request.meter_values))
     if transaction and transaction.stopped_at is None and request.energy_wh is not None:
         read_at = request.energy_at or request.received_at
         last = facts.registers.get(transaction.transaction_id)
@@ -41,33 +37,31 @@ def _record(request: port.RecordMeterValues, facts: Facts) -> port.MeterValuesKe
 def keep_transaction_data(stop: port.RecordStop, transaction: port.Transaction | None, facts: Facts) -> None:
     """Keep the sampled values that came with a stop, if any."""
     if stop.transaction_data:
-        record = port.MeterValuesRecord(
-            identity=stop.identity,
-            connector_id=transaction.connector_id if transaction else None,
-            transaction_id=transaction.transaction_id if transaction else None,
-            meter_values=[],
-            energy_wh=None,
-            power_w=None,
-            received_at=stop.received_at,
-            source=TRANSACTION_DATA,
-            sent_transaction_id=stop.transaction_id,
-            record_id=len(facts.meter_values) + 1,
-        )
         facts.meter_values.setdefault(
             (stop.identity.casefold(), transaction_data_hash(stop)),
-            Metered(record, as_json(stop.transaction_data)),
+            Metered(
+                record_id=len(facts.meter_values) + 1,
+                identity=stop.identity,
+                connector_id=transaction.connector_id if transaction else None,
+                transaction_id=transaction.transaction_id if transaction else None,
+                sent_transaction_id=stop.transaction_id,
+                energy_wh=None,
+                power_w=None,
+                received_at=stop.received_at,
+                source=TRANSACTION_DATA,
+                samples=as_json(stop.transaction_data),
+            ),
         )
 
 
 def unlink_guessed_data(transaction_id: int, facts: Facts) -> None:
     """Take from a transaction the sampled values of a stop that was only guessed to be its end."""
     for kept in facts.meter_values.values():
-        record = kept.record
         if (
-            record.transaction_id == transaction_id != record.sent_transaction_id
-            and record.source == TRANSACTION_DATA
+            kept.transaction_id == transaction_id != kept.sent_transaction_id
+            and kept.source == TRANSACTION_DATA
         ):
-            kept.record = evolve(record, transaction_id=None, connector_id=None)
+            kept.transaction_id = kept.connector_id = None
 
 
 @carry_out.register
@@ -75,9 +69,6 @@ def _list(request: port.ListMeterValues, facts: Facts) -> list[port.MeterValuesR
     kept = some(
         facts.meter_values.values(),
         request.limit,
-        lambda kept: (
-            kept.record.record_id > request.after
-            and request.transaction_id in (None, kept.record.transaction_id)
-        ),
+        lambda kept: kept.record_id > request.after and request.transaction_id in (None, kept.transaction_id),
     )
-    return [evolve(each.record, meter_values=orjson.loads(each.samples)) for each in kept]
+    return [each.record() for each in kept]

@@ -13,7 +13,7 @@ from ocpp_actors.ledger.memory import metering as metering_facts
 from ocpp_actors.ledger.memory import transactions as transaction_facts
 from ocpp_actors.ledger.memory.facts import own_transaction
 from ocpp_actors.ledger.port import ListMeterValues, ListOrphanStops, RequestFailed
-from ocpp_actors.protocol import frames, leniency, timestamps, validation
+from ocpp_actors.protocol import conversation, frames, leniency, timestamps, validation
 
 case = Cases()
 
@@ -56,13 +56,13 @@ async def dead_transaction(street: Street) -> None:
 
 
 def null_is_no_object(patch: pytest.MonkeyPatch) -> None:
-    parse = frames._parse_call
+    def strictly(text: str | bytes) -> frames.Frame:
+        frame = frames.parse(text)
+        if isinstance(frame, frames.Call):
+            frame.payload = orjson.loads(text)[3]
+        return frame
 
-    def strictly(frame: list[Any]) -> frames.Call:
-        call = parse(frame)
-        return frames.Call(call.message_id, call.action, frame[3])
-
-    patch.setattr(frames, "_parse_call", strictly)
+    patch.setattr(conversation, "parse", strictly)
 
 
 @case("null-payload", null_is_no_object, heartbeat_interval=60)

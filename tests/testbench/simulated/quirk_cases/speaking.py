@@ -11,7 +11,6 @@ from tests.testbench.simulated.quirk_cases.cases import Cases, in_place
 from ocpp_actors.central_system.context import Context
 from ocpp_actors.central_system.handlers import default_router
 from ocpp_actors.central_system.router import Router
-from ocpp_actors.charge_point import protocol_task
 from ocpp_actors.ledger.memory import transactions as transaction_facts
 from ocpp_actors.observer import CallHandled, Restarted
 from ocpp_actors.protocol import frames
@@ -33,13 +32,14 @@ case = Cases()
 
 
 def without_binary(patch: pytest.MonkeyPatch) -> None:
-    receive = protocol_task._receive
+    receive = Conversation.receive
 
-    def drop(session: Any, message: str | bytes, received_at: Any) -> None:
-        if isinstance(message, str):
-            receive(session, message, received_at)
+    def drop(self: Conversation, message: str | bytes, received_at: Any = None) -> Any:
+        if isinstance(message, bytes):
+            return MessageIgnored(Ignored.UNREADABLE, "it is binary")
+        return receive(self, message, received_at)
 
-    patch.setattr(protocol_task, "_receive", drop)
+    patch.setattr(Conversation, "receive", drop)
 
 
 @case("binary-frames", without_binary)
@@ -80,10 +80,10 @@ def slow_router(*_arguments: object) -> Router:
 def one_at_a_time(patch: pytest.MonkeyPatch) -> None:
     receive = Conversation._receive_call
 
-    def drop(self: Conversation, call: Any, at: float, size: int) -> Any:
+    def drop(self: Conversation, call: Any, at: float, message: str | bytes) -> Any:
         if not self.idle:
             return MessageIgnored(Ignored.UNREADABLE, "busy")
-        return receive(self, call, at, size)
+        return receive(self, call, at, message)
 
     patch.setattr(Conversation, "_receive_call", drop)
 
@@ -101,8 +101,8 @@ async def burst_at_connect(street: Street) -> None:
 
 
 def every_call_anew(patch: pytest.MonkeyPatch) -> None:
-    def take(self: Conversation, call: Any, at: float, size: int) -> Any:
-        self._turns.append(Turn(call, at, size))
+    def take(self: Conversation, call: Any, at: float, message: str | bytes) -> Any:
+        self._turns.append(Turn(call, at, message))
         return CallArrived(call)
 
     patch.setattr(Conversation, "_receive_call", take)
