@@ -36,8 +36,8 @@ async def come_and_go(central: Central, end: End, boots: int) -> None:
             await charger.boot()
         (session,) = central.fleet.sessions()
         end(session, charger)
-        while central.fleet.sessions():
-            await trio.lowlevel.checkpoint()
+        await trio.testing.wait_all_tasks_blocked()
+        assert not central.fleet.sessions()
     await trio.testing.wait_all_tasks_blocked()
 
 

@@ -41,17 +41,18 @@ async def test_so_many_are_accepted_in_one_turn_and_then_others_have_theirs() ->
 async def test_one_that_comes_later_is_waited_for_and_is_a_stream() -> None:
     async with listening() as (listener, address), trio.open_nursery() as nursery:
         accepted: list[trio.SocketStream] = []
+        arrived = trio.Event()
 
         async def accept() -> None:
             accepted.append(await listener.accept())
+            arrived.set()
 
         nursery.start_soon(accept)
         await trio.testing.wait_all_tasks_blocked()
         assert not accepted
         async with await trio.open_tcp_stream(*address) as peer:
             await peer.send_all(b"hello")
-            while not accepted:
-                await trio.lowlevel.checkpoint()
+            await arrived.wait()
             async with accepted[0] as stream:
                 assert await stream.receive_some(10) == b"hello"
                 assert stream.socket.getpeername() == peer.socket.getsockname()

@@ -132,13 +132,13 @@ class Bridge:
         Raises LedgerUnavailable: there was none by ``by``.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        try:
+        if self._room.value:
             self._room.acquire_nowait()
-        except trio.WouldBlock:
+        else:
             with trio.move_on_at(by) as scope:
                 await self._room.acquire()
             if scope.cancelled_caught:
-                raise LedgerUnavailable(LATE) from None
+                raise LedgerUnavailable(LATE)
         slot = self._put(request)
         slot.by = by
         if by < self._alarm.deadline:  # noqa: PLR1730, to set it costs more than to read it
