@@ -11,7 +11,7 @@ from ocpp_actors import garbage
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """When everything was looked at, in seconds of trio's clock."""
+    """When everything was looked at, in seconds of trio's clock since the begin."""
     times: list[float] = []
     monkeypatch.setattr(gc, "collect", lambda: times.append(trio.current_time()))
     return times
@@ -22,11 +22,36 @@ async def test_the_longer_a_look_takes_the_rarer_it_is(
     autojump_clock: trio.testing.MockClock, looks: list[float], takes: float, pause: float
 ) -> None:
     readings = iter(reading for number in range(100) for reading in (10.0 * number, 10.0 * number + takes))
-    begun = trio.current_time()
+    first = trio.current_time() + garbage.SELDOM
     with trio.move_on_after(garbage.SELDOM + 2.5 * pause):
-        await garbage.collect_garbage(lambda: next(readings))
-    first = begun + garbage.SELDOM
+        await garbage.collect_garbage(lambda: 0, memory=lambda: 0, timer=lambda: next(readings))
     assert looks == pytest.approx([first, first + pause, first + 2 * pause])
+
+
+@pytest.mark.parametrize(
+    ("connected", "grown", "looked"),
+    [
+        (0, garbage.GROWTH, False),
+        (0, garbage.GROWTH + 1, True),
+        (1000, garbage.GROWTH + 1000 * garbage.GROWTH_OF_A_CONNECTION, False),
+        (1000, garbage.GROWTH + 1000 * garbage.GROWTH_OF_A_CONNECTION + 1, True),
+    ],
+)
+async def test_more_memory_than_charge_points_explain_is_a_reason_to_look(
+    autojump_clock: trio.testing.MockClock, looks: list[float], connected: int, grown: int, looked: bool
+) -> None:
+    begun, taken = trio.current_time(), 50_000
+
+    def memory() -> int:
+        return taken if trio.current_time() == begun else taken + grown
+
+    with trio.move_on_after(10 * garbage.ASK_EVERY):
+        await garbage.collect_garbage(lambda: connected, memory=memory)
+    assert looks == ([begun + garbage.ASK_EVERY] if looked else [])
+
+
+def test_the_memory_that_is_taken_is_known_on_linux() -> None:
+    assert 10_000 < garbage.memory() < 10_000_000
 
 
 def test_the_interpreter_never_looks_at_everything_by_itself() -> None:

@@ -2,11 +2,13 @@
 
 A look at everything takes some 30 ms for a hundred connected charge points, and seconds for ten thousand; nobody is
 answered meanwhile. Left alone, the interpreter looks whenever much was added: in the midst of a storm of charge points
-that come back. Here it looks often at what is new, and seldom at everything.
+that come back. Here it looks often at what is new, and at everything seldom, or when more memory is taken than the
+connected charge points explain: then there is garbage somewhere all the same.
 """
 
 import gc
 from collections.abc import Callable
+from pathlib import Path
 from time import perf_counter
 from typing import Final
 
@@ -16,11 +18,30 @@ YOUNG: Final = (2_000, 3, 1_000_000)
 """After how many new objects it looks at those, after how many such looks at all that came since the last; and never at
 everything by itself."""
 
+ASK_EVERY: Final = 10.0
+"""Seconds between two questions whether it is time to look at everything."""
+
 SELDOM: Final = 3600.0
-"""Seconds between two looks at everything, at least."""
+"""Seconds between two looks at everything, at least, unless memory grows."""
 
 SHARE: Final = 100_000
 """How many times longer than such a look the time until the next is."""
+
+GROWTH: Final = 200 * 1024
+GROWTH_OF_A_CONNECTION: Final = 64
+"""KiB that may be taken since the last look, and of them for each connected charge point, before it is time."""
+
+_STATM: Final = Path("/proc/self/statm")
+_PAGE: Final = 4
+"""KiB."""
+
+
+def memory() -> int:
+    """Return how much memory this process takes, in KiB; 0 where that cannot be known."""
+    try:
+        return int(_STATM.read_text().split()[1]) * _PAGE
+    except OSError:
+        return 0
 
 
 def settle() -> None:
@@ -30,11 +51,22 @@ def settle() -> None:
     gc.set_threshold(*YOUNG)
 
 
-async def collect_garbage(timer: Callable[[], float] = perf_counter) -> None:
-    """Look at everything now and then, until cancelled. ``timer`` counts the seconds that a look takes."""
-    pause = SELDOM
+async def collect_garbage(
+    connected: Callable[[], int],
+    *,
+    memory: Callable[[], int] = memory,
+    timer: Callable[[], float] = perf_counter,
+) -> None:
+    """Look at everything when it is time, until cancelled.
+
+    ``connected``: how many charge points are; ``timer`` counts the seconds that a look takes.
+    """
+    taken, next_look = memory(), trio.current_time() + SELDOM
     while True:
-        await trio.sleep(pause)
-        begun = timer()
-        gc.collect()
-        pause = max(SELDOM, SHARE * (timer() - begun))
+        await trio.sleep(ASK_EVERY)
+        grown = memory() - taken > GROWTH + GROWTH_OF_A_CONNECTION * connected()
+        if grown or trio.current_time() >= next_look:
+            begun = timer()
+            gc.collect()
+            next_look = trio.current_time() + max(SELDOM, SHARE * (timer() - begun))
+            taken = memory()

@@ -8,7 +8,9 @@ import trio
 import trio.testing
 from tests.support.central import Central, Charger, open_central
 
+from ocpp_actors.central_system.context import Context
 from ocpp_actors.charge_point.session import Session
+from ocpp_actors.protocol.frames import Call
 from ocpp_actors.server.transport import Transport
 
 End = Callable[[Session, Charger], None]
@@ -30,10 +32,18 @@ def drained(session: Session, _charger: Charger) -> None:
     session.drain()
 
 
+SIZES = (1, 3000)
+"""Invalid values in a refused message: judged at once, and in a thread."""
+
+
 async def come_and_go(central: Central, end: End, boots: int) -> None:
     async with central.charger() as charger:
         for _ in range(boots):
             await charger.boot()
+        for size in SIZES:
+            value = {"timestamp": "2026-01-01T00:00:00Z", "sampledValue": [{"value": 1}] * size}
+            refused = await charger.call("MeterValues", {"connectorId": 1, "meterValue": [value]})
+            assert refused[0] == 4
         (session,) = central.fleet.sessions()
         end(session, charger)
         await trio.testing.wait_all_tasks_blocked()
@@ -53,7 +63,7 @@ async def test_a_session_that_has_ended_is_in_no_cycle(end: End, boots: int) -> 
         try:
             await come_and_go(central, end, boots)
             gc.collect()
-            kept = [each for each in gc.garbage if isinstance(each, Session | Transport)]
+            kept = [each for each in gc.garbage if isinstance(each, Session | Transport | Call | Context)]
         finally:
             gc.set_debug(0)
             gc.garbage.clear()

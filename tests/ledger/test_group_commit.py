@@ -21,6 +21,7 @@ from ocpp_actors.ledger.port import (
     AdmitChargePoint,
     ChargePointSettings,
     Connector,
+    FindChargePoint,
     LedgerUnavailable,
     ListChargePoints,
     ListMeterValues,
@@ -30,12 +31,14 @@ from ocpp_actors.ledger.port import (
     NoteConnector,
     Notes,
     NoteSeen,
+    RecordBoot,
     RecordMeterValues,
     RequestFailed,
     SetChargePointSettings,
 )
 from ocpp_actors.ledger.sql import carry_out
 from ocpp_actors.ledger.sql import notes as sql_notes
+from ocpp_actors.protocol.messages import RegistrationStatus
 
 
 @pytest.fixture
@@ -332,3 +335,21 @@ def test_a_connection_that_cannot_even_be_closed_is_given_up(
         store.close()
     assert [line["error"] for line in logs] == ["OSError"]
     assert answer(store, ListTransactions()) == []
+
+
+def test_what_is_looked_up_shows_what_was_written_with_it(store: LedgerStore) -> None:
+    boot = RecordBoot("CP1", {"chargePointVendor": "V"}, RegistrationStatus.ACCEPTED, NOON)
+    jobs = ask(
+        store,
+        FindChargePoint("CP2"),
+        boot,
+        FindChargePoint("CP1"),
+        AdmitChargePoint("CP3", NOON),
+        FindChargePoint("cp3"),
+        FindChargePoint("CP1"),
+    )
+    found = [job.answer for job in jobs]
+    assert [each and each.identity for each in found] == [None, None, "CP1", "CP3", "CP3", "CP1"]
+    assert found[2] == found[5]
+    assert found[2] is not found[5]
+    assert found[2].boot == {"chargePointVendor": "V"}

@@ -1,5 +1,6 @@
 """A few pass in each turn of the loop, in the order in which they came."""
 
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -7,7 +8,9 @@ import trio
 import trio.testing
 from structlog.testing import capture_logs
 from tests.support.central import open_central
+from tests.support.listening import PipeListener, charger_on
 
+from ocpp_actors.server.handshakes import PATIENCE
 from ocpp_actors.server.turnstile import AT_ONCE, Turnstile, first_word
 
 
@@ -95,6 +98,51 @@ async def test_who_never_says_a_word_is_dropped_in_time(autojump_clock: trio.tes
         assert trio.current_time() - begun == pytest.approx(7.0)
         assert await theirs.receive_some(10) == b""
     assert [entry["event"] for entry in logs] == ["the handshake took too long"]
+
+
+async def held(
+    turnstile: Turnstile, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Let nobody pass until this is cancelled."""
+    async with AsyncExitStack() as stack:
+        for _ in range(AT_ONCE):
+            await stack.enter_async_context(turnstile._few)
+        task_status.started()
+        await trio.sleep_forever()
+
+
+async def test_who_comes_and_who_goes_waits_for_its_turn_and_loses_nothing_by_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with (
+        open_central(max_handshakes=1) as central,
+        trio.open_nursery() as holding,
+        trio.open_nursery() as nursery,
+    ):
+        listener = PipeListener()
+        central.nursery.start_soon(central.server.run, [listener])
+        leaving, came = listener.connect(central), trio.Event()
+
+        async def come() -> None:
+            async with charger_on(listener.connect(central), "CP2") as charger:
+                await charger.boot()
+                came.set()
+
+        async with charger_on(leaving) as charger:
+            await charger.boot()
+            await holding.start(held, central.server._turnstile)
+            await leaving.aclose()
+            nursery.start_soon(come)
+            await trio.sleep(1)
+            nursery.start_soon(listener.connect(central).receive_some)
+            await trio.sleep(5 * PATIENCE)
+            # It has waited for longer than others may keep us waiting, and another has come: it still has its place.
+            assert [each.identity for each in central.fleet.sessions()] == ["CP1"]
+            assert not came.is_set()
+            holding.cancel_scope.cancel()
+            await came.wait()
+            assert [each.identity for each in central.fleet.sessions()] == ["CP2"]
+            nursery.cancel_scope.cancel()
 
 
 async def test_a_stream_that_is_no_socket_is_not_waited_for() -> None:

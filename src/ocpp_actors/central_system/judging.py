@@ -31,7 +31,10 @@ async def judge(
     try:
         return decode(cls, payload)
     except Invalid as invalid:
-        return await judge_again(cls, payload, invalid, size=size, lenient=lenient, flag=flag)
+        try:
+            return await judge_again(cls, payload, invalid, size=size, lenient=lenient, flag=flag)
+        finally:
+            invalid.__traceback__ = None  # its frames have it, and with it the payload: a cycle
 
 
 async def judge_again(

@@ -204,6 +204,8 @@ async def _decode_anyway(action: Action, payload: Any, context: Context, invalid
     except Invalid as refusal:
         first = refusal.first
         raise ProtocolFault(first.code, first.description, {"path": first.path, "rule": first.rule}) from None
+    finally:
+        invalid.__traceback__ = None  # its frames have it, and with it the payload: a cycle
 
 
 def _complain(action: Action, response: Any) -> NoReturn:

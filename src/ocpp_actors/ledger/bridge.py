@@ -121,7 +121,10 @@ class Bridge:
         slot = await self.put(request, math.inf if by is None else by)
         await slot.wait()
         if slot.error is not None:
-            raise slot.error
+            try:
+                raise slot.error
+            finally:
+                del slot  # which has the error, whose frames have it
         if not slot.settled:
             raise LedgerUnavailable(LATE)
         return slot.answer

@@ -200,7 +200,8 @@ def unavailable(error: BaseException) -> LedgerUnavailable | None:
     if state is not None:
         reason = _POSTGRESQL_UNAVAILABLE.get(state) or _POSTGRESQL_UNAVAILABLE.get(state[:2])
         return None if reason is None else LedgerUnavailable(reason)
-    of_the_driver = type(cause).__name__ == OperationalError.__name__  # each driver has one, see PEP 249
+    kinds = {kind.__name__ for kind in type(cause).__mro__}
+    of_the_driver = OperationalError.__name__ in kinds  # each driver has one, see PEP 249
     return LedgerUnavailable("the database cannot be reached") if of_the_driver else None
 
 

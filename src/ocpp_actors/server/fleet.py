@@ -467,8 +467,8 @@ class Fleet:
                 continue
             for command in entry.mailbox.expired(now):
                 await self._expire(entry, command, now)
-            if self._forgettable(key, entry):
-                self._entries.pop(key, None)
+            if self._entries.get(key) is entry and self._forgettable(key, entry):
+                del self._entries[key]
 
     def _forgettable(self, key: str, entry: Entry) -> bool:
         """Whether the ledger knows all that matters of a charge point that never registered.

@@ -11,6 +11,7 @@ slowed, not locked out. A reverse proxy speaks for many, so one that is trusted 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 from random import Random
 from typing import Final
 
@@ -72,11 +73,12 @@ class Place:
 
     @contextmanager
     def our_turn(self) -> Iterator[None]:
-        """Say that the peer has spoken, and waits for us during the block; its time begins anew after it."""
+        """Say that the peer has spoken, and waits for us during the block, which does not count as its time."""
         self.asked()
+        begun = trio.current_time()
         yield
         self._has_asked = False
-        self.turn = trio.current_time()
+        self.turn += trio.current_time() - begun
         self._handshakes.waits(self)
 
     def asked(self) -> None:
@@ -194,7 +196,7 @@ class Handshakes:
         return self._makes_room(max(self._silent, key=lambda home: len(self._silent[home])))
 
     def _makes_room(self, home: str) -> bool:
-        oldest = next(iter(self._silent.get(home, ())), None)
+        oldest = min(self._silent.get(home, ()), key=attrgetter("turn"), default=None)
         if oldest is None or oldest.turn + PATIENCE > trio.current_time():
             return False
         oldest.drop()

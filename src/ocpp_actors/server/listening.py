@@ -1,5 +1,6 @@
 """Accepts TCP connections, several in one turn of the loop when so many come: a turn costs more than a connection."""
 
+import errno
 import os
 import socket
 from typing import Final
@@ -8,6 +9,8 @@ import trio
 
 ACCEPTED_AT_ONCE: Final = 8
 """Connections that are accepted before others have their turn."""
+
+NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class EagerListener(trio.abc.Listener[trio.SocketStream]):
@@ -22,7 +25,7 @@ class EagerListener(trio.abc.Listener[trio.SocketStream]):
     async def accept(self) -> trio.SocketStream:
         """Return the next connection.
 
-        Raises OSError: one could not be accepted; accept(2) tells why.
+        Raises OSError: one could not be accepted, because the machine has no room for it.
         Raises ClosedResourceError: this is closed.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -37,6 +40,10 @@ class EagerListener(trio.abc.Listener[trio.SocketStream]):
             except BlockingIOError:
                 self._accepted = 0
                 await trio.lowlevel.wait_readable(self._descriptor)
+            except OSError as error:
+                if error.errno in NO_ROOM:
+                    raise
+                await trio.lowlevel.checkpoint()  # one that is gone already; accept(2) tells its errors
             else:
                 self._accepted += 1
                 return trio.SocketStream(trio.socket.from_stdlib_socket(connection))

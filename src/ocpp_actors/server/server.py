@@ -189,7 +189,10 @@ class Server:
             try:
                 with ExitStack() as stay, ExitStack() as handshaking:
                     handshaking.callback(place.leave)
-                    if not await place.wait_turn() or not await self._speaks(stream, place):
+                    if not await place.wait_turn():
+                        return
+                    deadline = trio.current_time() + self._settings.handshake_timeout
+                    if not await self._speaks(stream, place, deadline):
                         return
                     origin = await self._origin(stream, remote, place)
                     if origin is None:
@@ -209,7 +212,9 @@ class Server:
                             trio.current_time(),
                         ),
                     ) as transport:
-                        guest = await self._let_in(transport, origin, place, stay, handshaking)
+                        if origin.secure:  # so the handshake of TLS has had that time for itself
+                            deadline = trio.current_time() + self._settings.handshake_timeout
+                        guest = await self._let_in(transport, origin, place, deadline, stay, handshaking)
                         handshaking.close()
                         if guest is not None:
                             await self._run_session(transport, guest, origin, stall)
@@ -219,10 +224,10 @@ class Server:
                 self._serving -= 1
                 self._one_ended.ring()
 
-    async def _speaks(self, stream: trio.abc.Stream, place: Place) -> bool:
+    async def _speaks(self, stream: trio.abc.Stream, place: Place, deadline: float) -> bool:
         """Wait until the peer has said anything, and for our turn; False: it said nothing in time, and is dropped."""
         try:
-            with trio.fail_after(self._settings.handshake_timeout):
+            with trio.fail_at(deadline):
                 with suppress(trio.ClosedResourceError):  # it had to make room, which reading finds out
                     await first_word(stream)
                 with place.our_turn():
@@ -263,14 +268,15 @@ class Server:
         transport: Transport,
         origin: "_Origin",
         place: Place,
+        deadline: float,
         stay: ExitStack,
         handshaking: ExitStack,
     ) -> "_Guest | None":
-        """Take a peer through its handshake; None: it was turned away.
+        """Take a peer through its handshake until ``deadline``; None: it was turned away.
 
         ``stay`` is closed when the connection has ended, ``handshaking`` when it no longer counts as a handshake.
         """
-        with trio.move_on_after(self._settings.handshake_timeout) as patience:
+        with trio.move_on_at(deadline) as patience:
 
             def before_pause() -> None:
                 patience.deadline += FIGHT_PAUSE

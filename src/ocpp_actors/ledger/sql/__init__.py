@@ -48,11 +48,11 @@ def carry_out(request: object, connection: Connection) -> Any:
 
 _TOGETHER: Final[dict[type, Callable[[Any, Connection], Sequence[Any]]]] = {
     RecordMeterValues: metering.record_all,
-    FindChargePoint: charge_points.find_all,
-    AdmitChargePoint: charge_points.admit_all,
     RecordBoot: charge_points.record_boots,
+    AdmitChargePoint: charge_points.admit_all,
+    FindChargePoint: charge_points.find_all,
 }
-"""What is asked often, by many charge points at the same time."""
+"""What is asked often, by many charge points at the same time; what is looked up shows all that was asked with it."""
 
 
 def carry_out_all(requests: Iterable[object], connection: Connection) -> list[Any]:
@@ -77,8 +77,8 @@ def carry_out_all(requests: Iterable[object], connection: Connection) -> list[An
 def _carry_out_kinds(
     kinds: dict[type, list[int]], asked: Sequence[object], answers: list[Any], connection: Connection
 ) -> None:
-    for kind, places in kinds.items():
-        together = _TOGETHER[kind]([asked[place] for place in places], connection)
+    for kind, carry_out_those in _TOGETHER.items():
+        places = kinds.pop(kind, ())
+        together = carry_out_those([asked[place] for place in places], connection) if places else ()
         for place, answer in zip(places, together, strict=True):
             answers[place] = answer
-    kinds.clear()
