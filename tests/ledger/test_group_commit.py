@@ -338,7 +338,7 @@ def test_a_connection_that_cannot_even_be_closed_is_given_up(
 
 
 def test_what_is_looked_up_shows_what_was_written_with_it(store: LedgerStore) -> None:
-    boot = RecordBoot("CP1", {"chargePointVendor": "V"}, RegistrationStatus.ACCEPTED, NOON)
+    boot = RecordBoot("CP1", RegistrationStatus.ACCEPTED, {"chargePointVendor": "V"}, NOON)
     jobs = ask(
         store,
         FindChargePoint("CP2"),
