@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trio
 from attrs import define, evolve
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from ocpp_actors.certificates.authority import Authority
 from ocpp_actors.clock import SystemClock
@@ -255,6 +255,7 @@ async def test_its_certificate_is_renewed(tmp_path: Path, autojump_clock: MockCl
     async with open_yard(tmp_path, trusts="") as yard:
         await yard.boot()
         await yard.central.operator.post("/charge-points/CP1/security-profile", {"profile": 3})
+        await wait_all_tasks_blocked()  # the charge point notices a moment later that it is connected
         first = yard.station.memory.certificates.own
         since = yard.station.wire.mark()
         assert await yard.ask("ExtendedTriggerMessage", requestedMessage="SignChargePointCertificate") == (
