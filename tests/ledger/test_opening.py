@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import psycopg
 import pytest
 import trio
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 from structlog.testing import capture_logs
 from tests.ledger.facts import NOON, meter_values, samples, start, stop
 from tests.ledger.postgresql import Server
 
 from ocpp_actors.ledger.bridge import open_ledger
-from ocpp_actors.ledger.database import Database, LedgerUrlError, open_engine, parse_url
+from ocpp_actors.ledger.database import Database, LedgerUrlError, open_engine, parse_url, unavailable
 from ocpp_actors.ledger.memory import MemoryLedger
 from ocpp_actors.ledger.migrations import head, migrate
 from ocpp_actors.ledger.port import (
@@ -394,3 +396,10 @@ async def test_meter_values_of_an_earlier_version_are_known_again(database_url: 
         assert transaction.energy_wh == 500.0
         assert not (await ledger.ask(meter_values(1, content_hash=b"new"))).repeated
         assert len(await ledger.ask(ListMeterValues(after=5))) == 1
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_postgresql_that_does_not_answer_is_unavailable(wrapped: bool) -> None:
+    timeout = psycopg.errors.ConnectionTimeout("connection timeout expired")
+    error = OperationalError("SELECT 1", None, timeout) if wrapped else timeout
+    assert str(unavailable(error)) == "the database cannot be reached"

@@ -1,5 +1,6 @@
 """Accepting TCP connections, several in one turn of the loop."""
 
+import errno
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -82,4 +83,30 @@ async def test_waiting_can_be_cancelled_and_accepting_goes_on() -> None:
             await listener.accept()
         assert scope.cancelled_caught
         with socket.create_connection(address):
+            await (await listener.accept()).aclose()
+
+
+@pytest.mark.parametrize(("code", "raised"), [(errno.ECONNABORTED, False), (errno.EMFILE, True)])
+async def test_only_where_there_is_no_room_accepting_fails(
+    monkeypatch: pytest.MonkeyPatch, code: int, raised: bool
+) -> None:
+    failures = [OSError(code, "cannot be accepted")]
+
+    class Failing:
+        """The listening socket, of which the first connection cannot be accepted."""
+
+        def __init__(self, listening: socket.socket) -> None:
+            self.fileno, self.close, self._listening = listening.fileno, listening.close, listening
+
+        def accept(self) -> object:
+            if failures:
+                raise failures.pop()
+            return self._listening.accept()
+
+    async with listening() as (listener, address):
+        monkeypatch.setattr(listener, "_descriptor", Failing(listener._descriptor))
+        with socket.create_connection(address):
+            if raised:
+                with pytest.raises(OSError, match="cannot be accepted"):
+                    await listener.accept()
             await (await listener.accept()).aclose()
