@@ -34,6 +34,9 @@ HEARTBEAT_EVERY, METER_VALUES_EVERY = 30.0, 60.0
 ADDRESS_HOLDS = 5000
 """Connections that come from one address of loopback; it has ports for some more."""
 
+OPENED_AT_ONCE = 50
+"""Connections that are begun before those that are open are served: a charge point asks as soon as it is connected."""
+
 PATIENCE = 120.0
 """Seconds for all charge points to be connected and booted."""
 
@@ -93,12 +96,12 @@ class Load:
         waiting = iter(self.charge_points)
         connecting, back, boots, refused = 0, list[float](), list[float](), list[str]()
         while len(back) + len(refused) < len(self.charge_points):
-            while connecting < at_once and (each := next(waiting, None)):
+            for each in itertools.islice(waiting, min(OPENED_AT_ONCE, at_once - connecting)):
                 self._open(each)
                 connecting += 1
             if time.perf_counter() - begun > PATIENCE:
                 raise SystemExit(f"only {len(back)} charge points were booted within {PATIENCE:g} s")
-            for descriptor, event in self.poll.poll(0.1):
+            for descriptor, event in self.poll.poll(0.0 if connecting < at_once else 0.1):
                 each = self.by_descriptor[descriptor]
                 try:
                     boot = self._advance(each, event)
