@@ -17,7 +17,8 @@ End = Callable[[Session, Charger], None]
 
 
 def left(_session: Session, charger: Charger) -> None:
-    charger.stream.send_stream.close()  # type: ignore[attr-defined]
+    assert isinstance(charger.stream, trio.StapledStream)
+    charger.stream.send_stream.close()
 
 
 def closed(session: Session, _charger: Charger) -> None:

@@ -24,6 +24,17 @@ class Turns(trio.abc.Instrument):
         self.now += 1
 
 
+async def held(
+    turnstile: Turnstile, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Let nobody pass until this is cancelled."""
+    async with AsyncExitStack() as stack:
+        for _ in range(AT_ONCE):
+            await stack.enter_async_context(turnstile._few)
+        task_status.started()
+        await trio.sleep_forever()
+
+
 async def test_few_pass_in_one_turn_of_the_loop() -> None:
     turns, turnstile, passed = Turns(), Turnstile(), list[tuple[int, int]]()
     trio.lowlevel.add_instrument(turns)
@@ -48,10 +59,12 @@ async def test_who_waits_passes_in_the_order_of_arrival(autojump_clock: trio.tes
         await turnstile.pass_through()
         passed.append(number)
 
-    async with trio.open_nursery() as nursery, turnstile._few, turnstile._few, turnstile._few, turnstile._few:
+    async with trio.open_nursery() as nursery, trio.open_nursery() as holding:
+        await holding.start(held, turnstile)
         for number in range(20):
             nursery.start_soon(one, number)
             await trio.testing.wait_all_tasks_blocked()
+        holding.cancel_scope.cancel()
     waves = [sorted(passed[start : start + AT_ONCE]) for start in range(0, 20, AT_ONCE)]
     assert waves == [list(range(start, start + AT_ONCE)) for start in range(0, 20, AT_ONCE)]
 
@@ -98,17 +111,6 @@ async def test_who_never_says_a_word_is_dropped_in_time(autojump_clock: trio.tes
         assert trio.current_time() - begun == pytest.approx(7.0)
         assert await theirs.receive_some(10) == b""
     assert [entry["event"] for entry in logs] == ["the handshake took too long"]
-
-
-async def held(
-    turnstile: Turnstile, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
-    """Let nobody pass until this is cancelled."""
-    async with AsyncExitStack() as stack:
-        for _ in range(AT_ONCE):
-            await stack.enter_async_context(turnstile._few)
-        task_status.started()
-        await trio.sleep_forever()
 
 
 async def test_who_comes_and_who_goes_waits_for_its_turn_and_loses_nothing_by_it(

@@ -1,6 +1,7 @@
 """Charge points, their connectors, and the notes about them."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -131,11 +132,7 @@ def admit_all(requests: Sequence[AdmitChargePoint], connection: Connection) -> l
     """Keep the charge points that are not known, and return the record of each, with few statements."""
     connection.execute(
         _admitted(connection.dialect.name),
-        [
-            _columns(request.identity, ChargePointSettings())
-            | {"first_seen_at": request.at, "last_seen_at": request.at}
-            for request in requests
-        ],
+        [_new(request.identity, request.at) for request in requests],
     )
     return [record for record in find_all(requests, connection) if record is not None]
 
@@ -163,10 +160,8 @@ def record_boots(requests: Sequence[RecordBoot], connection: Connection) -> list
     connection.execute(
         _booted(connection.dialect.name),
         [
-            _columns(request.identity, ChargePointSettings())
+            _new(request.identity, request.at)
             | {
-                "first_seen_at": request.at,
-                "last_seen_at": request.at,
                 "registration": str(request.registration),
                 "boot": request.boot,
                 "booted_at": request.at,
@@ -352,6 +347,11 @@ def _change(identity: str, columns: dict[str, Any], connection: Connection) -> N
     )
     if not changed.rowcount:
         raise RequestFailed(f"the charge point {identity!r} is unknown")
+
+
+def _new(identity: str, at: datetime) -> dict[str, Any]:
+    """Return the columns of a charge point that comes for the first time."""
+    return _columns(identity, ChargePointSettings()) | {"first_seen_at": at, "last_seen_at": at}
 
 
 def _columns(identity: str, settings: ChargePointSettings) -> dict[str, Any]:
