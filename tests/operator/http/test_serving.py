@@ -30,11 +30,13 @@ class Flood:
 
     def __init__(self) -> None:
         self.open = 0
+        self.asked_at = 0.0
 
     async def stream(self, *asked: Any) -> AsyncIterator[bytes]:
         self.open += 1
         try:
             while True:
+                self.asked_at = trio.current_time()
                 yield b"data: " + b"x" * 65536 + b"\n\n"
                 await trio.lowlevel.checkpoint()
         finally:
@@ -181,9 +183,9 @@ async def test_a_client_that_does_not_read_is_dropped(autojump_clock: MockClock)
         stream = await api.connect()
         await stream.send_all(EVENTS)
         await eventually(lambda: flood.open == 1)
-        before = trio.current_time()
         await eventually(lambda: api.connections == 0)
-        assert trio.current_time() - before == pytest.approx(SEND_TIME, abs=2)
+        # The kernel may take more of it late: what counts is how long nothing was taken.
+        assert trio.current_time() - flood.asked_at == pytest.approx(SEND_TIME, abs=2)
         assert flood.open == 0
         assert b"HTTP/1.1 200" in await api.get()
         await stream.aclose()
