@@ -19,6 +19,8 @@ from tests.faults.bystanders import (
 )
 from tests.support.central import Central, open_central
 
+from ocpp_actors.server.listening import EagerListener
+
 GARBAGE, BATCH = 10_000, 500
 METHODS = (b"GET ", b"GET /ocpp/X HTTP/1.1\r\n", b"POST / HTTP/1.0\r\n\r\n", b"")
 
@@ -27,9 +29,10 @@ METHODS = (b"GET ", b"GET /ocpp/X HTTP/1.1\r\n", b"POST / HTTP/1.0\r\n\r\n", b""
 async def listening(central: Central) -> AsyncIterator[int]:
     """Let the server listen on a port of the system's choice for the length of the block."""
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1", backlog=BATCH)
+    port: int = listener.socket.getsockname()[1]
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(central.server.run, [listener])
-        yield listener.socket.getsockname()[1]
+        nursery.start_soon(central.server.run, [EagerListener(listener)])
+        yield port
         central.server.shut_down()
 
 

@@ -248,7 +248,8 @@ class World:
             def leave(self) -> None:
                 line.handshakes_ended += 1
 
-        place = CountedPlace(self.central.server._handshakes, line.remote, trio.current_time(), lambda: None)
+        handshakes = self.central.server._handshakes
+        place = CountedPlace(handshakes, line.remote, lambda: None, patience=handshakes.apart("").patience)
         watched.set(True)
         await self.injector.run(CONNECTION, self.central.server.serve(line.theirs, line.remote, place))
 

@@ -10,7 +10,7 @@ import trio
 import trio.testing
 from tests.server.test_turnstile import Turns
 
-from ocpp_actors.server.listening import ACCEPTED_AT_ONCE, EagerListener
+from ocpp_actors.server.listening import ACCEPTED_AT_ONCE, Accepted, EagerListener
 
 
 @asynccontextmanager
@@ -26,13 +26,13 @@ async def test_so_many_are_accepted_in_one_turn_and_then_others_have_theirs() ->
     async with listening() as (listener, address):
         peers = [socket.create_connection(address) for _ in range(3 * ACCEPTED_AT_ONCE)]
         trio.lowlevel.add_instrument(turns)
-        streams = []
+        connections = []
         for _ in peers:
-            streams.append(await listener.accept())
+            connections.append(await listener.accept())
             times.append(turns.now)
         trio.lowlevel.remove_instrument(turns)
-        for stream in streams:
-            stream.socket.close()
+        for connection in connections:
+            connection.close()
         for peer in peers:
             peer.close()
     assert len(set(times)) < len(times)
@@ -41,7 +41,7 @@ async def test_so_many_are_accepted_in_one_turn_and_then_others_have_theirs() ->
 
 async def test_one_that_comes_later_is_waited_for_and_is_a_stream() -> None:
     async with listening() as (listener, address), trio.open_nursery() as nursery:
-        accepted: list[trio.SocketStream] = []
+        accepted: list[Accepted] = []
         arrived = trio.Event()
 
         async def accept() -> None:
@@ -54,9 +54,9 @@ async def test_one_that_comes_later_is_waited_for_and_is_a_stream() -> None:
         async with await trio.open_tcp_stream(*address) as peer:
             await peer.send_all(b"hello")
             await arrived.wait()
-            async with accepted[0] as stream:
+            async with accepted[0].stream() as stream:
+                assert accepted[0].remote == "{}:{}".format(*peer.socket.getsockname())
                 assert await stream.receive_some(10) == b"hello"
-                assert stream.socket.getpeername() == peer.socket.getsockname()
                 assert stream.getsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_NODELAY, 4) != bytes(4)
 
 
@@ -83,7 +83,7 @@ async def test_waiting_can_be_cancelled_and_accepting_goes_on() -> None:
             await listener.accept()
         assert scope.cancelled_caught
         with socket.create_connection(address):
-            await (await listener.accept()).aclose()
+            (await listener.accept()).close()
 
 
 @pytest.mark.parametrize(("code", "raised"), [(errno.ECONNABORTED, False), (errno.EMFILE, True)])
@@ -109,4 +109,4 @@ async def test_only_where_there_is_no_room_accepting_fails(
             if raised:
                 with pytest.raises(OSError, match="cannot be accepted"):
                     await listener.accept()
-            await (await listener.accept()).aclose()
+            (await listener.accept()).close()

@@ -1,17 +1,13 @@
 """A few pass in each turn of the loop, in the order in which they came."""
 
 from contextlib import AsyncExitStack
-from typing import Any
 
-import pytest
 import trio
 import trio.testing
-from structlog.testing import capture_logs
 from tests.support.central import open_central
 from tests.support.listening import PipeListener, charger_on
 
-from ocpp_actors.server.handshakes import PATIENCE
-from ocpp_actors.server.turnstile import AT_ONCE, Turnstile, first_word
+from ocpp_actors.server.turnstile import AT_ONCE, Turnstile
 
 
 class Turns(trio.abc.Instrument):
@@ -79,74 +75,20 @@ async def test_who_gives_up_waiting_keeps_nobody_from_passing() -> None:
         await turnstile.pass_through()
 
 
-@pytest.mark.parametrize("says", [b"G", None], ids=["a byte", "leaves"])
-async def test_the_first_word_is_waited_for_and_not_taken(
-    autojump_clock: trio.testing.MockClock, says: bytes | None
-) -> None:
-    ours, theirs = map(trio.SocketStream, trio.socket.socketpair())
-    heard = trio.Event()
-
-    async def hear() -> None:
-        await first_word(ours)
-        heard.set()
-
-    async with ours, theirs, trio.open_nursery() as nursery:
-        nursery.start_soon(hear)
-        await trio.testing.wait_all_tasks_blocked()
-        assert not heard.is_set()
-        if says is None:
-            await theirs.aclose()
-        else:
-            await theirs.send_all(says)
-        await heard.wait()
-        assert await ours.receive_some(10) == (says or b"")
-
-
-async def test_who_never_says_a_word_is_dropped_in_time(autojump_clock: trio.testing.MockClock) -> None:
-    ours, theirs = map(trio.SocketStream, trio.socket.socketpair())
-    async with open_central(handshake_timeout=7.0) as central, theirs:
-        begun = trio.current_time()
-        with capture_logs() as logs:
-            await central.server.serve(ours, "192.0.2.1:50000")
-        assert trio.current_time() - begun == pytest.approx(7.0)
-        assert await theirs.receive_some(10) == b""
-    assert [entry["event"] for entry in logs] == ["the handshake took too long"]
-
-
-async def test_who_comes_and_who_goes_waits_for_its_turn_and_loses_nothing_by_it(
+async def test_who_goes_waits_for_its_turn_and_keeps_nobody_from_coming(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    async with (
-        open_central(max_handshakes=1) as central,
-        trio.open_nursery() as holding,
-        trio.open_nursery() as nursery,
-    ):
+    async with open_central() as central, trio.open_nursery() as holding:
         listener = PipeListener()
         central.nursery.start_soon(central.server.run, [listener])
-        leaving, came = listener.connect(central), trio.Event()
-
-        async def come() -> None:
-            async with charger_on(listener.connect(central), "CP2") as charger:
-                await charger.boot()
-                came.set()
-
+        leaving = listener.connect(central)
         async with charger_on(leaving) as charger:
             await charger.boot()
             await holding.start(held, central.server._turnstile)
             await leaving.aclose()
-            nursery.start_soon(come)
-            await trio.sleep(1)
-            nursery.start_soon(listener.connect(central).receive_some)
-            await trio.sleep(5 * PATIENCE)
-            # It has waited for longer than others may keep us waiting, and another has come: it still has its place.
-            assert [each.identity for each in central.fleet.sessions()] == ["CP1"]
-            assert not came.is_set()
-            holding.cancel_scope.cancel()
-            await came.wait()
-            assert [each.identity for each in central.fleet.sessions()] == ["CP2"]
-            nursery.cancel_scope.cancel()
-
-
-async def test_a_stream_that_is_no_socket_is_not_waited_for() -> None:
-    stream: Any = trio.testing.memory_stream_pair()[0]
-    await first_word(stream)
+            async with charger_on(listener.connect(central), "CP2") as other:
+                await other.boot()
+                assert [each.identity for each in central.fleet.sessions()] == ["CP1", "CP2"]
+                holding.cancel_scope.cancel()
+                await trio.testing.wait_all_tasks_blocked()
+                assert [each.identity for each in central.fleet.sessions()] == ["CP2"]

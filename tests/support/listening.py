@@ -1,50 +1,51 @@
-"""A listener without sockets."""
+"""Listeners without a port, with pipes or with sockets."""
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 import trio
 from trio_websocket import wrap_client_stream
 
+from ocpp_actors.server.listening import Accepted, Listener, name_of
 from tests.support.central import Central, Charger
 
 
 class PipedSocket(trio.abc.HalfCloseableStream):
-    """One end of a pipe that has a peer's address, as a trio.SocketStream has."""
+    """One end of a pipe, and the connection that was accepted: without a socket, as if its peer had spoken."""
 
-    def __init__(self, stream: trio.StapledStream[Any, Any], address: tuple[Any, ...] | None) -> None:
-        self.stream = stream
-        self.socket = self
-        self._address = address
+    socket = None
 
-    def getpeername(self) -> tuple[Any, ...]:
-        if self._address is None:
-            raise OSError("not connected")
-        return self._address
+    def __init__(self, pipe: trio.StapledStream[Any, Any], address: tuple[Any, ...]) -> None:
+        self.pipe = pipe
+        self.remote = name_of(address)
+
+    def stream(self) -> "PipedSocket":
+        return self
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        await self.stream.send_all(data)
+        await self.pipe.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
-        await self.stream.wait_send_all_might_not_block()
+        await self.pipe.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        return await self.stream.receive_some(max_bytes)
+        return await self.pipe.receive_some(max_bytes)
 
     async def send_eof(self) -> None:
-        await self.stream.send_eof()
+        await self.pipe.send_eof()
 
     def close(self) -> None:
         """Close at once, as a socket does."""
-        self.stream.send_stream.close()
-        self.stream.receive_stream.close()
+        self.pipe.send_stream.close()
+        self.pipe.receive_stream.close()
 
     async def aclose(self) -> None:
-        await self.stream.aclose()
+        await self.pipe.aclose()
 
 
-class PipeListener(trio.abc.Listener[Any]):
+class PipeListener(Listener):
     """Accepts what the test offers, in order: streams, or errors that are raised."""
 
     def __init__(self) -> None:
@@ -57,7 +58,7 @@ class PipeListener(trio.abc.Listener[Any]):
         self._offer.send_nowait(error)
 
     def connect(
-        self, central: Central, address: tuple[Any, ...] | None = ("192.0.2.1", 50000)
+        self, central: Central, address: tuple[Any, ...] = ("192.0.2.1", 50000)
     ) -> trio.StapledStream[Any, Any]:
         """Offer a connection and return the other end of it."""
         ours: trio.StapledStream[Any, Any]
@@ -75,6 +76,36 @@ class PipeListener(trio.abc.Listener[Any]):
 
     async def aclose(self) -> None:
         self.closed = True
+
+
+class SocketListener(Listener):
+    """Accepts sockets of this process that the test connects, each with an address that the test makes up."""
+
+    def __init__(self) -> None:
+        self._offer, self._offered = trio.open_memory_channel[Accepted](10_000)
+        self._peers: list[trio.SocketStream] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let the peers leave."""
+        for each in self._peers:
+            each.socket.close()
+
+    def connect(self, address: tuple[Any, ...] = ("192.0.2.1", 50000)) -> trio.SocketStream:
+        """Connect, and return the peer's end of the connection."""
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        self._offer.send_nowait(Accepted(name_of(address), theirs))
+        self._peers.append(trio.SocketStream(trio.socket.from_stdlib_socket(ours)))
+        return self._peers[-1]
+
+    async def accept(self) -> Accepted:
+        return await self._offered.receive()
+
+    async def aclose(self) -> None:
+        self._offer.close()
 
 
 @asynccontextmanager

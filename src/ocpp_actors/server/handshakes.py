@@ -1,29 +1,40 @@
-"""How many handshakes are in progress, and whose: strangers take neither every place nor the time of the loop.
+"""Who waits for a handshake, and whose are in progress: strangers take neither every place nor the time of the loop.
 
-There are ``MAX_HANDSHAKES`` places. When they are taken, the oldest handshake that waits for its peer makes room: a
-charge point sends its request as soon as it is connected, so it is hardly ever one of those.
+A connection has no task while its peer says nothing, or while it waits for its turn: that is most of a flood, and at a
+small part of what a handshake costs. Of those that have spoken a few begin in each turn of the loop, in the order in
+which they spoke. ``MAX_HANDSHAKES`` are in progress; when all are, the oldest whose peer keeps us waiting, in the midst
+of TLS say, makes room.
 
 An address with many failures has few places, and comes through a slow lane, whatever it sends; what does not fit is
-closed at once, which costs a small part of what an answer costs. The right charge point behind the same address is
-slowed, not locked out. A reverse proxy speaks for many, so one that is trusted is never slowed.
+closed at once. The right charge point behind the same address is slowed, not locked out. A reverse proxy speaks for
+many, so one that is trusted is never slowed.
 """
 
-from collections import Counter
+import math
+import socket
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from operator import attrgetter
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import trio
 from attrs import define, field
 
+from ocpp_actors.charge_point.session import Doorbell
 from ocpp_actors.homes import home_of
 from ocpp_actors.server.failures import Failures
+from ocpp_actors.server.first_words import FirstWords, has_spoken
 
 PATIENCE: Final = 0.5
-"""Seconds that a peer has for its request, at least, before it may have to make room: what TLS takes over a mobile
-network. With 500 places, 1000 silent strangers a second pass."""
+"""Seconds that a peer has, at least, before it may have to make room: what TLS takes over a mobile network."""
+
+WAITING: Final = 8192
+"""Connections that may wait; one address has half of them. Where few files may be open, there are fewer."""
+
+BEGUN_AT_ONCE: Final = 4
+"""Handshakes that begin in one turn of the loop."""
 
 FAILURES_AT_ONCE: Final = 50.0
 FAILURE_RATE: Final = 2.0
@@ -38,53 +49,44 @@ LANE_WAIT: Final = 2.0
 """Seconds that one may have to wait there, so that it is still served while its peer is there."""
 
 LANE_PLACES: Final = 10
-"""Handshakes of one address in the slow lane, waiting or in progress: one stranger does not fill it."""
+"""Connections of one address in the slow lane, waiting or in progress: one stranger does not fill it."""
 
 LANE_CHANCE: Final = 0.1
 """Chance that one for which the lane has no place takes that of one that waits, which is closed instead: who comes
 more often than others, or at the right moment, gains nothing, and still most cost nothing."""
 
 LOOK_AGAIN: Final = 0.05
-"""Seconds between two looks for a handshake that may have to make room."""
+"""Seconds between two looks for one that may have to make room."""
 
 
 @define(eq=False)
 class Place:
-    """A handshake in progress. Its peer's turn comes at ``turn``; ``drop`` closes its connection."""
+    """A connection until its handshake is over. ``remote``: its address and port; ``drop`` closes it."""
 
     _handshakes: "Handshakes"
-    address: str
-    turn: float
+    remote: str
     drop: Callable[[], None]
+    address: str = field(init=False)
     home: str = field(init=False)
     """What failures count for."""
-    replaced: trio.Event = field(init=False, factory=trio.Event)
-    _has_asked: bool = field(init=False, default=False)
+    connection: socket.socket | None = None
+    """Where its peer's first words can be seen, if they can; it is not read there."""
+    begin: Callable[["Place"], None] = lambda _: None
+    """Begins its handshake."""
+    patience: float = 0.0
+    """Seconds that its handshake may still take."""
+    since: float | None = field(init=False, factory=trio.current_time)
+    """When the wait for its peer began; None: it waits for us."""
+    begun: bool = field(init=False, default=False)
+    over: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
+        self.address = self.remote.rpartition(":")[0].strip("[]")
         self.home = home_of(self.address)
-
-    async def wait_turn(self) -> bool:
-        """Wait until its turn: only in the slow lane that is later than now. False: another one took it."""
-        if self.turn > trio.current_time():
-            with trio.move_on_at(self.turn):
-                await self.replaced.wait()
-        return not self.replaced.is_set()
-
-    @contextmanager
-    def our_turn(self) -> Iterator[None]:
-        """Say that the peer has spoken, and waits for us during the block, which does not count as its time."""
-        self.asked()
-        begun = trio.current_time()
-        yield
-        self._has_asked = False
-        self.turn += trio.current_time() - begun
-        self._handshakes.waits(self)
 
     def asked(self) -> None:
         """Say that the peer has sent its request: what takes time from now on is our work."""
-        self._has_asked = True
-        self._handshakes.asked(self)
+        self.since = None
 
     def failed(self) -> None:
         """Count a failure of the peer's address."""
@@ -92,51 +94,104 @@ class Place:
 
     def ran_out(self) -> None:
         """Say that its time is over: a failure of the peer, if it is the peer that we waited for."""
-        if not self._has_asked:
+        if self.since is not None:
             self.failed()
 
     def leave(self) -> None:
         """Say that it is over; once is enough."""
         self._handshakes.leave(self)
 
+    def keeps_waiting(self) -> bool:
+        """Whether we have waited for its peer for as long as others have to bear."""
+        return self.since is not None and self.since + PATIENCE <= trio.current_time()
+
 
 class Handshakes:
-    """Gives places to handshakes, at most ``limit`` at a time. ``trusted`` tells reverse proxies by their address."""
+    """Lets connections wait and their handshakes begin.
 
-    def __init__(self, limit: int, trusted: Callable[[str], bool], chance: Random) -> None:
+    ``limit``: how many are in progress at a time; ``patience``: seconds that each may take; ``waiting``: how many may
+    wait; ``trusted`` tells reverse proxies by their address; ``log`` has a line for each that comes to nothing.
+    """
+
+    def __init__(
+        self,
+        limit: int,
+        patience: float,
+        trusted: Callable[[str], bool],
+        chance: Random,
+        log: Any,
+        *,
+        waiting: int = WAITING,
+    ) -> None:
         self._chance = chance
         self._limit = limit
+        self._patience = patience
         self._trusted = trusted
+        self._log = log
+        self._most_waiting = waiting
         self._failures = Failures(FAILURE_RATE, FAILURES_AT_ONCE)
-        self._taken: dict[Place, None] = {}
-        self._of: Counter[str] = Counter()
-        self._silent: dict[str, dict[Place, None]] = {}
+        self._words = FirstWords[Place]()
+        self._silent: dict[Place, None] = {}
+        self._silent_of: dict[str, dict[Place, None]] = {}
+        self._one_is_silent = Doorbell()
+        self._spoken: deque[Place] = deque()
+        self._lane: deque[Place] = deque()
+        self._lane_opens = trio.current_time()
+        self._slow: dict[Place, None] = {}
+        """All of the slow lane: silent, waiting for their turn, in progress."""
+        self._one_has_spoken = Doorbell()
+        self._in_progress: dict[Place, None] = {}
         self._one_left = trio.Event()
-        self._next_turn = trio.current_time()
 
-    async def place(self, address: str, drop: Callable[[], None]) -> Place | None:
-        """Wait for a place; None: the address has enough, and the connection is to be closed."""
-        place = Place(self, address, trio.current_time(), drop)
-        if not self._failures.few(place.home):
-            return self._take(place) if self._has_slow_room(place) else None
-        while not self._has_room():
-            with trio.move_on_after(LOOK_AGAIN):
-                await self._one_left.wait()
-        place.turn = trio.current_time()
-        return self._take(place)
-
-    def apart(self, address: str) -> Place:
+    def apart(self, remote: str) -> Place:
         """Return a place that does not count, for a connection that nobody accepted."""
-        return Place(self, address, trio.current_time(), lambda: None)
+        return Place(self, remote, lambda: None, patience=self._patience)
 
-    def asked(self, place: Place) -> None:
-        """See Place."""
-        self._silent.get(place.home, {}).pop(place, None)
+    async def enter(
+        self,
+        remote: str,
+        drop: Callable[[], None],
+        begin: Callable[[Place], None],
+        connection: socket.socket | None = None,
+    ) -> None:
+        """Let a connection wait for its peer's first words and its turn, or drop it. Waits where there is no room."""
+        place = Place(self, remote, drop, connection, begin, self._patience)
+        if not self._failures.few(place.home):
+            if not self._has_slow_room(place):
+                drop()
+                return
+            self._slow[place] = None
+        elif not self._trusted(place.address) and not self._has_share(place.home):
+            drop()
+            return
+        while not self._has_room():
+            await self._look_again()
+        if connection is None:
+            self._stand_in_line(place)
+            return
+        try:
+            if has_spoken(connection):
+                self._stand_in_line(place)
+                return
+        except OSError:
+            self._went(place)
+            return
+        self._silent[place] = None
+        self._silent_of.setdefault(place.home, {})[place] = None
+        self._words.watch(connection, place)
+        self._one_is_silent.ring()
 
-    def waits(self, place: Place) -> None:
-        """See Place."""
-        if place in self._taken:
-            self._silent[place.home][place] = None
+    async def run(self) -> None:
+        """Begin handshakes, until this is cancelled; then drop all that wait."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._listen)
+                nursery.start_soon(self._drop_the_silent)
+                nursery.start_soon(self._begin)
+        finally:
+            for place in (*self._silent, *self._spoken, *self._lane):
+                self._drop(place)
+            self._words.close()
 
     def failed(self, place: Place) -> None:
         """See Place."""
@@ -145,60 +200,147 @@ class Handshakes:
 
     def leave(self, place: Place) -> None:
         """See Place."""
-        if place not in self._taken:
-            return
-        del self._taken[place]
-        self.asked(place)
-        self._of[place.home] -= 1
-        if not self._of[place.home]:
-            del self._of[place.home]
-            del self._silent[place.home]
+        place.over = True
+        self._break_silence(place)
+        self._slow.pop(place, None)
+        self._in_progress.pop(place, None)
         self._one_left.set()
         self._one_left = trio.Event()
 
-    def _has_slow_room(self, place: Place) -> bool:
-        """Whether the slow lane takes it; if so, it has a turn there."""
-        now = place.turn
-        if not self._has_room():
-            return False
-        turn = max(now, self._next_turn)
-        crowded = self._of[place.home] >= LANE_PLACES and not self._makes_room(place.home)
-        if crowded or turn - now > LANE_WAIT:
-            return self._chance.random() < LANE_CHANCE and self._replaces(
-                place, place.home if crowded else None
-            )
-        self._next_turn = turn + 1 / LANE_RATE
-        place.turn = turn
-        return True
+    # --- waiting -----------------------------------------------------------------------------------------------
 
-    def _replaces(self, place: Place, home: str | None) -> bool:
-        """Whether it takes the turn of one that waits, of that ``home`` or of any."""
-        waiting = [each for each in self._taken if each.turn > place.turn and home in (None, each.home)]
-        if not waiting:
-            return False
-        other = self._chance.choice(waiting)
-        place.turn = other.turn
-        other.replaced.set()
-        other.drop()
-        self.leave(other)
-        return True
+    async def _listen(self) -> None:
+        while True:
+            for place, last in await self._words.some():
+                assert place.connection is not None
+                with suppress(OSError):
+                    if has_spoken(place.connection):
+                        self._break_silence(place)
+                        self._stand_in_line(place)
+                        continue
+                    if not last:
+                        continue
+                self._went(place)
 
-    def _take(self, place: Place) -> Place:
-        self._taken[place] = None
-        self._of[place.home] += 1
-        self._silent.setdefault(place.home, {})[place] = None
-        return place
+    async def _drop_the_silent(self) -> None:
+        """Drop those that have said nothing for all of their time."""
+        while True:
+            oldest = next(iter(self._silent), None)
+            if oldest is None:
+                await self._one_is_silent.wait()
+            elif (until := _since(oldest) + self._patience) > trio.current_time():
+                await trio.sleep_until(until)
+            else:
+                self.failed(oldest)
+                self._log.warning("the handshake took too long", remote=oldest.remote, seconds=self._patience)
+                self._drop(oldest)
+
+    def _went(self, place: Place) -> None:
+        self.failed(place)
+        self._log.warning("no charge point", remote=place.remote, reason="the peer left during the handshake")
+        self._drop(place)
+
+    def _break_silence(self, place: Place) -> None:
+        if place in self._silent:
+            assert place.connection is not None
+            del self._silent[place]
+            own = self._silent_of[place.home]
+            del own[place]
+            if not own:
+                del self._silent_of[place.home]
+            self._words.forget(place.connection)
+
+    def _stand_in_line(self, place: Place) -> None:
+        place.patience -= trio.current_time() - _since(place)
+        place.asked()
+        (self._lane if place in self._slow else self._spoken).append(place)
+        self._one_has_spoken.ring()
+
+    def _drop(self, place: Place) -> None:
+        self.leave(place)
+        place.drop()
+
+    # --- room --------------------------------------------------------------------------------------------------
+
+    async def _look_again(self) -> None:
+        with trio.move_on_after(LOOK_AGAIN):
+            await self._one_left.wait()
 
     def _has_room(self) -> bool:
-        """Whether there is a free place, if need be after the address that keeps us waiting most has made room."""
-        if len(self._taken) < self._limit:
+        """Whether one more may wait, if need be after the one that has kept us waiting longest has made room."""
+        if len(self._silent) + len(self._spoken) + len(self._lane) < self._most_waiting:
             return True
-        return self._makes_room(max(self._silent, key=lambda home: len(self._silent[home])))
+        return self._one_makes_room(iter(self._silent))
 
-    def _makes_room(self, home: str) -> bool:
-        oldest = min(self._silent.get(home, ()), key=attrgetter("turn"), default=None)
-        if oldest is None or oldest.turn + PATIENCE > trio.current_time():
+    def _has_share(self, home: str) -> bool:
+        own = self._silent_of.get(home, {})
+        return len(own) < self._most_waiting // 2 or self._one_makes_room(iter(own))
+
+    def _has_slow_room(self, place: Place) -> bool:
+        """Whether the slow lane takes it."""
+        own = [each for each in self._slow if each.home == place.home]
+        if len(own) >= LANE_PLACES:
+            others = own
+        elif len(self._slow) >= LANE_WAIT * LANE_RATE:
+            others = list(self._slow)
+        else:
+            return True
+        if self._one_makes_room(each for each in others if each.keeps_waiting()):
+            return True
+        waiting = [each for each in others if not each.begun]
+        if not waiting or self._chance.random() >= LANE_CHANCE:
             return False
-        oldest.drop()
-        self.leave(oldest)
+        self._drop(self._chance.choice(waiting))
         return True
+
+    def _one_makes_room(self, places: Iterator[Place]) -> bool:
+        """Drop the first, if it has kept us waiting for long."""
+        oldest = next(places, None)
+        if oldest is None or not oldest.keeps_waiting():
+            return False
+        self._drop(oldest)
+        return True
+
+    # --- in progress -------------------------------------------------------------------------------------------
+
+    async def _begin(self) -> None:
+        begun = 0
+        while True:
+            line = await self._line()
+            while len(self._in_progress) >= self._limit and not self._one_in_progress_makes_room():
+                await self._look_again()
+            place = line.popleft()
+            if place in self._slow:
+                self._lane_opens = trio.current_time() + 1 / LANE_RATE
+            place.begun, place.since = True, trio.current_time()
+            self._in_progress[place] = None
+            place.begin(place)
+            begun += 1
+            if begun % BEGUN_AT_ONCE == 0:
+                await trio.lowlevel.checkpoint()
+
+    async def _line(self) -> deque[Place]:
+        """Wait until one has spoken, and return where it stands; the slow lane opens for one at a time."""
+        while True:
+            while self._lane and self._lane[0].over:
+                self._lane.popleft()
+            if self._lane and self._lane_opens <= trio.current_time():
+                return self._lane
+            if self._spoken:
+                return self._spoken
+            with trio.move_on_at(self._lane_opens if self._lane else math.inf):
+                await self._one_has_spoken.wait()
+
+    def _one_in_progress_makes_room(self) -> bool:
+        """Drop the oldest that waits for its peer, of the address that keeps us waiting most."""
+        waiting = [each for each in self._in_progress if each.since is not None]
+        if not waiting:
+            return False
+        home, _ = Counter(each.home for each in waiting).most_common(1)[0]
+        oldest = min((each for each in waiting if each.home == home), key=attrgetter("since"))
+        return self._one_makes_room(iter([oldest]))
+
+
+def _since(place: Place) -> float:
+    assert place.since is not None, "it has not begun"
+    return place.since

@@ -3,9 +3,11 @@
 import errno
 import os
 import socket
-from typing import Final
+from abc import abstractmethod
+from typing import Any, Final
 
 import trio
+from attrs import define
 
 ACCEPTED_AT_ONCE: Final = 8
 """Connections that are accepted before others have their turn."""
@@ -13,7 +15,41 @@ ACCEPTED_AT_ONCE: Final = 8
 NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
-class EagerListener(trio.abc.Listener[trio.SocketStream]):
+@define(eq=False)
+class Accepted:
+    """A connection that was accepted. ``remote`` is the address of its peer with the port.
+
+    It is a bare socket until somebody asks for its stream: most of a flood is closed before.
+    """
+
+    remote: str
+    socket: socket.socket
+    _stream: trio.SocketStream | None = None
+
+    def stream(self) -> trio.SocketStream:
+        """Return what it is read and written with."""
+        if self._stream is None:
+            self._stream = trio.SocketStream(trio.socket.from_stdlib_socket(self.socket))
+        return self._stream
+
+    def close(self) -> None:
+        """Close it at once; once is enough. Whoever waits for its stream is woken."""
+        (self.socket if self._stream is None else self._stream.socket).close()
+
+
+class Listener(trio.abc.AsyncResource):
+    """Where connections come from."""
+
+    @abstractmethod
+    async def accept(self) -> Accepted:
+        """Return the next connection.
+
+        Raises OSError: one could not be accepted, because the machine has no room for it.
+        Raises ClosedResourceError: this is closed.
+        """
+
+
+class EagerListener(Listener):
     """Listens where ``listener`` does, which lets others have their turn after each connection."""
 
     def __init__(self, listener: trio.SocketListener) -> None:
@@ -22,12 +58,8 @@ class EagerListener(trio.abc.Listener[trio.SocketStream]):
         self._descriptor.setblocking(False)
         self._accepted = 0
 
-    async def accept(self) -> trio.SocketStream:
-        """Return the next connection.
-
-        Raises OSError: one could not be accepted, because the machine has no room for it.
-        Raises ClosedResourceError: this is closed.
-        """
+    async def accept(self) -> Accepted:
+        """Return the next connection; see Listener."""
         await trio.lowlevel.checkpoint_if_cancelled()
         if self._accepted >= ACCEPTED_AT_ONCE:
             self._accepted = 0
@@ -36,7 +68,7 @@ class EagerListener(trio.abc.Listener[trio.SocketStream]):
             if self._descriptor.fileno() < 0:
                 raise trio.ClosedResourceError
             try:
-                connection, _ = self._descriptor.accept()
+                connection, address = self._descriptor.accept()
             except BlockingIOError:
                 self._accepted = 0
                 await trio.lowlevel.wait_readable(self._descriptor)
@@ -45,8 +77,9 @@ class EagerListener(trio.abc.Listener[trio.SocketStream]):
                     raise
                 await trio.lowlevel.checkpoint()  # one that is gone already; accept(2) tells its errors
             else:
+                connection.setblocking(False)
                 self._accepted += 1
-                return trio.SocketStream(trio.socket.from_stdlib_socket(connection))
+                return Accepted(name_of(address), connection)
 
     async def aclose(self) -> None:
         """Listen no more."""
@@ -59,3 +92,9 @@ class EagerListener(trio.abc.Listener[trio.SocketStream]):
             trio.lowlevel.notify_closing(self._descriptor)
             self._descriptor.close()
         self.socket.close()
+
+
+def name_of(address: tuple[Any, ...]) -> str:
+    """Write a socket's address and port."""
+    host, port, *_ = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,5 +1,6 @@
 """Accepts connections and runs each behind a barrier, until it is told to shut down."""
 
+import resource
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack, suppress
 
@@ -32,11 +33,12 @@ from ocpp_actors.server.admission import (
     subprotocol_step,
 )
 from ocpp_actors.server.fleet import FIGHT_PAUSE, Entry, Fleet
-from ocpp_actors.server.handshakes import Handshakes, Place
+from ocpp_actors.server.handshakes import WAITING, Handshakes, Place
+from ocpp_actors.server.listening import Accepted, Listener
 from ocpp_actors.server.rare_log import RareLog
 from ocpp_actors.server.tls import ClientCertificate, NoTls, OutOfDate, ServerTls, shake_hands
 from ocpp_actors.server.transport import HandshakeFailed, Transport, open_transport
-from ocpp_actors.server.turnstile import Turnstile, first_word
+from ocpp_actors.server.turnstile import Turnstile
 from ocpp_actors.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -75,12 +77,19 @@ class Server:
         self._tls = tls
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._steps = change_steps(self._own_steps())
-        self._handshakes = Handshakes(settings.max_handshakes, self._proxies.trusts, central_system.chance)
+        self._refusals = RareLog(log)
+        self._handshakes = Handshakes(
+            settings.max_handshakes,
+            settings.handshake_timeout,
+            self._proxies.trusts,
+            central_system.chance,
+            self._refusals,
+            waiting=min(WAITING, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4),
+        )
         self._turnstile = Turnstile()
         self._accepting = trio.CancelScope()
         self.shutting_down = False
         """No charge point is let in any more."""
-        self._refusals = RareLog(log)
         self._serving = 0
         self._one_ended = Doorbell()
 
@@ -108,8 +117,8 @@ class Server:
 
     async def run(
         self,
-        listeners: Sequence[trio.abc.Listener[trio.SocketStream]],
-        secure_listeners: Sequence[trio.abc.Listener[trio.SocketStream]] = (),
+        listeners: Sequence[Listener],
+        secure_listeners: Sequence[Listener] = (),
     ) -> None:
         """Serve until shut_down(); after it connections have ``SHUTDOWN_TIMEOUT`` seconds to end by themselves.
 
@@ -121,6 +130,7 @@ class Server:
             try:
                 with self._accepting:
                     async with trio.open_nursery() as acceptors:
+                        acceptors.start_soon(self._handshakes.run)
                         for listener in listeners:
                             acceptors.start_soon(self._accept, listener, self.serve, pace, connections)
                         for listener in secure_listeners:
@@ -147,29 +157,28 @@ class Server:
 
     async def _accept(
         self,
-        listener: trio.abc.Listener[trio.SocketStream],
+        listener: Listener,
         serve: Callable[[trio.SocketStream, str, Place], Awaitable[None]],
         pace: TokenBucket,
         connections: trio.Nursery,
     ) -> None:
         while True:
             try:
-                stream = await listener.accept()
+                accepted = await listener.accept()
             except OSError as error:
-                # The peer gave up meanwhile, or the machine has no room for another connection: accept(2).
+                # The machine has no room for another connection: accept(2).
                 self._refusals.warning("a connection could not be accepted", reason=error.strerror)
                 await trio.sleep(ACCEPT_PAUSE)
                 continue
-            remote = _remote(stream)
+
+            def begin(place: Place, accepted: Accepted = accepted) -> None:
+                connections.start_soon(serve, accepted.stream(), accepted.remote, place)
+
             try:
-                place = await self._handshakes.place(_address(remote), stream.socket.close)
+                await self._handshakes.enter(accepted.remote, accepted.close, begin, accepted.socket)
             except BaseException:
-                await trio.aclose_forcefully(stream)
+                accepted.close()
                 raise
-            if place is None:
-                stream.socket.close()
-            else:
-                connections.start_soon(serve, stream, remote, place)
             if pause := pace.take(trio.current_time()):
                 await trio.sleep(pause)
 
@@ -184,16 +193,12 @@ class Server:
         No Exception gets past here, whatever the peer sends and whatever bug it triggers.
         """
         self._serving += 1
-        place = place or self._handshakes.apart(_address(remote))
+        place = place or self._handshakes.apart(remote)
         with structlog.contextvars.bound_contextvars(remote=remote):
             try:
                 with ExitStack() as stay, ExitStack() as handshaking:
                     handshaking.callback(place.leave)
-                    if not await place.wait_turn():
-                        return
-                    deadline = trio.current_time() + self._settings.handshake_timeout
-                    if not await self._speaks(stream, place, deadline):
-                        return
+                    deadline = trio.current_time() + place.patience
                     origin = await self._origin(stream, remote, place)
                     if origin is None:
                         return
@@ -212,8 +217,6 @@ class Server:
                             trio.current_time(),
                         ),
                     ) as transport:
-                        if origin.secure:  # so the handshake of TLS has had that time for itself
-                            deadline = trio.current_time() + self._settings.handshake_timeout
                         guest = await self._let_in(transport, origin, place, deadline, stay, handshaking)
                         handshaking.close()
                         if guest is not None:
@@ -224,23 +227,6 @@ class Server:
                 self._serving -= 1
                 self._one_ended.ring()
 
-    async def _speaks(self, stream: trio.abc.Stream, place: Place, deadline: float) -> bool:
-        """Wait until the peer has said anything, and for our turn; False: it said nothing in time, and is dropped."""
-        try:
-            with trio.fail_at(deadline):
-                with suppress(trio.ClosedResourceError):  # it had to make room, which reading finds out
-                    await first_word(stream)
-                with place.our_turn():
-                    await self._turnstile.pass_through()
-        except trio.TooSlowError:
-            self._ran_out(place)
-            await trio.aclose_forcefully(stream)
-            return False
-        except BaseException:
-            await trio.aclose_forcefully(stream)
-            raise
-        return True
-
     def _ran_out(self, place: Place) -> None:
         place.ran_out()
         self._refusals.warning("the handshake took too long", seconds=self._settings.handshake_timeout)
@@ -250,9 +236,7 @@ class Server:
         if not isinstance(stream, trio.SSLStream):
             return _Origin(remote, secure=False, certificate=None)
         try:
-            certificate = await shake_hands(
-                stream, self._settings.handshake_timeout, self._central_system.clock
-            )
+            certificate = await shake_hands(stream, place.patience, self._central_system.clock)
         except NoTls as fault:
             if isinstance(fault, OutOfDate) and self._tls is not None:
                 self._tls.forget_sessions()
@@ -427,11 +411,3 @@ class _Guest:
 
 def _address(remote: str) -> str:
     return remote.rpartition(":")[0].strip("[]")
-
-
-def _remote(stream: trio.SocketStream) -> str:
-    try:
-        host, port, *_ = stream.socket.getpeername()
-    except OSError:
-        return "gone"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

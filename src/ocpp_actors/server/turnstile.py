@@ -1,6 +1,6 @@
-"""Beginnings and ends of connections, few at a time: each takes as long as several messages.
+"""Ends of connections, few at a time: each takes as long as several messages.
 
-When thousands of charge points come or go at once, those who are connected still have their turn in between.
+When thousands of charge points go at once, those who are connected still have their turn in between.
 """
 
 from typing import Final
@@ -21,11 +21,3 @@ class Turnstile:
         """Wait for one's turn."""
         async with self._few:
             pass  # to take a place is to wait for the next turn of the loop, in which it is given on
-
-
-async def first_word(stream: trio.abc.Stream) -> None:
-    """Wait until the peer of a TCP connection, or of TLS over one, has sent anything, or has left."""
-    while isinstance(stream, trio.SSLStream):
-        stream = stream.transport_stream
-    if isinstance(stream, trio.SocketStream) and stream.socket.fileno() >= 0:
-        await trio.lowlevel.wait_readable(stream.socket)

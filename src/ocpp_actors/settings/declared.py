@@ -342,7 +342,11 @@ class Settings:
         _SECONDS,
     )
     handshake_timeout: float = setting(
-        10.0, number(0.1, 3600), TIMES, "Time for the WebSocket handshake.", _SECONDS
+        10.0,
+        number(0.1, 3600),
+        TIMES,
+        "Time for the handshake, from the connection on: TLS and WebSocket.",
+        _SECONDS,
     )
     shutdown_timeout: float = setting(
         10.0,
@@ -375,7 +379,10 @@ class Settings:
         20_000, whole(1, 1_000_000), LIMITS, "Open connections; more are refused with a 503."
     )
     max_handshakes: int = setting(
-        500, whole(1, 100_000), LIMITS, "Handshakes in progress at the same time; more have to wait."
+        500,
+        whole(1, 100_000),
+        LIMITS,
+        "Handshakes in progress at the same time; more have to wait. Who has sent no request yet does not count.",
     )
     max_connection_rate: float = setting(
         2000.0, number(0.1, 1_000_000), LIMITS, "Connections accepted; more have to wait.", "per second"
