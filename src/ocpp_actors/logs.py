@@ -105,7 +105,7 @@ def _masked(name: object, value: object) -> object:
     if isinstance(name, str) and name.lower() in SECRETS:
         return "***"
     if isinstance(value, str):
-        return _PASSWORD.sub(r"\1:***@", value)
+        return _PASSWORD.sub(r"\1:***@", value) if "://" in value else value
     if isinstance(value, Mapping):
         return {inner: _masked(inner, each) for inner, each in value.items()}
     if isinstance(value, list | tuple):

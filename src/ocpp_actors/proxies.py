@@ -32,6 +32,8 @@ class TrustedProxies:
 
     def trusts(self, text: str) -> bool:
         """Whether this is the address of one of them."""
+        if not self._networks:
+            return False
         try:
             address = ip_address(text)
         except ValueError:

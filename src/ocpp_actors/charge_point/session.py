@@ -66,6 +66,9 @@ class Reply:
     size: int
 
 
+_open_channel = trio.open_memory_channel[Reply]
+
+
 @define(eq=False)
 class InFlight:
     """The command that was sent and waits for its answer; times are of trio's clock."""
@@ -139,7 +142,7 @@ class Session:
         self.bucket = TokenBucket(
             self.settings.max_message_rate, self.settings.max_message_burst, trio.current_time()
         )
-        self.replies_in, self.replies_out = trio.open_memory_channel[Reply](1)
+        self.replies_in, self.replies_out = _open_channel(1)
 
     def time_of(self, moment: float) -> datetime:
         """Return the time of day of a recent moment of trio's clock."""

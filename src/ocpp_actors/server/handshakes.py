@@ -12,7 +12,7 @@ many, so one that is trusted is never slowed.
 
 import math
 import socket
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from operator import attrgetter
@@ -131,8 +131,9 @@ class Handshakes:
         self._most_waiting = waiting
         self._failures = Failures(FAILURE_RATE, FAILURES_AT_ONCE)
         self._words = FirstWords[Place]()
-        self._silent: dict[Place, None] = {}
-        self._silent_of: dict[str, dict[Place, None]] = {}
+        # Ordered ones, because the first of a dict is found past all that have gone before it.
+        self._silent: OrderedDict[Place, None] = OrderedDict()
+        self._silent_of: dict[str, OrderedDict[Place, None]] = {}
         self._one_is_silent = Doorbell()
         self._spoken: deque[Place] = deque()
         self._lane: deque[Place] = deque()
@@ -177,7 +178,7 @@ class Handshakes:
             self._went(place)
             return
         self._silent[place] = None
-        self._silent_of.setdefault(place.home, {})[place] = None
+        self._silent_of.setdefault(place.home, OrderedDict())[place] = None
         self._words.watch(connection, place)
         self._one_is_silent.ring()
 
@@ -234,6 +235,7 @@ class Handshakes:
                 self.failed(oldest)
                 self._log.warning("the handshake took too long", remote=oldest.remote, seconds=self._patience)
                 self._drop(oldest)
+                await trio.lowlevel.checkpoint()
 
     def _went(self, place: Place) -> None:
         self.failed(place)
@@ -273,7 +275,7 @@ class Handshakes:
         return self._one_makes_room(iter(self._silent))
 
     def _has_share(self, home: str) -> bool:
-        own = self._silent_of.get(home, {})
+        own = self._silent_of.get(home, ())
         return len(own) < self._most_waiting // 2 or self._one_makes_room(iter(own))
 
     def _has_slow_room(self, place: Place) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import trio
 from attrs import define
 
-ACCEPTED_AT_ONCE: Final = 8
+ACCEPTED_AT_ONCE: Final = 32
 """Connections that are accepted before others have their turn."""
 
 NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})

@@ -7,7 +7,7 @@ from typing import Final
 
 import trio
 
-AT_ONCE: Final = 4
+AT_ONCE: Final = 1
 """How many pass in one turn of the loop."""
 
 
