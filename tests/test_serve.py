@@ -5,14 +5,17 @@ import resource
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 from structlog.testing import capture_logs
 
-from ocpp_actors import app
+from ocpp_actors import app, garbage
+from ocpp_actors.central_system.handlers import default_router
 from ocpp_actors.certificates.authority import Authority
 from ocpp_actors.settings import Settings
 from tests.support.client import open_charger
@@ -146,6 +149,33 @@ async def test_connections_and_a_restart_keep_what_was_recorded(tmp_path: Path) 
         await server.kill()
     async with open_server(tmp_path) as server, open_charger(server.url, "cp1") as charger:
         assert await charger.result("StartTransaction", start) == first
+
+
+async def test_garbage_is_looked_for_by_how_many_are_connected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    booted, counts = trio.Event(), list[int]()
+
+    async def collect(connected: Callable[[], int]) -> None:
+        counts.append(connected())
+        await booted.wait()
+        counts.append(connected())
+
+    async def attend(running: app.Running, task_status: trio.TaskStatus[None]) -> None:
+        task_status.started()
+        async with open_charger(running.urls[0], "CP1") as charger:
+            await charger.boot()
+            booted.set()
+            await trio.testing.wait_all_tasks_blocked()
+        running.server.shut_down()
+
+    monkeypatch.setattr(garbage, "collect_garbage", collect)
+    settings = Settings(
+        port=0, api_port=None, database=f"sqlite:///{tmp_path / 'ledger.db'}", message_log="off"
+    )
+    with trio.fail_after(END_TIMEOUT):
+        assert await app.serve(settings, default_router(), attend=attend) == 0
+    assert counts == [0, 1]
 
 
 def test_a_root_that_cannot_be_given_is_said(tmp_path: Path) -> None:

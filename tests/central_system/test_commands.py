@@ -53,19 +53,13 @@ def test_only_a_rejected_charger_is_asked_nothing_at_all() -> None:
 
 
 @pytest.mark.parametrize("key", ["AuthorizationKey", "authorizationkey", "AuthorizationKey "])
-def test_no_key_is_sent_while_it_is_not_known_whether_the_last_one_was_taken(key: str) -> None:
+def test_no_key_is_sent_while_it_is_not_known_which_of_several_was_taken(key: str) -> None:
     peer = charge_point(ACCEPTED)
     payload = {"key": key, "value": "a-key-of-the-charger"}
-    peer.record.next_key, peer.key_in_doubt = KeyHash("next"), True
+    peer.record.next_keys = tuple(KeyHash(str(number)) for number in range(commands.MAX_NEXT_KEYS))
     said = commands.refusal(peer, "ChangeConfiguration", payload)
     assert said is not None
-    assert "until it has connected again" in said
+    assert "until it has connected with one" in said
     assert commands.refusal(peer, "ChangeConfiguration", {"key": "HeartbeatInterval", "value": "1"}) is None
-    peer.key_in_doubt = False
+    peer.record.next_keys = peer.record.next_keys[1:]
     assert commands.refusal(peer, "ChangeConfiguration", payload) is None
-
-
-def test_a_key_that_an_operator_set_ends_the_doubt() -> None:
-    peer = charge_point(ACCEPTED)
-    peer.key_in_doubt = True
-    assert commands.refusal(peer, "ChangeConfiguration", {"key": "AuthorizationKey", "value": "k"}) is None

@@ -19,7 +19,7 @@ from ocpp_actors.ledger.port import (
     RecordLocalListVersion,
     ReservationState,
     SetKey,
-    SetNextKey,
+    SetNextKeys,
     SetReservationState,
 )
 from ocpp_actors.protocol.catalogue import ACTIONS
@@ -51,7 +51,7 @@ def test_a_value_that_was_set_is_kept(status: str, reboot: bool) -> None:
 
 
 NEW_KEY = {"key": "authorizationKey", "value": "0123456789abcdef0123456789abcdef01234567"}
-FORMER = KeyHash("$sha256$salt$former")
+FORMER = (KeyHash("$sha256$salt$former"),)
 
 
 @pytest.mark.parametrize("status", ["Rejected", "NotSupported"])
@@ -64,13 +64,13 @@ def test_a_value_that_was_not_set_changes_nothing(status: str) -> None:
     ("status", "fact"),
     [
         ("Accepted", SetKey("CP1", KEY)),
-        ("RebootRequired", SetNextKey("CP1", KEY)),
-        ("Rejected", SetNextKey("CP1", FORMER)),
-        ("NotSupported", SetNextKey("CP1", FORMER)),
+        ("RebootRequired", SetNextKeys("CP1", (KEY,))),
+        ("Rejected", SetNextKeys("CP1", FORMER)),
+        ("NotSupported", SetNextKeys("CP1", FORMER)),
     ],
 )
 def test_a_new_authorization_key_is_kept_as_a_hash_only(status: str, fact: Any) -> None:
-    facts = after("ChangeConfiguration", NEW_KEY, {"status": status}, key=KEY, former_next_key=FORMER)
+    facts = after("ChangeConfiguration", NEW_KEY, {"status": status}, key=KEY, former_next_keys=FORMER)
     reboot = status == "RebootRequired"
     seen = RecordConfiguration("CP1", (key("authorizationKey", None, readonly=None, reboot=reboot),))
     assert facts == ([seen, fact] if status in {"Accepted", "RebootRequired"} else [fact])
@@ -78,9 +78,9 @@ def test_a_new_authorization_key_is_kept_as_a_hash_only(status: str, fact: Any) 
 
 
 @pytest.mark.parametrize("state", [CommandState.CALL_ERROR, CommandState.TIMEOUT, CommandState.LOST])
-def test_where_nothing_is_known_of_a_new_authorization_key_both_are_right(state: CommandState) -> None:
-    facts = unanswered("ChangeConfiguration", NEW_KEY, state, key=KEY, former_next_key=FORMER)
-    assert facts == [SetNextKey("CP1", KEY)]
+def test_where_nothing_is_known_of_a_new_authorization_key_all_are_right(state: CommandState) -> None:
+    facts = unanswered("ChangeConfiguration", NEW_KEY, state, key=KEY, former_next_keys=FORMER)
+    assert facts == [SetNextKeys("CP1", (*FORMER, KEY))]
 
 
 def test_all_keys_that_were_told_replace_what_was_known() -> None:

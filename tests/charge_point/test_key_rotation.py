@@ -10,6 +10,7 @@ from tests.support.central import Central, Charger, open_central
 from tests.support.known import introduce
 from tests.support.messages import serve_command
 
+from ocpp_actors.central_system.commands import MAX_NEXT_KEYS
 from ocpp_actors.central_system.credentials import hash_generated
 from ocpp_actors.ledger.port import CommandState, FindChargePoint, SetKey
 from ocpp_actors.protocol.messages import ChangeConfiguration
@@ -49,8 +50,6 @@ async def test_whichever_key_it_uses_it_is_let_in_and_can_be_given_another(
     autojump_clock: Any, used: str
 ) -> None:
     async with rotated_without_an_answer() as central:
-        with pytest.raises(NotAllowed, match="until it has connected again"):
-            central.fleet.submit("CP1", new_key(THIRD))
         async with central.charger(headers=basic(used)) as charger:
             await charger.boot()
             command = central.fleet.submit("CP1", new_key(THIRD))
@@ -60,20 +59,24 @@ async def test_whichever_key_it_uses_it_is_let_in_and_can_be_given_another(
             await charger.boot()
 
 
-async def test_a_key_that_waited_behind_one_without_an_answer_is_not_sent(autojump_clock: Any) -> None:
+async def test_a_key_that_waited_behind_as_many_in_doubt_as_are_kept_is_not_sent(autojump_clock: Any) -> None:
+    sent = [f"new-key-number-{number}" for number in range(MAX_NEXT_KEYS)]
     async with connected_with_a_key() as (central, _):
-        first, second = (central.fleet.submit("CP1", new_key(key)) for key in (SECOND, THIRD))
-        assert (await first.wait()).state is CommandState.TIMEOUT
-        outcome = await second.wait()
+        *unanswered, last = [central.fleet.submit("CP1", new_key(key)) for key in (*sent, THIRD)]
+        for command in unanswered:
+            assert (await command.wait()).state is CommandState.TIMEOUT
+        outcome = await last.wait()
         assert outcome.state is CommandState.LOST
-        assert "until it has connected again" in outcome.description
-        async with central.charger(headers=basic(SECOND)) as charger:
+        assert "until it has connected with one" in outcome.description
+        with pytest.raises(NotAllowed, match="until it has connected with one"):
+            central.fleet.submit("CP1", new_key(THIRD))
+        async with central.charger(headers=basic(sent[0])) as charger:
             await charger.boot()
 
 
 async def test_a_key_that_was_refused_leaves_no_doubt(autojump_clock: Any) -> None:
     async with connected_with_a_key() as (central, charger):
-        for status in ("Rejected", "NotSupported", "Accepted"):
+        for status in ("Rejected", "NotSupported") * MAX_NEXT_KEYS + ("Accepted",):
             command = central.fleet.submit("CP1", new_key(SECOND))
             await serve_command(charger, {"status": status})
             assert (await command.wait()).state is CommandState.ANSWERED
@@ -81,7 +84,9 @@ async def test_a_key_that_was_refused_leaves_no_doubt(autojump_clock: Any) -> No
 
 
 async def test_an_operator_who_sets_the_key_ends_the_doubt(autojump_clock: Any) -> None:
-    async with rotated_without_an_answer() as central:
+    async with connected_with_a_key() as (central, _):
+        for _ in range(MAX_NEXT_KEYS):
+            await central.fleet.call("CP1", new_key(SECOND))
         await central.ledger.ask(SetKey("CP1", hash_generated(OLD.encode(), b"salt")))
         record = await central.ledger.ask(FindChargePoint("CP1"))
         assert record is not None

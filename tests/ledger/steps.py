@@ -14,6 +14,7 @@ from ocpp_actors.protocol.messages import AuthorizationStatus, RegistrationStatu
 IDENTITIES = st.sampled_from(["CP-1", "cp-1", "CP-2"])
 TAGS = st.sampled_from(["A", "a", "B", "b\0"])
 MOMENTS = st.integers(0, 3).map(later)
+KEYS = st.sampled_from([port.KeyHash(f"$sha256$salt${name}") for name in "abc"])
 METERS = st.integers(0, 3)
 VERSIONS = st.none() | st.integers(0, 2)
 REFERENCES = st.integers(-2, 5)
@@ -204,7 +205,8 @@ def charge_point_steps() -> st.SearchStrategy[Step]:
         st.builds(
             port.SetChargePointSettings, IDENTITIES, st.builds(port.ChargePointSettings, st.booleans())
         ),
-        st.builds(port.SetKey, IDENTITIES, st.none() | st.just(port.KeyHash("$sha256$salt$digest"))),
+        st.builds(port.SetKey, IDENTITIES, st.none() | KEYS, st.lists(KEYS, max_size=2).map(tuple)),
+        st.builds(port.SetNextKeys, IDENTITIES, st.lists(KEYS, max_size=3).map(tuple)),
         st.builds(
             port.PutChargePoint,
             IDENTITIES,

@@ -29,7 +29,7 @@ from ocpp_actors.ledger.port import (
     RequestFailed,
     SetChargePointSettings,
     SetKey,
-    SetNextKey,
+    SetNextKeys,
     SetRegistration,
     Totals,
     VersionConflict,
@@ -99,22 +99,23 @@ async def test_registration_settings_and_key_are_changed(ledger: Ledger) -> None
     assert await ledger.ask(FindChargePoint("CP-1")) == evolve(record, key=None)
 
 
-async def test_a_next_key_waits_until_it_is_the_key_or_no_longer_the_next(ledger: Ledger) -> None:
-    old, new = KeyHash("$sha256$salt$old"), KeyHash("$sha256$salt$new")
+async def test_next_keys_wait_until_one_is_the_key_or_they_are_no_longer_the_next(ledger: Ledger) -> None:
+    old, new, newer = (KeyHash(f"$sha256$salt${name}") for name in ("old", "new", "newer"))
 
-    async def keys(*requests: Request[None]) -> tuple[KeyHash | None, KeyHash | None]:
+    async def keys(*requests: Request[None]) -> tuple[KeyHash | None, tuple[KeyHash, ...]]:
         for each in requests:
             await ledger.ask(each)
         record = await ledger.ask(FindChargePoint("CP-1"))
         assert record is not None
-        return record.key, record.next_key
+        return record.key, record.next_keys
 
     await ledger.ask(AdmitChargePoint("CP-1", NOON))
-    assert await keys(SetNextKey("CP-1", new)) == (None, new)
-    assert await keys(SetKey("CP-1", old)) == (old, None)
-    assert await keys(SetNextKey("CP-1", new)) == (old, new)
-    assert await keys(SetNextKey("CP-1", None)) == (old, None)
-    assert await keys(SetNextKey("CP-1", new), SetKey("CP-1", new), SetNextKey("CP-1", new)) == (new, None)
+    assert await keys(SetNextKeys("CP-1", (new,))) == (None, (new,))
+    assert await keys(SetKey("CP-1", old)) == (old, ())
+    assert await keys(SetNextKeys("CP-1", (newer, new))) == (old, (newer, new))
+    assert await keys(SetKey("CP-1", newer, (new,))) == (newer, (new,))
+    assert await keys(SetNextKeys("CP-1", ())) == (newer, ())
+    assert await keys(SetKey("CP-1", new), SetNextKeys("CP-1", (new, newer))) == (new, (newer,))
 
 
 @pytest.mark.parametrize(

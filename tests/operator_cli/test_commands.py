@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from ocpp_actors import cli
+from ocpp_actors.operator_cli.api import Api
+from ocpp_actors.operator_cli.failures import Unreachable
 from tests.operator_cli.conftest import Run
 from tests.operator_cli.fake_api import Answer, FakeApi, page, problem
 
@@ -176,6 +178,51 @@ def test_a_given_key_comes_from_a_file_or_the_standard_input_and_is_not_shown(
     file.write_bytes(b"\n")
     assert "there is no key" in mistaken(2, "charge-points", "set-key", "CP1", "--key-file", str(file))
     assert "unexpected extra argument" in mistaken(2, "charge-points", "set-key", "CP1", "c0ffee")
+
+
+def test_keys_are_made_for_many_and_each_is_shown_once(
+    api: FakeApi, run: Run, mistaken: Mistaken, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for identity in ("CP1", "CP%202", "CP3"):
+        api.on(f"PUT /charge-points/{identity}/key", Answer(body={"key": f"key of {identity}"}))
+    keys = [{"hasKey": has, "hasNextKey": sent} for has, sent in ((0, 0), (1, 0), (0, 1), (1, 1))]
+    api.on(ROUTE, page(*({"identity": f"CP{number}", **each} for number, each in enumerate(keys, 3))))
+    given(monkeypatch, "\ufeffCP 2\n\n  cp3\r\n")
+    ended = run("charge-points", "make-keys", "--missing", "CP1", "--file", "-", "CP1")
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.lines == ["identity,key", "CP1,key of CP1", "CP 2,key of CP%202", "CP3,key of CP3"]
+    assert "--missing" in mistaken(2, "charge-points", "make-keys")
+    file = tmp_path / "identities"
+    file.write_bytes(b"\xff")
+    assert "is not text in UTF-8" in mistaken(2, "charge-points", "make-keys", "--file", str(file))
+
+
+def test_one_that_gets_no_key_does_not_keep_the_others_from_theirs(api: FakeApi, run: Run) -> None:
+    api.on("PUT /charge-points/CP1/key", Answer(body={"key": "c0ffee"}))
+    api.on("PUT /charge-points/CP2/key", problem(404, "unknown-charge-point", detail="there is no CP2"))
+    api.on("PUT /charge-points/CP3/key", Answer(body={"key": "decade"}))
+    ended = run("charge-points", "make-keys", "CP1", "CP2", "CP3")
+    assert (ended.status, ended.lines) == (1, ["identity,key", "CP1,c0ffee", "CP3,decade"])
+    assert ended.err == "ocpp-actors: CP2: there is no CP2\n"
+
+
+def test_where_the_server_goes_it_is_told_whose_keys_were_not_shown(
+    api: FakeApi, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.on("PUT /charge-points/CP1/key", Answer(body={"key": "c0ffee"}))
+    send = Api.send
+
+    def break_off(self: Api, method: str, path: str, *more: Any, **options: Any) -> Any:
+        if "CP2" in path:
+            raise Unreachable("the connection broke")
+        return send(self, method, path, *more, **options)
+
+    monkeypatch.setattr(Api, "send", break_off)
+    ended = run("charge-points", "make-keys", "CP1", "CP2", "CP3")
+    assert (ended.status, ended.lines) == (1, ["identity,key", "CP1,c0ffee"])
+    assert ended.err == (
+        "ocpp-actors: CP2: the connection broke; the keys of this one and those after it were not shown\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,23 @@ async def test_charge_points_are_let_in_listed_changed_and_removed(tmp_path: Pat
         assert await handshake(shell.server, "CP1") == 404
 
 
+async def test_all_that_have_no_key_get_one(tmp_path: Path) -> None:
+    async with open_shell(tmp_path) as shell:
+        for identity in ("CP1", "CP2", "CP3"):
+            await shell("charge-points", "add", identity)
+        await shell(
+            "charge-points", "set-key", "CP2", "--hex", "--key-file", "-", stdin=NEW_KEY.hex().encode()
+        )
+        made = await shell("charge-points", "make-keys", "--missing")
+        keys = dict(line.split(",") for line in made.lines)
+        assert (made.status, list(keys)) == (0, ["identity", "CP1", "CP3"])
+        for identity in ("CP1", "CP3"):
+            assert await handshake(shell.server, identity, bytes.fromhex(keys[identity])) == 101
+        assert await handshake(shell.server, "CP1", bytes.fromhex(keys["CP3"])) == 401
+        assert await handshake(shell.server, "CP2", NEW_KEY) == 101
+        assert (await shell("charge-points", "make-keys", "--missing")).lines == ["identity,key"]
+
+
 async def test_a_rotated_key_lets_in_and_is_written_nowhere(tmp_path: Path) -> None:
     async with open_shell(tmp_path) as shell:
         async with open_charger(shell.server.url, "CP1") as charger:

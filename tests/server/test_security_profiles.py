@@ -299,15 +299,28 @@ async def test_what_is_no_good_ends_the_tls_handshake(
 
 
 @pytest.mark.parametrize("latest", [OLD, ssl.TLSVersion.TLSv1_3], ids=["TLS 1.2", "TLS 1.3"])
-@pytest.mark.parametrize("year", [1999, 2200], ids=["not yet valid", "expired"])
-async def test_a_resumed_session_is_as_good_as_its_certificate(
-    autojump_clock: trio.abc.Clock, authorities: Authorities, latest: ssl.TLSVersion, year: int
+@pytest.mark.parametrize(
+    ("through", "ends", "year"),
+    [(False, 2100, 1999), (False, 2100, 2200), (True, 4000, 3500)],
+    ids=["not yet valid", "expired", "its authority expired"],
+)
+async def test_a_resumed_session_is_as_good_as_its_certificates(
+    autojump_clock: trio.abc.Clock,
+    authorities: Authorities,
+    latest: ssl.TLSVersion,
+    through: bool,
+    ends: int,
+    year: int,
 ) -> None:
-    """OpenSSL looks at a certificate in a full handshake only, so it is the server that has to look at its time."""
+    """OpenSSL looks at a certificate in a full handshake only, so it is the server that has to look at its time.
+
+    ``through`` an authority below the operators' own, which ends in 3000, the certificate is signed.
+    """
     context = without(authorities)
     context.maximum_version = latest
-    certificate: dict[str, Any] = {"common_name": "CP1", "not_after": datetime(2100, 1, 1, tzinfo=UTC)}
-    authorities.operators.issue_cert("charger.test", **certificate).configure_cert(context)
+    certificate: dict[str, Any] = {"common_name": "CP1", "not_after": datetime(ends, 1, 1, tzinfo=UTC)}
+    authority = authorities.operators.create_child_ca() if through else authorities.operators
+    authority.issue_cert("charger.test", **certificate).configure_cert(context)
     async with open_central(tls=authorities.server) as central:
         async with central.charger(tls=(authorities.server, context)) as charger:
             await charger.boot()

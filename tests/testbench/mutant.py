@@ -258,7 +258,8 @@ def need_nothing(handshake: Handshake) -> None:
 
 def a_next_key_only(request: port.SetKey) -> Any:
     """Let a new key be right beside the old one."""
-    return port.SetNextKey(request.identity, request.key)
+    assert request.key is not None
+    return port.SetNextKeys(request.identity, (request.key,))
 
 
 def of_another_key(payload: Any) -> Any:

@@ -4,6 +4,7 @@ import io
 import json
 import random
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -222,6 +223,27 @@ async def show_all(capsys: Captured) -> None:
     assert "SIM21" not in picture
     assert "… and 5 more" in picture
     assert "Charging" in picture
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/simulated-charge-points.md"])
+async def test_the_example_shows_what_charges_within_seconds(
+    autojump_clock: MockClock, ran: list[dict[str, Any]], page: str
+) -> None:
+    text = (Path(__file__).parents[2] / page).read_text()
+    (command,) = re.findall(r"ocpp-actors (simulate .*--activity charging.*)", text)
+    assert cli.main(shlex.split(command)) == 0
+    (options,) = ran
+    told = {name: value for name, value in options.items() if name not in ("as_json", "duration")}
+    async with open_in_process() as central:
+        crowd = crowd_run.crowd_of(**told | {"target": central.target, "chance": random.Random(1)})
+        crowd.clock = central.clock
+        over = trio.Event()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(crowd.run, over)
+            await trio.sleep(10)
+            charging = await central.operator.items("/transactions", active="true")
+            over.set()
+        assert any(each["energyWh"] for each in charging)
 
 
 # --- the whole of it ---------------------------------------------------------------------------------------------

@@ -21,8 +21,6 @@ class ChargePoint:
     triggered: dict[str, bool] = field(factory=dict)
     boot_requested: bool = False
     """A BootNotification was asked for, because the charge point spoke without ever having booted."""
-    key_in_doubt: bool = False
-    """A new AuthorizationKey was sent, and since then the charge point has neither refused it nor connected."""
 
     @property
     def identity(self) -> str:

@@ -1,7 +1,7 @@
 """What the central system may ask of a charge point now, and what asking changes (OCPP 1.6 §4.2, §5)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ocpp_actors.central_system.charge_point import ChargePoint
 from ocpp_actors.central_system.rules import is_authorization_key
@@ -16,11 +16,14 @@ TRIGGERED_UNDER_ANOTHER_NAME = {
 }
 """The actions that MessageTriggerEnumType calls otherwise (security whitepaper §6.14)."""
 NOT_WHILE_PENDING = frozenset({"RemoteStartTransaction", "RemoteStopTransaction"})
-KEY_IN_DOUBT = (
-    "the last AuthorizationKey was sent and it is not known whether the charge point took it: wait until it has "
-    "connected again, or set the key that it has here"
+MAX_NEXT_KEYS: Final = 3
+"""Keys that may be in doubt, beside the one that is right: each is compared when the charge point connects."""
+
+KEYS_IN_DOUBT: Final = (
+    f"{MAX_NEXT_KEYS} AuthorizationKeys were sent and it is not known which of them the charge point took: wait until "
+    "it has connected with one, or set or remove its key here"
 )
-"""Of three keys that may be right, one would be wrong: two are kept."""
+"""With one more, one that the charge point may use would be wrong."""
 
 
 def silenced(charge_point: ChargePoint) -> bool:
@@ -42,9 +45,8 @@ def refusal(charge_point: ChargePoint, action: str, payload: Mapping[str, Any]) 
         and charge_point.record.registration is RegistrationStatus.ACCEPTED
     ):
         return "a BootNotification is not triggered after one was Accepted (errata 3.40)"
-    in_doubt = charge_point.key_in_doubt and charge_point.record.next_key is not None
-    if in_doubt and changes_key(action, payload):
-        return KEY_IN_DOUBT
+    if len(charge_point.record.next_keys) >= MAX_NEXT_KEYS and changes_key(action, payload):
+        return KEYS_IN_DOUBT
     return None
 
 
@@ -55,8 +57,6 @@ def changes_key(action: str, payload: Mapping[str, Any]) -> bool:
 
 def sent(charge_point: ChargePoint, action: str, payload: Mapping[str, Any]) -> None:
     """Note that this was asked. A message that was triggered is let through while Pending, from now on."""
-    if changes_key(action, payload):
-        charge_point.key_in_doubt = True
     if action in TRIGGERS:
         triggered = _triggered(action, payload)
         charge_point.triggered[triggered] = (

@@ -24,7 +24,7 @@ from ocpp_actors.ledger.port import (
     Request,
     ReservationState,
     SetKey,
-    SetNextKey,
+    SetNextKeys,
     SetReservationState,
 )
 from ocpp_actors.protocol import timestamps
@@ -44,8 +44,8 @@ from ocpp_actors.protocol.messages import (
 class Exchange:
     """A request that was sent, with its payload, and how it ended: ``response`` is its valid answer, if one came.
 
-    ``key`` is the hash of the AuthorizationKey that was sent, if one was; ``former_next_key`` of one that was sent
-    before, and of which is still not known whether the charge point uses it.
+    ``key`` is the hash of the AuthorizationKey that was sent, if one was; ``former_next_keys`` are those that were sent
+    before, and of which is still not known whether the charge point uses one.
     """
 
     identity: str
@@ -55,7 +55,7 @@ class Exchange:
     response: Any
     at: datetime
     key: KeyHash | None = None
-    former_next_key: KeyHash | None = None
+    former_next_keys: tuple[KeyHash, ...] = ()
 
 
 def effects(exchange: Exchange) -> list[Request[Any]]:
@@ -98,16 +98,20 @@ def _change_configuration(exchange: Exchange) -> list[Request[Any]]:
 def _right_key(exchange: Exchange, status: str | None) -> Request[Any]:
     """A new AuthorizationKey takes the place of the old one (A01.FR.03), or does not (A01.FR.04).
 
-    After RebootRequired, or if nothing is known, both are right until the charge point uses the new one, also where an
-    operator has set another old one meanwhile.
+    After RebootRequired both are right until the charge point uses the new one, also where an operator has set another
+    old one meanwhile; those that were sent before were overwritten in the charge point. If nothing is known, they were
+    perhaps not, and are right as well.
     """
+    assert exchange.key is not None
     match status:
         case ConfigurationStatus.ACCEPTED:
             return SetKey(exchange.identity, exchange.key)
         case ConfigurationStatus.REJECTED | ConfigurationStatus.NOT_SUPPORTED:
-            return SetNextKey(exchange.identity, exchange.former_next_key)
+            return SetNextKeys(exchange.identity, exchange.former_next_keys)
+        case ConfigurationStatus.REBOOT_REQUIRED:
+            return SetNextKeys(exchange.identity, (exchange.key,))
         case _:
-            return SetNextKey(exchange.identity, exchange.key)
+            return SetNextKeys(exchange.identity, (*exchange.former_next_keys, exchange.key))
 
 
 def _get_configuration(exchange: Exchange) -> list[Request[Any]]:

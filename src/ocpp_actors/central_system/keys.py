@@ -27,7 +27,7 @@ WAITING: Final = 50
 
 PATIENCE: Final = 3.0
 """Seconds that a slow hash may wait for its turn. On a slow machine too, who has to come again is told so before
-``HANDSHAKE_TIMEOUT``, also where two keys are compared."""
+``HANDSHAKE_TIMEOUT``, also where two chosen keys are compared."""
 
 REMEMBERED: Final = 50_000
 """Passwords that were right, of which a fast hash is remembered in memory, under a secret of this process."""

@@ -20,7 +20,7 @@ from ocpp_actors.ledger.port import (
     RequestFailed,
     Reservation,
     SetKey,
-    SetNextKey,
+    SetNextKeys,
 )
 from ocpp_actors.observer import CommandEnded, ReservationChanged
 from ocpp_actors.protocol.catalogue import ACTIONS
@@ -88,7 +88,6 @@ async def _never_sent(session: Session, command: Command, state: CommandState, r
 
 async def _send(session: Session, command: Command) -> None:
     message_id = session.conversation.new_message_id()
-    former = session.charge_point.record.next_key
     try:
         key = await _keep_new_key(session, command)
     except (LedgerUnavailable, RequestFailed, TooManyKeys, trio.TooSlowError) as error:
@@ -108,13 +107,15 @@ async def _send(session: Session, command: Command) -> None:
         return
     session.mailbox.remove(command)
     now = trio.current_time()
-    session.in_flight = InFlight(command, message_id, now, now + session.settings.call_timeout, key, former)
+    session.in_flight = InFlight(command, message_id, now, now + session.settings.call_timeout, key)
+    if key is not None:
+        session.charge_point.record.next_keys = (*_next_keys_but(session, key), key)
     commands.sent(session.charge_point, command.action, command.payload)
     await session.writer.write(text)
 
 
 async def _keep_new_key(session: Session, command: Command) -> KeyHash | None:
-    """Keep the hash of an AuthorizationKey before it is sent: from then on the charge point may use either.
+    """Keep the hash of an AuthorizationKey before it is sent: from then on the charge point may use it, too.
 
     Raises LedgerUnavailable, RequestFailed, TooManyKeys, TooSlowError: it cannot be kept.
     """
@@ -125,11 +126,16 @@ async def _keep_new_key(session: Session, command: Command) -> KeyHash | None:
     try:
         with trio.fail_after(session.settings.ledger_patience):
             key = await central_system.keys.hash(command.payload["value"].encode())
-            await central_system.ledger.ask(SetNextKey(session.identity, key))
+            await central_system.ledger.ask(
+                SetNextKeys(session.identity, (*_next_keys_but(session, key), key))
+            )
     finally:
         command.claimed = False
-    session.charge_point.record.next_key = key
     return key
+
+
+def _next_keys_but(session: Session, key: KeyHash | None) -> tuple[KeyHash, ...]:
+    return tuple(each for each in session.charge_point.record.next_keys if each != key)
 
 
 async def _mark_sent(session: Session, command: Command, record_id: int, message_id: str) -> bool:
@@ -251,7 +257,8 @@ async def _answered(
 async def _record_effects(session: Session, command: Command, outcome: Outcome) -> None:
     """Record what the exchange changed. Doing so again, after a crash in between, changes nothing more."""
     central_system = session.central_system
-    in_flight = session.in_flight
+    key = session.in_flight.key if session.in_flight else None
+    record = session.charge_point.record
     exchange = Exchange(
         identity=session.identity,
         action=command.action,
@@ -259,20 +266,17 @@ async def _record_effects(session: Session, command: Command, outcome: Outcome) 
         state=outcome.state,
         response=outcome.response,
         at=session.now(),
-        key=in_flight.key if in_flight else None,
-        former_next_key=in_flight.former_next_key if in_flight else None,
+        key=key,
+        former_next_keys=_next_keys_but(session, key),
     )
     try:
         with trio.fail_after(session.settings.ledger_patience):
             for fact in effects(exchange):
                 changed = await central_system.ledger.ask(fact)
                 if isinstance(fact, SetKey):
-                    session.charge_point.record.key = fact.key
-                    session.charge_point.record.next_key = None
-                elif isinstance(fact, SetNextKey):
-                    session.charge_point.record.next_key = fact.key
-                    if fact.key != exchange.key:
-                        session.charge_point.key_in_doubt = False
+                    record.key, record.next_keys = fact.key, fact.next_keys
+                elif isinstance(fact, SetNextKeys):
+                    record.next_keys = tuple(each for each in fact.keys if each != record.key)
                 elif isinstance(changed, Reservation):
                     central_system.observer.tell(
                         ReservationChanged(

@@ -79,8 +79,6 @@ class InFlight:
     deadline: float
     key: KeyHash | None = None
     """The hash of the AuthorizationKey in it, if there is one."""
-    former_next_key: KeyHash | None = None
-    """The hash of one that was sent before, and may be used."""
     reply: Reply | None = None
 
 

@@ -7,7 +7,7 @@ import attrs
 import orjson
 
 from ocpp_actors.ledger.masking import mask_document
-from ocpp_actors.ledger.port import IdTag, KeyHash, Request, RequestFailed, SetKey, SetNextKey
+from ocpp_actors.ledger.port import IdTag, KeyHash, Request, RequestFailed, SetKey
 from ocpp_actors.protocol import timestamps
 from ocpp_actors.protocol.schemas import wire_name
 
@@ -31,8 +31,9 @@ def detail(request: Request[Any]) -> dict[str, Any]:
     Raises RequestFailed: there is something in it that is no JSON.
     """
     fields = _told(request)
-    if isinstance(request, SetKey | SetNextKey):
+    if isinstance(request, SetKey):
         fields["key"] = "removed" if request.key is None else "set"
+        del fields["nextKeys"]
     try:
         document: dict[str, Any] = orjson.loads(orjson.dumps(fields))
     except orjson.JSONEncodeError as error:

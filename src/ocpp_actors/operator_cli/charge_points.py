@@ -1,13 +1,13 @@
 """``ocpp-actors charge-points``."""
 
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, TextIO
 
 import rich_click as click
 
 from ocpp_actors.logs import printable
-from ocpp_actors.operator_cli.failures import MISTAKE, ApiFailure, Problem
+from ocpp_actors.operator_cli.failures import MISTAKE, NOT_NOW, ApiFailure, Problem, Unreachable
 from ocpp_actors.operator_cli.options import Command, Listing, as_json, limit, with_api
-from ocpp_actors.operator_cli.output import print_item, print_items, print_json, tell
+from ocpp_actors.operator_cli.output import print_csv, print_item, print_items, print_json, tell
 
 if TYPE_CHECKING:
     from ocpp_actors.operator_cli.api import Api
@@ -35,6 +35,7 @@ def charge_points() -> None:
       ocpp-actors charge-points add CP1 --lenient
       ocpp-actors charge-points set CP1 --registration Accepted
       ocpp-actors charge-points set-key CP1
+      ocpp-actors charge-points make-keys --missing
       ocpp-actors charge-points rotate-key CP1
       ocpp-actors charge-points misbehave CP1 --drop StartTransaction
       ocpp-actors charge-points upgrade CP1 --to 2
@@ -226,7 +227,7 @@ def set_key(api: "Api", identity: str, key_file: BinaryIO | None, in_digits: boo
     """Give a charge point the key of its HTTP Basic authentication.
 
     Without --key-file a key is made and printed, once: only its hash is kept. It is the server's side alone;
-    rotate-key gives a new one to the charge point, too.
+    rotate-key gives a new one to the charge point, too. make-keys does the same for many.
 
     \b
     Examples:
@@ -264,6 +265,63 @@ def _read_key(file: BinaryIO) -> str:
     if not key:
         raise ApiFailure(f"there is no key in {file.name}", MISTAKE)
     return key
+
+
+@charge_points.command("make-keys")
+@click.argument("identities", metavar="[IDENTITY]...", nargs=-1)
+@click.option(
+    "--file",
+    type=click.File("r", encoding="utf-8-sig"),
+    metavar="FILE",
+    help="The file that has an identity a line; - reads the standard input.",
+)
+@click.option("--missing", is_flag=True, help="All that have no key, and were sent none.")
+@with_api
+def make_keys(api: "Api", identities: tuple[str, ...], file: TextIO | None, missing: bool) -> int:
+    """Make a key for each of many charge points, and print them, once, as CSV.
+
+    It is the server's side alone: from its next connection on each has to name its key, and one that it had before is
+    no longer right. A charge point that the server refuses is told, the others get their keys; then it ends with 1.
+
+    \b
+    Examples:
+      ocpp-actors charge-points make-keys --missing > keys.csv
+      ocpp-actors charge-points make-keys --file identities.txt > keys.csv
+      ocpp-actors charge-points make-keys CP1 CP2
+    """  # noqa: D301
+    if not (identities or file or missing):
+        raise click.UsageError("Name charge points, or give --file or --missing.")
+    wanted = [*identities, *_read_identities(file)]
+    if missing:
+        wanted += [
+            each["identity"]
+            for each in api.items("/charge-points")
+            if not (each["hasKey"] or each["hasNextKey"])
+        ]
+    print_csv(("identity", "key"))
+    refused = 0
+    for identity in {each.casefold(): each for each in wanted}.values():
+        try:
+            answer, _ = api.send("PUT", f"{path_of(identity)}/key", {})
+        except Problem as problem:
+            tell(f"{identity}: {problem.format_message()}")
+            refused += 1
+        except Unreachable as error:
+            raise ApiFailure(
+                f"{identity}: {error.format_message()}; the keys of this one and those after it were not shown"
+            ) from None
+        else:
+            print_csv((identity, answer["key"]))
+    return NOT_NOW if refused else 0
+
+
+def _read_identities(file: TextIO | None) -> list[str]:
+    if file is None:
+        return []
+    try:
+        return [line.strip() for line in file if line.strip()]
+    except UnicodeDecodeError:
+        raise ApiFailure(f"{file.name} is not text in UTF-8", MISTAKE) from None
 
 
 OUTCOMES: Final = {

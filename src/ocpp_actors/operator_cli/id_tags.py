@@ -1,15 +1,13 @@
 """``ocpp-actors id-tags``."""
 
 import csv
-import io
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import rich_click as click
 
 from ocpp_actors.operator_cli.failures import MISTAKE, NOT_NOW, ApiFailure, Problem
 from ocpp_actors.operator_cli.options import Command, Listing, as_json, limit, with_api
-from ocpp_actors.operator_cli.output import print_item, print_items, tell
+from ocpp_actors.operator_cli.output import print_csv, print_item, print_items, tell
 
 if TYPE_CHECKING:
     from ocpp_actors.operator_cli.api import Api
@@ -203,15 +201,9 @@ def export(api: "Api") -> None:
     Example:
       ocpp-actors id-tags export > id-tags.csv
     """  # noqa: D301
-    click.echo(_csv_line(FIELDS), nl=False)
+    print_csv(FIELDS)
     for item in api.items("/id-tags"):
-        click.echo(_csv_line(item.get(name) for name in FIELDS), nl=False)
-
-
-def _csv_line(cells: Iterable[object]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow("" if cell is None else cell for cell in cells)
-    return line.getvalue()
+        print_csv(item.get(name) for name in FIELDS)
 
 
 @id_tags.command("import")

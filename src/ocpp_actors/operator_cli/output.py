@@ -3,6 +3,8 @@
 What is shown was sent by charge points, and so by strangers: none of their control characters reaches a terminal.
 """
 
+import csv
+import io
 import itertools
 import json
 import re
@@ -50,6 +52,13 @@ def print_json(value: object, indent: int | None = None) -> None:
     """Print a value as JSON, in one line unless it is indented. No character in it can drive a terminal."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     click.echo("\n".join(map(_escaped, text.split("\n"))))
+
+
+def print_csv(cells: Iterable[object]) -> None:
+    """Print one line of CSV; what is not known is empty."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow("" if cell is None else cell for cell in cells)
+    click.echo(line.getvalue(), nl=False)
 
 
 def print_text(chunks: Iterable[bytes]) -> None:

@@ -233,7 +233,7 @@ def keeping_step(ledger: Ledger) -> Step:
         if new.version != NOT_KEPT:
             return
         kept = await _ask(ledger, AdmitChargePoint(new.identity, handshake.at))
-        if (kept.settings, kept.key, kept.next_key) != (new.settings, new.key, new.next_key):
+        if (kept.settings, kept.key, kept.next_keys) != (new.settings, new.key, new.next_keys):
             raise Refused(503, "the charge point was added just now", [("Retry-After", RETRY_AFTER)])
         handshake.record = kept
 
@@ -333,7 +333,7 @@ class Credentials:
         all the same. One that was sent its first key needs none until it uses that.
         """
         record = handshake.known
-        if record.key is None and record.next_key is None and required:
+        if record.key is None and not record.next_keys and required:
             raise _wrong("this charge point has no key yet: set one", FAILED_TO_AUTHENTICATE)
         credentials = basic_credentials(handshake.header(b"authorization"))
         if credentials is not None and await self._is_right(handshake, credentials.password):
@@ -345,15 +345,20 @@ class Credentials:
         raise _wrong("wrong or missing credentials", FAILED_TO_AUTHENTICATE)
 
     async def _is_right(self, handshake: Handshake, password: bytes) -> bool:
-        """Whether a password is the charge point's key, or the next one, which is its key from then on."""
+        """Whether a password is the charge point's key, or a next one, which is its key from then on.
+
+        What was sent before that one was overwritten in the charge point; what was sent after it may still be used.
+        """
         record = handshake.known
         if record.key is not None and await self._matches(handshake, password, record.key):
             return True
-        if record.next_key is None or not await self._matches(handshake, password, record.next_key):
-            return False
-        await _ask(self.ledger, SetKey(record.identity, record.next_key))
-        record.key, record.next_key = record.next_key, None
-        return True
+        for number, key in enumerate(record.next_keys, 1):
+            if await self._matches(handshake, password, key):
+                later = record.next_keys[number:]
+                await _ask(self.ledger, SetKey(record.identity, key, later))
+                record.key, record.next_keys = key, later
+                return True
+        return False
 
     async def _matches(self, handshake: Handshake, password: bytes, key: KeyHash) -> bool:
         known = self.keys.known(password, key)

@@ -147,7 +147,7 @@ class Fleet:
             self._entries[record.identity.casefold()] = entry
         else:
             present = entry.charge_point.record
-            present.settings, present.key, present.next_key = record.settings, record.key, record.next_key
+            present.settings, present.key, present.next_keys = record.settings, record.key, record.next_keys
             present.registration, present.version = record.registration, record.version
             if entry.session is not None:
                 entry.session.boots.ring()
@@ -250,7 +250,6 @@ class Fleet:
             log.info("replaced by a newer connection", generation=entry.session.generation)
             entry.session.end(1008, REPLACED)
         entry.session = session
-        entry.charge_point.key_in_doubt = False
         entry.arrival.set()
         entry.arrival = trio.Event()
         tell(Connected(session.identity, self._now(), session.remote, session.generation))

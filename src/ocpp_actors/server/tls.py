@@ -50,7 +50,7 @@ class NoTls(Exception):
 
 
 class OutOfDate(NoTls):
-    """The certificate of a resumed session is not valid now."""
+    """The certificate of a resumed session, or one that it was signed with, is not valid now."""
 
 
 @frozen
@@ -61,6 +61,14 @@ class ClientCertificate:
     organization: str
     fingerprint: str
     """SHA-256 of it in DER, in hexadecimal digits."""
+
+
+class SessionContext(ssl.SSLContext):
+    """What connections have in common, and the sessions that they may resume."""
+
+    ends: dict[str, str]
+    """By fingerprint of a certificate, when the first one of the chain ends by which it was found good. A session keeps
+    the certificate, but not its chain."""
 
 
 @define(eq=False)
@@ -76,14 +84,14 @@ class ServerTls:
     certificates: Sequence[str]
     keys: Sequence[str]
     client_ca: str | None
-    _context: ssl.SSLContext = field(init=False)
+    _context: SessionContext = field(init=False)
     _stamp: Stamp = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._stamp = self._present_stamp()
         self._context = self._new_context()
 
-    def context(self) -> ssl.SSLContext:
+    def context(self) -> SessionContext:
         """Return what the next connection uses. Where new files cannot be used, it is that of the last ones."""
         try:
             stamp = self._present_stamp()
@@ -112,8 +120,9 @@ class ServerTls:
             stamps.append((status.st_mtime_ns, status.st_size, status.st_ino))
         return tuple(stamps)
 
-    def _new_context(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    def _new_context(self) -> SessionContext:
+        context = SessionContext(ssl.PROTOCOL_TLS_SERVER)
+        context.ends = {}
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(":".join(CIPHERS))
         context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
@@ -164,8 +173,8 @@ async def shake_hands(
 
     A stream whose handshake failed is closed, after the peer was told why.
 
-    Raises NoTls: it failed, or took more than ``patience`` seconds; OutOfDate: a session was resumed whose certificate
-        is not valid any more, which OpenSSL does not look at again.
+    Raises NoTls: it failed, or took more than ``patience`` seconds; OutOfDate: a session was resumed of whose
+        certificates one is not valid any more, which OpenSSL does not look at again.
     """
     try:
         with trio.fail_after(patience):
@@ -187,15 +196,30 @@ def _certificate(stream: "trio.SSLStream[trio.SocketStream]", now: datetime) -> 
     if not shown:
         return None
     told: Any = stream.getpeercert()
-    begins, ends = told["notBefore"], told["notAfter"]
+    fingerprint = hashlib.sha256(shown).hexdigest()
+    chain_ends = stream.context.ends
+    if not stream.session_reused:
+        chain_ends[fingerprint] = min(_ends_of_chain(stream), key=ssl.cert_time_to_seconds)
+    begins, ends = told["notBefore"], chain_ends[fingerprint]
     if not ssl.cert_time_to_seconds(begins) <= now.timestamp() < ssl.cert_time_to_seconds(ends):
-        raise OutOfDate(f"{_NOT_VALID}: it is from {begins} until {ends}", _INVALID)
+        raise OutOfDate(
+            f"{_NOT_VALID}: with those it was signed with it is from {begins} until {ends}", _INVALID
+        )
     subject = {name: value for part in told.get("subject", ()) for name, value in part}
     return ClientCertificate(
         common_name=subject.get("commonName", ""),
         organization=subject.get("organizationName", ""),
-        fingerprint=hashlib.sha256(shown).hexdigest(),
+        fingerprint=fingerprint,
     )
+
+
+def _ends_of_chain(stream: "trio.SSLStream[trio.SocketStream]") -> list[str]:
+    """Return when each certificate ends of the chain that a full handshake verified.
+
+    Python has a public way to the chain from 3.13 on, and there it is in DER.
+    """
+    verified = stream._ssl_object._sslobj.get_verified_chain()  # type: ignore[attr-defined]  # noqa: SLF001
+    return [each.get_info()["notAfter"] for each in verified]
 
 
 async def _say_why(stream: "trio.SSLStream[trio.SocketStream]") -> None:

@@ -16,6 +16,7 @@ from tests.support.known import introduce
 from trio.testing import MockClock
 from trio_websocket import ConnectionRejected
 
+from ocpp_actors.central_system.commands import MAX_NEXT_KEYS
 from ocpp_actors.central_system.keys import Keys, TooManyKeys
 from ocpp_actors.ledger.masking import MASK
 from ocpp_actors.ledger.port import ListCommands
@@ -240,24 +241,53 @@ async def test_the_first_key_is_asked_for_once_the_charge_point_uses_it(
         assert await let_in(api, None) is (answer == REJECTED)
 
 
-async def test_a_key_that_waits_for_a_reboot_outlives_another_that_is_rejected(
-    autojump_clock: MockClock,
+@pytest.mark.parametrize("reconnects", [False, True], ids=["at once", "after a reconnection"])
+@pytest.mark.parametrize(
+    ("answer", "used", "right"),
+    [
+        (REJECTED, "waiting", ["waiting"]),
+        (None, "old", ["old", "waiting", "third"]),
+        (None, "waiting", ["waiting", "third"]),
+        ("leaves", "waiting", ["waiting", "third"]),
+        (["InternalError", "", {}], "third", ["third"]),
+        (REBOOT, "third", ["third"]),
+        (REBOOT, "old", ["old", "third"]),
+        (ACCEPTED, "third", ["third"]),
+    ],
+)
+async def test_a_key_that_waits_for_a_reboot_is_right_until_the_charge_point_has_another(
+    autojump_clock: MockClock, answer: Any, used: str, right: list[str], reconnects: bool
 ) -> None:
     async with open_api() as api:
         await introduce(api.central.ledger, key=OLD)
         async with api.central.charger(**named(OLD)) as charger:
             await charger.boot()
             waiting = await rotate(api, charger, REBOOT)
-            refused = await api.post(f"{CP1}/key/rotation")
-            assert refused.status_code == 409
-            assert "until it has connected again" in refused.json()["detail"]
+            third = Rotation() if reconnects else await rotate(api, charger, answer)
+        if reconnects:
+            async with api.central.charger(**named(OLD)) as charger:
+                await charger.boot()
+                third = await rotate(api, charger, answer)
+        keys = {"old": OLD, "waiting": waiting.key, "third": third.key}
+        assert await let_in(api, keys[used])
+        assert [name for name, key in keys.items() if await let_in(api, key)] == right
+
+
+async def test_no_key_is_sent_that_would_push_out_one_that_may_be_used(autojump_clock: MockClock) -> None:
+    async with open_api() as api:
+        await introduce(api.central.ledger, key=OLD)
+        sent = []
+        for _ in range(MAX_NEXT_KEYS):
+            async with api.central.charger(**named(OLD)) as charger:
+                await charger.boot()
+                sent.append((await rotate(api, charger, "leaves")).key)
         async with api.central.charger(**named(OLD)) as charger:
             await charger.boot()
-            rejected = await rotate(api, charger, REJECTED)
-            assert rejected.answers[0].json()["validKeys"] == "both"
-        assert not await let_in(api, rejected.key)
-        assert await let_in(api, OLD)
-        assert await let_in(api, waiting.key)
+            refused = await api.post(f"{CP1}/key/rotation")
+            assert (refused.status_code, slug(refused)) == (409, "not-allowed")
+            assert "until it has connected with one" in refused.json()["detail"]
+        assert [await let_in(api, key) for key in (OLD, *sent)] == [True] * (1 + MAX_NEXT_KEYS)
+        assert [await let_in(api, key) for key in (OLD, *sent[:-1])] == [False] * MAX_NEXT_KEYS
 
 
 async def test_a_connection_with_the_new_key_before_the_answer_ends_the_rotation(

@@ -86,13 +86,13 @@ def _set_settings(request: port.SetChargePointSettings, facts: Facts) -> None:
 @carry_out.register
 def _set_key(request: port.SetKey, facts: Facts) -> None:
     record = _known(request.identity, facts)
-    record.key, record.next_key = request.key, None
+    record.key, record.next_keys = request.key, request.next_keys
 
 
 @carry_out.register
-def _set_next_key(request: port.SetNextKey, facts: Facts) -> None:
+def _set_next_keys(request: port.SetNextKeys, facts: Facts) -> None:
     record = _known(request.identity, facts)
-    record.next_key = None if request.key == record.key else request.key
+    record.next_keys = tuple(key for key in request.keys if key != record.key)
 
 
 @carry_out.register

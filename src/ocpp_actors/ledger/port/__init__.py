@@ -35,7 +35,7 @@ from ocpp_actors.ledger.port.charge_points import (
     RemoveChargePoint,
     SetChargePointSettings,
     SetKey,
-    SetNextKey,
+    SetNextKeys,
     SetRegistration,
     Totals,
 )
@@ -223,7 +223,7 @@ __all__ = [
     "SetCertificateState",
     "SetChargePointSettings",
     "SetKey",
-    "SetNextKey",
+    "SetNextKeys",
     "SetRegistration",
     "SetReservationState",
     "SigningRequest",

@@ -62,8 +62,8 @@ class ChargePointRecord:
     """None until it was registered by a BootNotification, or by its first message."""
     settings: ChargePointSettings = field(factory=ChargePointSettings)
     key: KeyHash | None = None
-    next_key: KeyHash | None = None
-    """A key that it was sent, of which is not known whether it uses it. Until it is, both are right."""
+    next_keys: tuple[KeyHash, ...] = ()
+    """Keys that it was sent, in this order, of which is not known whether it uses one. Until it is, all are right."""
     boot: dict[str, Any] | None = None
     """The payload of its last BootNotification.req."""
     booted_at: datetime | None = None
@@ -130,21 +130,22 @@ class SetChargePointSettings(Request[None]):
 
 @frozen
 class SetKey(Request[None]):
-    """Set the key of a charge point that exists; None removes it. There is no next one any more."""
+    """Set the key of a charge point that exists, None removes it, and the next ones, if any is still in doubt."""
 
     identity: str
     key: KeyHash | None
+    next_keys: tuple[KeyHash, ...] = ()
 
 
 @frozen
-class SetNextKey(Request[None]):
-    """Set the key that a charge point that exists is about to be sent; None: it does not use it.
+class SetNextKeys(Request[None]):
+    """Set the keys that a charge point that exists was sent, or is about to be, and may use; () ends the doubt.
 
-    Where it is the charge point's key already, there is no next one.
+    One that is the charge point's key already is no next one.
     """
 
     identity: str
-    key: KeyHash | None
+    keys: tuple[KeyHash, ...]
 
 
 @frozen

@@ -10,11 +10,9 @@ from sqlalchemy import (
     Connection,
     Row,
     Table,
-    Text,
     bindparam,
     delete,
     func,
-    literal,
     or_,
     select,
     update,
@@ -40,7 +38,7 @@ from ocpp_actors.ledger.port import (
     RequestFailed,
     SetChargePointSettings,
     SetKey,
-    SetNextKey,
+    SetNextKeys,
     SetRegistration,
     Totals,
     VersionConflict,
@@ -198,17 +196,24 @@ def _set_settings(request: SetChargePointSettings, connection: Connection) -> No
 
 @carry_out.register
 def _set_key(request: SetKey, connection: Connection) -> None:
-    _change(request.identity, {"key_hash": _encoded(request.key), "next_key_hash": None}, connection)
+    columns = {"key_hash": _encoded(request.key), "next_key_hash": _joined(request.next_keys)}
+    _change(request.identity, columns, connection)
 
 
 @carry_out.register
-def _set_next_key(request: SetNextKey, connection: Connection) -> None:
-    next_key = func.nullif(literal(_encoded(request.key), Text), charge_points.c.key_hash)
-    _change(request.identity, {"next_key_hash": next_key}, connection)
+def _set_next_keys(request: SetNextKeys, connection: Connection) -> None:
+    present = _find(FindChargePoint(request.identity), connection)
+    keys = tuple(key for key in request.keys if present is None or key != present.key)
+    _change(request.identity, {"next_key_hash": _joined(keys)}, connection)
 
 
 def _encoded(key: KeyHash | None) -> str | None:
     return None if key is None else key.encoded
+
+
+def _joined(keys: Iterable[KeyHash]) -> str | None:
+    """Write several hashes, in which there is no space, into one column."""
+    return " ".join(key.encoded for key in keys) or None
 
 
 @carry_out.register
@@ -406,7 +411,7 @@ def _record(
         registration=None if row.registration is None else RegistrationStatus(row.registration),
         settings=ChargePointSettings(row.lenient, row.pings, row.abort_on_shutdown, row.security_profile),
         key=None if row.key_hash is None else KeyHash(row.key_hash),
-        next_key=None if row.next_key_hash is None else KeyHash(row.next_key_hash),
+        next_keys=tuple(map(KeyHash, (row.next_key_hash or "").split())),
         boot=row.boot,
         booted_at=row.booted_at,
         first_seen_at=row.first_seen_at,

@@ -74,7 +74,7 @@ def charge_point_model(desk: Desk, kept: ChargePointRecord) -> ChargePointModel:
         security_profile=None if session is None else session.security_profile,
         settings=settings_model(newest.settings),
         has_key=kept.key is not None,
-        has_next_key=kept.next_key is not None,
+        has_next_key=bool(kept.next_keys),
         progress=dict(newest.progress),
         waiting_calls=0 if entry is None else len(entry.mailbox),
         power_w=desk.live.power_of(kept.identity),

@@ -117,7 +117,7 @@ async def rotate_key(desk: Desk, asked: Asked[Nothing, Nothing]) -> Answer:
     record = await known(desk, asked.path["identity"])
     request = ChangeConfiguration(key="AuthorizationKey", value=desk.keys.generate())
     called = await attempted(desk.calls.call(record.identity, request, requested_by=asked.who))
-    pending = (await known(desk, record.identity)).next_key is not None
+    pending = bool((await known(desk, record.identity)).next_keys)
     try:
         shown = answered(called)
     except p.Problem as problem:
