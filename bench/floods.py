@@ -9,6 +9,7 @@ right key tries to connect all the while, from an address of its own and from th
 """
 
 import argparse
+import itertools
 import json
 import os
 import secrets
@@ -48,6 +49,9 @@ RATE = 200
 
 WARM_UP = 3.0
 """Seconds before the first measurement."""
+
+SENT_AT_MOST = 10_000
+"""Messages of one charge point in one phase: in the next it sends others, or they would be repetitions."""
 
 SETTLE = 4.0
 """Seconds that are not counted after charge points have connected; the flood begins before they are over."""
@@ -118,6 +122,7 @@ class Bench:
             Newcomer(self.port, ATTACKER, "NEIGHBOUR"),
         ]
         self.quiet: dict[str, float] = {}
+        self._sent = itertools.count(0, SENT_AT_MOST)
         self.kept = True
 
     def connected(self, message: str, seconds: float) -> Generator:
@@ -132,6 +137,7 @@ class Bench:
             warm_up=SETTLE,
             prefix=message,
             key=KEY,
+            sent=next(self._sent),
         )
         begun = load.read()
         if begun["refused"]:

@@ -55,11 +55,11 @@ class ChargePoint:
 
     __slots__ = ("asked", "begun", "booted", "number", "received", "sent", "socket", "upgraded")
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, sent: int) -> None:
         self.number = number
         self.socket = socket.socket()
         self.received = b""
-        self.sent = 0
+        self.sent = sent
         self.asked: list[float] = []
         self.begun = 0.0
         self.upgraded = self.booted = False
@@ -69,7 +69,7 @@ class Load:
     """All charge points of this process."""
 
     def __init__(
-        self, url: str, charge_points: int, message: str, prefix: str, pid: int, key: str = ""
+        self, url: str, charge_points: int, message: str, prefix: str, pid: int, key: str, sent: int
     ) -> None:
         parts = urlsplit(url)
         self.address = (parts.hostname or "127.0.0.1", parts.port or 80)
@@ -79,7 +79,7 @@ class Load:
         self.key = key
         self.pid = pid
         self.poll = select.epoll()
-        self.charge_points = [ChargePoint(number) for number in range(charge_points)]
+        self.charge_points = [ChargePoint(number, sent) for number in range(charge_points)]
         self.by_descriptor = {each.socket.fileno(): each for each in self.charge_points}
         self.seconds: list[float] = []
         self.late: list[float] = []
@@ -372,6 +372,9 @@ def main() -> None:
     )
     parser.add_argument("--prefix", default="BENCH", help="what the identities begin with")
     parser.add_argument("--key", default="", help="of all charge points, for HTTP Basic")
+    parser.add_argument(
+        "--sent", type=int, default=0, help="messages that they have sent before, which would be repeated"
+    )
     parser.add_argument("--processor", type=int, help="the processor to stay on")
     parser.add_argument("--pid", type=int, default=0, help="the server's process, to measure it too")
     arguments = parser.parse_args()
@@ -386,6 +389,7 @@ def main() -> None:
         arguments.prefix,
         arguments.pid,
         arguments.key,
+        arguments.sent,
     )
     gc.disable()  # nothing here is in a cycle
     print(json.dumps(load.start(arguments.at_once)), flush=True)

@@ -45,6 +45,10 @@ log = structlog.get_logger(__name__)
 BACKLOG = 4096
 """Connections that the kernel keeps until they are accepted; it may allow fewer."""
 
+SWITCH_INTERVAL = 0.0005
+"""Seconds after which the thread of the ledger has to let the loop go on, which wants the interpreter back after each
+system call of its own: whoever waits for an answer waits for that."""
+
 MAX_ROOT = 5500
 """Characters of InstallCertificate.req's certificate (security whitepaper §5.11)."""
 
@@ -115,6 +119,7 @@ def run(
     stderr.
     """
     garbage.settle()
+    sys.setswitchinterval(SWITCH_INTERVAL)
     try:
         return trio.run(serve, settings, router or default_router(), change_steps, attend)
     except* CannotStart as group:

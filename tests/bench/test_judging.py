@@ -184,7 +184,7 @@ def test_frames_are_masked(size: int) -> None:
 @pytest.fixture
 def asked() -> Iterator[load.Load]:
     """Charge points of which one has asked something long before what is counted, another after that began."""
-    loaded = load.Load("ws://127.0.0.1:9/ocpp", 2, "Heartbeat", "CP", 0)
+    loaded = load.Load("ws://127.0.0.1:9/ocpp", 2, "Heartbeat", "CP", 0, "", 0)
     now = time.perf_counter()
     loaded.counted_from = now - 10
     loaded.begun = now - 10, time.process_time(), (0.0, 0), {}

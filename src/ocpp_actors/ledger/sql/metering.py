@@ -24,7 +24,9 @@ Key = tuple[str, str, bytes]
 """When the first sample was taken, a casefolded identity and a content hash."""
 
 _KEY: Final = (meter_values.c.sampled_at, meter_values.c.charge_point, meter_values.c.content_hash)
-_first = select(*_KEY, meter_values.c.transaction_id)
+_earlier = select(*_KEY, meter_values.c.transaction_id).where(
+    tuple_(*_KEY).in_(bindparam("keys", expanding=True))
+)
 
 _NAMED: Final = 3
 """Where a row has the transaction that it names."""
@@ -58,7 +60,7 @@ def record_all(requests: Sequence[RecordMeterValues], connection: Connection) ->
     new = set(linked)
     earlier = set(keys) - new
     if earlier:
-        linked |= _linked(connection.execute(_first.where(tuple_(*_KEY).in_(earlier))))
+        linked |= _linked(connection.execute(_earlier, {"keys": list(earlier)}))
     answers = []
     for key in keys:
         answers.append(_KEPT[key not in new, linked[key]])
