@@ -8,7 +8,7 @@ from typing import Any, Self
 import trio
 from trio_websocket import wrap_client_stream
 
-from ocpp_actors.server.listening import Accepted, Listener, name_of
+from ocpp_actors.server.listening import Accepted, EagerListener, Listener, name_of
 from tests.support.central import Central, Charger
 
 
@@ -106,6 +106,14 @@ class SocketListener(Listener):
 
     async def aclose(self) -> None:
         self._offer.close()
+
+
+async def listen_on_a_port(central: Central) -> int:
+    """Let a central system serve on a port of this machine that is free, and return it."""
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    central.nursery.start_soon(central.server.run, [EagerListener(listener)])
+    port: int = listener.socket.getsockname()[1]
+    return port
 
 
 @asynccontextmanager

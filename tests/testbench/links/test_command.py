@@ -11,6 +11,7 @@ import pytest
 import trio
 from attrs import define
 from tests.support.central import BOOT, open_central
+from tests.support.listening import listen_on_a_port
 
 from ocpp_actors import cli
 from ocpp_actors.testbench.client import Unreachable, open_client
@@ -68,9 +69,7 @@ async def test_it_carries_shows_and_ends_with_0(number: signal.Signals, tmp_path
     schedule = tmp_path / "faults.toml"
     schedule.write_text('[[steps]]\nat = 0\nfor = 3600\nfault = "fragments"\nstations = ["CP9"]\n')
     async with open_central(shutdown_timeout=1) as central:
-        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        upstream = f"ws://127.0.0.1:{listeners[0].socket.getsockname()[1]}/ocpp"
-        central.nursery.start_soon(central.server.run, listeners)
+        upstream = f"ws://127.0.0.1:{await listen_on_a_port(central)}/ocpp"
         async with running(
             "--upstream", upstream, "--fault", "latency=0.01", "--schedule", str(schedule), "--frames"
         ) as proxy:

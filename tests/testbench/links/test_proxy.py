@@ -11,6 +11,7 @@ import trio
 from attrs import define, field
 from tests.support.central import BOOT, Central, open_central
 from tests.support.linked import Arrivals
+from tests.support.listening import listen_on_a_port
 from tests.support.raw import RawPeer, upgrade
 from tests.support.waiting import eventually
 
@@ -45,9 +46,7 @@ async def open_proxied(always: LinkConditions = LinkConditions()) -> AsyncIterat
     events: list[LinkEvent] = []
     wires: dict[str, Wire] = {}
     async with open_central(shutdown_timeout=1) as central:
-        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        port = listeners[0].socket.getsockname()[1]
-        central.nursery.start_soon(central.server.run, listeners)
+        port = await listen_on_a_port(central)
         async with (
             open_network(
                 chance=random.Random(1),
