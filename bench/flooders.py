@@ -36,12 +36,13 @@ connected."""
 
 
 def upgrade(identity: str, key: str) -> bytes:
-    """Return an opening handshake with HTTP Basic credentials."""
-    credentials = base64.b64encode(f"{identity}:{key}".encode()).decode()
+    """Return an opening handshake, with HTTP Basic credentials if there is a key."""
+    basic = base64.b64encode(f"{identity}:{key}".encode()).decode()
+    authorization = f"Authorization: Basic {basic}\r\n" if key else ""
     return (
         f"GET /ocpp/{identity} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: c2l4dGVlbiBieXRlcy4uLg==\r\n"
-        f"Sec-WebSocket-Protocol: ocpp1.6\r\nAuthorization: Basic {credentials}\r\n\r\n"
+        f"Sec-WebSocket-Protocol: ocpp1.6\r\n{authorization}\r\n"
     ).encode()
 
 

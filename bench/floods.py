@@ -43,7 +43,8 @@ RECONNECT_LIMIT = 0.1
 NEWCOMER = "127.0.0.3"
 """An address of loopback that is neither that of the flood nor of those who are connected."""
 MESSAGES = ("Heartbeat", "MeterValues")
-KINDS = ("generated", "chosen")
+KINDS = ("no", "generated", "chosen")
+"""Keys of those who come back; without any nothing is hashed, which is what the others are compared with."""
 RATE = 200
 """Messages a second of all charge points that are connected."""
 
@@ -217,11 +218,15 @@ async def prepare(database: str, keys: dict[str, KeyHash]) -> None:
 
 def returning(directory: Path, kind: str, number: int) -> dict[str, KeyHash]:
     """Make up charge points with keys of this kind, write the keys into a file, and return their hashes."""
-    if kind == "generated":
+    if kind == "no":
+        keys, hashed = {f"NO{index}": "" for index in range(number)}, None
+    elif kind == "generated":
         keys, hashed = {f"GENERATED{index}": new_key() for index in range(number)}, hash_generated
     else:
         keys, hashed = {f"CHOSEN{index}": f"chosen-key-{index:06}" for index in range(number)}, hash_chosen
     (directory / f"{kind}.json").write_text(json.dumps(keys))
+    if hashed is None:
+        return {}
     with ThreadPoolExecutor(2) as threads:
         hashes = threads.map(lambda key: hashed(key.encode(), secrets.token_bytes(16)), keys.values())
         return dict(zip(keys, hashes, strict=True))
