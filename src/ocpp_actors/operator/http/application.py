@@ -78,9 +78,7 @@ def create_application(desk: Desk) -> Front:
 
     It needs no lifespan: whatever it uses is opened and closed by who made the desk.
     """
-    _written_document(
-        login_required=desk.guard.login_required
-    )  # now: the first who asks for it waits no longer
+    _written_document(login_required=desk.guard.login_required)  # now, not while charge points are served
     return Front(_routes(desk.dashboard), desk, problem_of)
 
 

@@ -140,6 +140,7 @@ class Desk:
     dashboard: Path = DASHBOARD
     ending: trio.Event = field(factory=trio.Event)
     guard: Guard = field(init=False)
+    """Decides about requests by the token, the hosts and the proxies above."""
 
     @guard.default
     def _made_of_what_was_decided(self) -> Guard:
