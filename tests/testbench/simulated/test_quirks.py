@@ -13,8 +13,6 @@ from ocpp_actors.testbench.failures import Failed
 from ocpp_actors.testbench.groups import ungrouped
 from ocpp_actors.testbench.simulated.quirks import QUIRKS, NoSuchQuirk, personality_of
 
-pytestmark = pytest.mark.unmeasured
-
 CASES = [each for part in (connecting, speaking, living, saying) for each in part.case.kept]
 
 
