@@ -21,7 +21,7 @@ Tallies = dict[str, Counter[str]]
 TALLIES = pytest.StashKey[Tallies]()
 
 MEASURING = "COVERAGE_PROCESS_CONFIG"
-"""The variable by which coverage makes processes measure themselves."""
+"""The variable by which coverage makes processes measure themselves: the workers of pytest-xdist have to."""
 
 PLAIN = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
 """The log of tests: structlog's own choice writes a traceback with all values of variables, which takes seconds."""
@@ -40,6 +40,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config.option, "loadscopereorder"):
         # pytest-xdist would put files of few tests last, however long they take.
         config.option.loadscopereorder = False
+    if hasattr(config, "workerinput"):
+        # Processes that tests start are not measured: it takes each a second, and most of them end by being killed.
+        os.environ.pop(MEASURING, None)
     tallies: Tallies = {name: Counter() for name in LINES}
     config.stash[TALLIES] = tallies
 
@@ -51,11 +54,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Run an unmeasured test, and the processes that it starts, without measuring what they cover."""
+    """Run an unmeasured test without measuring what it covers."""
     if not item.get_closest_marker("unmeasured"):
         return (yield)
     tracer, tracer_of_threads = sys.gettrace(), threading.gettrace()
-    measuring = os.environ.pop(MEASURING, None)
     sys.settrace(None)
     threading.settrace(None)
     try:
@@ -63,8 +65,6 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     finally:
         sys.settrace(tracer)
         threading.settrace(tracer_of_threads)
-        if measuring is not None:
-            os.environ[MEASURING] = measuring
 
 
 @pytest.fixture(autouse=True)

@@ -111,6 +111,7 @@ def connection(database_url: str) -> Iterator[Connection]:
 
 
 @pytest.mark.heavy
+@pytest.mark.unmeasured
 @settings(
     max_examples=150,
     deadline=None,

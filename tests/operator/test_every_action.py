@@ -24,6 +24,8 @@ from ocpp_actors.protocol.catalogue import ACTIONS, Action, Role
 from ocpp_actors.protocol.schemas import schema
 from ocpp_actors.server.fleet import SWEEP_EVERY
 
+pytestmark = pytest.mark.unmeasured
+
 CALL_TIMEOUT = 30.0
 BOOT_GRACE = 2 * CALL_TIMEOUT
 """Without a boot a call is not sent for so long, and is given up before."""

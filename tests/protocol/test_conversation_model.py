@@ -5,6 +5,7 @@ from collections import deque
 from typing import Any
 
 import orjson
+import pytest
 from attrs import define
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -24,6 +25,8 @@ from ocpp_actors.protocol.conversation import (
 )
 from ocpp_actors.protocol.errors import ErrorCode, ProtocolFault
 from ocpp_actors.protocol.frames import Call
+
+pytestmark = pytest.mark.unmeasured
 
 IDS = st.sampled_from([str(number) for number in range(4)])
 ACTIONS = st.sampled_from(["Authorize", "DataTransfer", "Heartbeat"])

@@ -179,6 +179,7 @@ def test_missing_properties_come_in_the_order_of_the_class() -> None:
     ]
 
 
+@pytest.mark.unmeasured
 def test_every_tenth_from_0_to_1000_passes_verdict_and_explanation() -> None:
     explainer = Explainer(schema(m.GetCompositeScheduleResponse))
     for text in (f"{k // 10}.{k % 10}" for k in range(10_001)):
@@ -226,6 +227,7 @@ JSON = st.recursive(
 )
 
 
+@pytest.mark.unmeasured
 @settings(derandomize=True, deadline=None, database=None, max_examples=500)
 @given(JSON)
 def test_verdict_and_explanation_agree_on_any_json(payload: Any) -> None:

@@ -301,6 +301,19 @@ async def test_without_a_dashboard_the_api_is_there(autojump_clock: MockClock, t
         assert (await api.get("/api/v1/overview")).status_code == 200
 
 
+async def test_two_applications_work_with_a_desk_each(autojump_clock: MockClock) -> None:
+    closed = {"api_token": "a-token-of-sixteen-characters", "charge_point_urls": ("ws://closed/ocpp",)}
+    async with open_api() as one, open_api(desk=closed) as other:
+        assert (await one.get("/api/v1/session")).json()["loginRequired"] is False
+        assert (await other.get("/api/v1/session")).json()["loginRequired"] is True
+        assert (await other.get("/api/v1/overview")).status_code == 401
+        token = {"Authorization": f"Bearer {closed['api_token']}"}
+        for api, url in ((one, "ws://127.0.0.1:9000/ocpp"), (other, "ws://closed/ocpp")):
+            assert (await api.get("/api/v1/overview", headers=token)).json()["chargePointUrls"] == [url]
+        documents = [(await api.get("/api/v1/schema", headers=token)).json() for api in (one, other)]
+        assert [bool(document["security"]) for document in documents] == [False, True]
+
+
 async def test_a_websocket_is_turned_away(autojump_clock: MockClock) -> None:
     async with open_central() as central:
         application: Any = create_application(make_desk(central))

@@ -13,12 +13,11 @@ from trio.testing import MockClock
 from ocpp_actors.operator.http import examples, openapi
 from ocpp_actors.operator.http import problems as p
 from ocpp_actors.operator.http.application import MODULES
-from ocpp_actors.operator.http.guard import Guard
 from ocpp_actors.operator.http.routes import overview
 from ocpp_actors.operator.http.routes.common import BASE
 
 OPERATIONS = [
-    *overview.session_operations(Guard(None, None, (), ())),  # type: ignore[arg-type]  # nothing is asked of it
+    *overview.SESSION_OPERATIONS,
     *(operation for module in MODULES for operation in module.OPERATIONS),
 ]
 DOCUMENT = openapi.document(OPERATIONS, BASE, login_required=True)

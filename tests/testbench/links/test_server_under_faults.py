@@ -30,6 +30,8 @@ from ocpp_actors.server.transport import LINGER
 from ocpp_actors.testbench.client import Client, Closed, Refused, Unreachable
 from ocpp_actors.testbench.links.conditions import LinkConditions, conditions_from
 
+pytestmark = pytest.mark.unmeasured
+
 START = {"connectorId": 1, "idTag": "TAG", "meterStart": 0, "timestamp": "2026-03-01T11:00:00Z"}
 STOP = {"idTag": "TAG", "meterStop": 500, "timestamp": "2026-03-01T11:30:00Z"}
 

@@ -1,6 +1,8 @@
 """The API as an ASGI application: its routes on Litestar, and what stands before them."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -16,14 +18,12 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from ocpp_actors.central_system.keys import TooManyKeys
-from ocpp_actors.clock import SystemClock
 from ocpp_actors.ledger.port import LedgerUnavailable, RequestFailed, VersionConflict
 from ocpp_actors.operator.events import TooManyClients
 from ocpp_actors.operator.http import openapi
 from ocpp_actors.operator.http import problems as p
 from ocpp_actors.operator.http.desk import Desk
 from ocpp_actors.operator.http.front import MAX_BODY, Front
-from ocpp_actors.operator.http.guard import Guard
 from ocpp_actors.operator.http.operations import (
     Answer,
     Asked,
@@ -78,57 +78,61 @@ def create_application(desk: Desk) -> Front:
 
     It needs no lifespan: whatever it uses is opened and closed by who made the desk.
     """
-    guard = Guard(desk.clock, desk.api_token, desk.allowed_hosts, desk.trusted_proxies)
-    operations, _ = _below_base(guard)
-    handlers = [_handler(each, BASE, desk) for each in operations]
-    handlers += [_handler(each, "", desk) for each in overview.ROOT_OPERATIONS]
+    _written_document(login_required=desk.guard.login_required)  # now, not while charge points are served
+    return Front(_routes(desk.dashboard), desk, problem_of)
+
+
+@lru_cache(maxsize=1)
+def _routes(dashboard: Path) -> Litestar:
+    """Return the routes, which belong to no desk: to make them takes a good part of a second."""
+    handlers = [_handler(each, BASE) for each in OPERATIONS]
+    handlers += [_handler(each, "") for each in overview.ROOT_OPERATIONS]
     handlers.append(_unknown_actions())
-    files = dict(files_in(desk.dashboard))
+    files = dict(files_in(dashboard))
     if files:
         handlers.append(_files_handler(files))
-    routes = Litestar(
+    return Litestar(
         route_handlers=[_options_handler(handlers), *handlers],
         openapi_config=None,
         logging_config=None,
         exception_handlers={Exception: _problem_response},
         request_max_body_size=MAX_BODY,
     )
-    return Front(routes, guard, problem_of)
 
 
 def api_document(*, login_required: bool = True) -> dict[str, Any]:
     """Return the OpenAPI document of an API, as a server with or without a token shows it."""
-    token = "no request is answered" if login_required else None
-    _, document = _below_base(Guard(SystemClock(), token, (), ()))
-    return document
+    return openapi.document(OPERATIONS, BASE, login_required=login_required)
 
 
-def _below_base(guard: Guard) -> tuple[list[Operation[Any, Any]], dict[str, Any]]:
-    """Return the operations of the API, and the document that describes them and is one of them."""
-    operations = [*overview.session_operations(guard)]
-    for module in MODULES:
-        operations += module.OPERATIONS
-    written: list[bytes] = []
-
-    @operation(
-        "GET",
-        "/schema",
-        summary="This document",
-        tag=overview.TAG,
-        replies=[Reply(200, "OpenAPI 3.1.", (Content({"type": "object"}),))],
-    )
-    async def schema(desk: Desk, asked: Asked[Nothing, Nothing]) -> Answer:  # noqa: ARG001 — as all handlers
-        """As JSON."""
-        return Answer(written[0])
-
-    operations.append(schema)
-    document = openapi.document(operations, BASE, login_required=guard.login_required)
-    written.append(orjson.dumps(document))
-    return operations, document
+@cache
+def _written_document(*, login_required: bool) -> bytes:
+    return orjson.dumps(api_document(login_required=login_required))
 
 
-def _handler(each: Operation[Any, Any], base: str, desk: Desk) -> HTTPRouteHandler:
+@operation(
+    "GET",
+    "/schema",
+    summary="This document",
+    tag=overview.TAG,
+    replies=[Reply(200, "OpenAPI 3.1.", (Content({"type": "object"}),))],
+)
+async def schema(desk: Desk, asked: Asked[Nothing, Nothing]) -> Answer:  # noqa: ARG001 — as all handlers
+    """As JSON."""
+    return Answer(_written_document(login_required=desk.guard.login_required))
+
+
+OPERATIONS: Final[tuple[Operation[Any, Any], ...]] = (
+    *overview.SESSION_OPERATIONS,
+    *(each for module in MODULES for each in module.OPERATIONS),
+    schema,
+)
+"""Those below the base, in the order of the document."""
+
+
+def _handler(each: Operation[Any, Any], base: str) -> HTTPRouteHandler:
     async def handle(request: Request[Any, Any, Any]) -> ASGIApp:
+        desk: Desk = request.scope["state"]["desk"]
         answer = await each.answer(desk, request)
         if isinstance(answer, Streamed):
             return _streaming(answer, desk)

@@ -21,6 +21,7 @@ from ocpp_actors.ledger.port import (
     Request,
     Reservation,
 )
+from ocpp_actors.operator.http.guard import Guard
 from ocpp_actors.operator.upgrade import Upgrades
 from ocpp_actors.server.fleet import Fleet
 
@@ -138,6 +139,12 @@ class Desk:
     ledger_patience: float = 10.0
     dashboard: Path = DASHBOARD
     ending: trio.Event = field(factory=trio.Event)
+    guard: Guard = field(init=False)
+    """Decides about requests by the token, the hosts and the proxies above."""
+
+    @guard.default
+    def _made_of_what_was_decided(self) -> Guard:
+        return Guard(self.clock, self.api_token, self.allowed_hosts, self.trusted_proxies)
 
     async def ask(self, request: Request[R]) -> R:
         """Ask the ledger.

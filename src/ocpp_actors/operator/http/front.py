@@ -13,7 +13,7 @@ from attrs import define, field
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from ocpp_actors.operator.http import problems as p
-from ocpp_actors.operator.http.guard import Guard
+from ocpp_actors.operator.http.desk import Desk
 from ocpp_actors.operator.http.operations import Answer, send_answer
 
 log = structlog.get_logger(__name__)
@@ -147,14 +147,15 @@ class Outbox:
 
 
 class Front:
-    """The application as it is served.
+    """The application as it is served. Its routes find the desk in the state of the request.
 
     ``problem_of`` tells what problem an exception is; what is not known to it is an error of ours.
     """
 
-    def __init__(self, routes: ASGIApp, guard: Guard, problem_of: Callable[[Exception], p.Problem]) -> None:
+    def __init__(self, routes: ASGIApp, desk: Desk, problem_of: Callable[[Exception], p.Problem]) -> None:
         self._routes = routes
-        self._guard = guard
+        self._desk = desk
+        self._guard = desk.guard
         self._problem_of = problem_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -201,7 +202,13 @@ class Front:
             self._guard.check_host(headers)
         caller = self._guard.caller(headers, remote, secure)
         self._guard.check_origin(scope["method"], headers, caller, secure)
-        scope["state"] = {**scope.get("state", {}), "caller": caller, "remote": remote, "secure": secure}
+        scope["state"] = {
+            **scope.get("state", {}),
+            "desk": self._desk,
+            "caller": caller,
+            "remote": remote,
+            "secure": secure,
+        }
 
 
 async def send_problem(problem: p.Problem, scope: Scope, send: Send) -> None:

@@ -9,7 +9,7 @@ from ocpp_actors.ledger.port import CountAll
 from ocpp_actors.operator.http import examples, session
 from ocpp_actors.operator.http import problems as p
 from ocpp_actors.operator.http.desk import Desk
-from ocpp_actors.operator.http.guard import Guard, operator_name
+from ocpp_actors.operator.http.guard import operator_name
 from ocpp_actors.operator.http.models import Overview, SessionModel, SessionPost
 from ocpp_actors.operator.http.operations import (
     Answer,
@@ -54,63 +54,60 @@ async def overview(desk: Desk, asked: Asked[Nothing, Nothing]) -> Answer:  # noq
     )
 
 
-def session_operations(guard: Guard) -> tuple[Operation[Any, Any], ...]:
-    """Return the operations of the login."""
+@operation(
+    "POST",
+    "/session",
+    summary="Log in",
+    tag=TAG,
+    body=body_of(SessionPost, login={"token": "the-token-of-the-api", "name": "alice"}),
+    replies=[Reply(204, "Logged in, for 12 hours.", headers=("Set-Cookie",))],
+    problems=(p.UNAUTHORIZED, p.TOO_MANY_ATTEMPTS),
+    public=True,
+)
+async def log_in(desk: Desk, asked: Asked[Nothing, SessionPost]) -> Answer:
+    """Exchanges the token for a cookie that scripts cannot read."""
+    caller = asked.caller
+    name = operator_name(asked.body.name) if asked.body.name else "dashboard"
+    if desk.api_token is None:
+        return Answer(status=204)
+    if not desk.guard.is_token(asked.body.token, caller.remote):
+        raise p.Problem(p.UNAUTHORIZED, "wrong token", {"WWW-Authenticate": "Bearer"})
+    cookie = session.issue(desk.api_token, name, desk.clock.now())
+    return Answer(status=204, headers={"Set-Cookie": session.set_cookie(cookie, secure=caller.secure)})
 
-    @operation(
-        "POST",
-        "/session",
-        summary="Log in",
-        tag=TAG,
-        body=body_of(SessionPost, login={"token": "the-token-of-the-api", "name": "alice"}),
-        replies=[Reply(204, "Logged in, for 12 hours.", headers=("Set-Cookie",))],
-        problems=(p.UNAUTHORIZED, p.TOO_MANY_ATTEMPTS),
-        public=True,
-    )
-    async def log_in(desk: Desk, asked: Asked[Nothing, SessionPost]) -> Answer:
-        """Exchanges the token for a cookie that scripts cannot read."""
-        caller = asked.caller
-        name = operator_name(asked.body.name) if asked.body.name else "dashboard"
-        if desk.api_token is None:
-            return Answer(status=204)
-        if not guard.is_token(asked.body.token, caller.remote):
-            raise p.Problem(p.UNAUTHORIZED, "wrong token", {"WWW-Authenticate": "Bearer"})
-        cookie = session.issue(desk.api_token, name, desk.clock.now())
-        return Answer(status=204, headers={"Set-Cookie": session.set_cookie(cookie, secure=caller.secure)})
 
-    @operation(
-        "GET",
-        "/session",
-        summary="Who is logged in",
-        tag=TAG,
-        replies=[Reply(200, "Whether a login is needed.", (Content(SessionModel, examples.SESSION),))],
-        public=True,
-    )
-    async def get_session(desk: Desk, asked: Asked[Nothing, Nothing]) -> Answer:
-        """Never refused, so that a page can tell whether it has to ask for the token."""
-        caller = asked.caller
-        logged_in = caller.via != "nobody"
-        return json_answer(
-            SessionModel(
-                login_required=guard.login_required,
-                logged_in=logged_in,
-                name=caller.name if logged_in else None,
-                testing=desk.testing,
-            )
+@operation(
+    "GET",
+    "/session",
+    summary="Who is logged in",
+    tag=TAG,
+    replies=[Reply(200, "Whether a login is needed.", (Content(SessionModel, examples.SESSION),))],
+    public=True,
+)
+async def get_session(desk: Desk, asked: Asked[Nothing, Nothing]) -> Answer:
+    """Never refused, so that a page can tell whether it has to ask for the token."""
+    caller = asked.caller
+    logged_in = caller.via != "nobody"
+    return json_answer(
+        SessionModel(
+            login_required=desk.guard.login_required,
+            logged_in=logged_in,
+            name=caller.name if logged_in else None,
+            testing=desk.testing,
         )
-
-    @operation(
-        "DELETE",
-        "/session",
-        summary="Log out",
-        tag=TAG,
-        replies=[Reply(204, "Logged out.", headers=("Set-Cookie",))],
     )
-    async def log_out(desk: Desk, asked: Asked[Nothing, Nothing]) -> Answer:  # noqa: ARG001 — as all handlers
-        """Takes the cookie back."""
-        return Answer(status=204, headers={"Set-Cookie": session.delete_cookie(secure=asked.caller.secure)})
 
-    return log_in, get_session, log_out
+
+@operation(
+    "DELETE",
+    "/session",
+    summary="Log out",
+    tag=TAG,
+    replies=[Reply(204, "Logged out.", headers=("Set-Cookie",))],
+)
+async def log_out(desk: Desk, asked: Asked[Nothing, Nothing]) -> Answer:  # noqa: ARG001 — as all handlers
+    """Takes the cookie back."""
+    return Answer(status=204, headers={"Set-Cookie": session.delete_cookie(secure=asked.caller.secure)})
 
 
 # --- at the root -----------------------------------------------------------------------------------------------
@@ -166,4 +163,5 @@ async def metrics(desk: Desk, asked: Asked[Nothing, Nothing]) -> Answer:
 
 
 OPERATIONS: Final[tuple[Operation[Any, Any], ...]] = (overview,)
+SESSION_OPERATIONS: Final[tuple[Operation[Any, Any], ...]] = (log_in, get_session, log_out)
 ROOT_OPERATIONS: Final[tuple[Operation[Any, Any], ...]] = (health_live, health_ready, metrics)
