@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import trio
+from tests.server.test_turnstile import held
 from tests.support.central import START, Central, open_central
 from tests.support.failing_ledger import FailingLedger
 from tests.support.known import introduce
@@ -143,6 +144,24 @@ async def test_after_a_fight_a_charger_that_lost_its_connection_is_not_slowed_do
         async with central.charger("CP1") as charger:
             await charger.boot()
             assert trio.current_time() == began
+        central.nursery.cancel_scope.cancel()
+
+
+async def test_one_that_comes_back_before_the_end_of_its_connection_was_its_turn_does_not_fight(
+    autojump_clock: Any,
+) -> None:
+    async with open_central() as central, trio.open_nursery() as holding:
+        await holding.start(held, central.server._turnstile)
+        for _ in range(3 * FIGHT_TAKEOVERS):
+            async with central.charger() as charger:
+                await charger.boot()
+                assert isinstance(charger.stream, trio.StapledStream)
+                charger.stream.send_stream.close()
+                await trio.testing.wait_all_tasks_blocked()
+                assert len(central.fleet) == 1  # its end waits
+        assert trio.current_time() == 0
+        assert central.told(SecurityEventRaised) == []
+        holding.cancel_scope.cancel()
         central.nursery.cancel_scope.cancel()
 
 

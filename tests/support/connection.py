@@ -26,6 +26,7 @@ class FakeConnection:
 
     last_received: float = field(factory=trio.current_time)
     last_pong: float | None = None
+    gone: bool = False
     sent: list[str] = field(factory=list)
     pings: list[float] = field(factory=list)
     closed: tuple[int, str] | None = None

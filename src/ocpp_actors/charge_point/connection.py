@@ -25,6 +25,11 @@ class Connection(Protocol):
         """When a pong was received last, in seconds of trio's clock; None before the first."""
         ...
 
+    @property
+    def gone(self) -> bool:
+        """Whether the peer has left, so that nothing more will come."""
+        ...
+
     async def receive(self) -> str | bytes:
         """Wait for the next message.
 

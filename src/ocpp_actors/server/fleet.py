@@ -195,7 +195,7 @@ class Fleet:
         since = trio.current_time() - FIGHT_WINDOW
         while entry.takeovers and entry.takeovers[0] <= since:
             entry.takeovers.popleft()
-        return entry.session is not None and len(entry.takeovers) >= FIGHT_TAKEOVERS
+        return _is_there(entry.session) and len(entry.takeovers) >= FIGHT_TAKEOVERS
 
     async def wait_out_fight(self, entry: Entry, before_pause: Callable[[], None]) -> bool:
         """Hold a newcomer back for FIGHT_PAUSE, since two devices fight over its identity: see fought_over.
@@ -246,7 +246,8 @@ class Fleet:
         if entry.session is None:
             self._connected += 1
         else:
-            entry.takeovers.append(trio.current_time())
+            if _is_there(entry.session):
+                entry.takeovers.append(trio.current_time())
             log.info("replaced by a newer connection", generation=entry.session.generation)
             entry.session.end(1008, REPLACED)
         entry.session = session
@@ -527,3 +528,8 @@ class Fleet:
 
     def _now(self) -> datetime:
         return self._central_system.clock.now()
+
+
+def _is_there(session: Session | None) -> bool:
+    """Whether there is a session whose peer has not left."""
+    return session is not None and not session.connection.gone

@@ -71,3 +71,8 @@ def between_messages(connection: Connection) -> bool:
         and not len(decoder.buffer)
         and protocol._message_decoder.opcode is None  # noqa: SLF001
     )
+
+
+def end_parsing(connection: Connection) -> None:
+    """Let a wsproto connection read no more: its reader refers to it, and would keep it until garbage is looked for."""
+    connection._proto._parse_more.close()  # noqa: SLF001

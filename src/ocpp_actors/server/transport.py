@@ -24,7 +24,7 @@ from wsproto.utilities import RemoteProtocolError
 
 from ocpp_actors.charge_point.connection import ConnectionEnded
 from ocpp_actors.pace import TokenBucket
-from ocpp_actors.server.text_frames import between_messages, take_texts, text_frame
+from ocpp_actors.server.text_frames import between_messages, end_parsing, take_texts, text_frame
 from ocpp_actors.server.turnstile import Turnstile
 
 RECEIVE_SIZE: Final = 16 * 1024
@@ -219,8 +219,8 @@ class Transport:
         else:
             data = await self._wire.receive_some()
         if not data:
-            await self._turnstile.pass_through()
             self.gone = True
+            await self._turnstile.pass_through()
             self._end(1006)
             return
         self.last_received = trio.current_time()
@@ -416,6 +416,11 @@ class Transport:
                     pass
         await trio.aclose_forcefully(self.stream)
 
+    def read_no_more(self) -> None:
+        """Let go of what reading needed; nothing is read after it."""
+        if isinstance(self._protocol, Connection):
+            end_parsing(self._protocol)
+
 
 @asynccontextmanager
 async def open_transport(
@@ -431,8 +436,10 @@ async def open_transport(
     ``pace``: how fast frames are read that are no messages: pings, pongs, fragments. ``turnstile``: where it waits for
     its turn when the peer has left.
     """
+    transport = Transport(stream, max_message_size, hot_path=hot_path, pace=pace, turnstile=turnstile)
     try:
-        yield Transport(stream, max_message_size, hot_path=hot_path, pace=pace, turnstile=turnstile)
+        yield transport
     finally:
+        transport.read_no_more()
         with trio.CancelScope(shield=True):
             await trio.aclose_forcefully(stream)
