@@ -3,6 +3,7 @@
 import gc
 from pathlib import Path
 
+import httpx2
 import orjson
 import pytest
 import trio
@@ -43,18 +44,21 @@ async def receive_until(stream: trio.SocketStream, end: bytes) -> None:
         received += chunk
 
 
-async def run_cycles(port: int, cycles: int) -> None:
+async def run_cycles(server: ServerProcess, cycles: int) -> int:
+    """Run so many, wait until the last connections have ended, and return the bytes that the server takes then."""
     async with trio.open_nursery() as nursery:
         for number in range(CLIENTS):
-            nursery.start_soon(connect_and_boot, port, f"CP{number}", cycles // CLIENTS)
+            nursery.start_soon(connect_and_boot, server.port, f"CP{number}", cycles // CLIENTS)
+    async with httpx2.AsyncClient(base_url=server.api, trust_env=False) as api:
+        while (await api.get("/api/v1/overview")).json()["online"]:
+            pass
+    return resident(server)
 
 
 async def test_memory_of_the_server_is_flat_over_10_000_connections(tmp_path: Path) -> None:
     async with open_server(tmp_path, max_connection_rate=100_000, log_level="error") as server:
-        await run_cycles(server.port, CYCLES // 2)
-        half = resident(server)
-        await run_cycles(server.port, CYCLES // 2)
-        growth = resident(server) - half
+        half = await run_cycles(server, CYCLES // 2)
+        growth = await run_cycles(server, CYCLES // 2) - half
         print(
             f"resident after {CYCLES // 2} cycles: {half // 1024} KiB, growth in the second half: {growth} bytes"
         )

@@ -7,7 +7,7 @@ from typing import Final
 
 import trio
 
-AT_ONCE: Final = 1
+AT_ONCE: Final = 2
 """How many pass in one turn of the loop."""
 
 
