@@ -8,12 +8,12 @@ import pytest
 import trio
 import trio.testing
 
-from ocpp_actors.central_system.credentials import hash_chosen
+from ocpp_actors.central_system.credentials import hash_chosen, hash_generated
 from ocpp_actors.central_system.keys import Keys
 from ocpp_actors.central_system.security_log import SecurityLog
 from ocpp_actors.clock import SystemClock
 from ocpp_actors.ledger.memory import MemoryLedger
-from ocpp_actors.ledger.port import ChargePointRecord, KeyHash
+from ocpp_actors.ledger.port import AdmitChargePoint, ChargePointRecord, KeyHash
 from ocpp_actors.observer import Observer
 from ocpp_actors.server.admission import HASHED_AT_ONCE, Credentials, Handshake, Refused
 
@@ -31,6 +31,15 @@ class HeldKeys(Keys):
     async def matches(self, password: bytes, key: KeyHash) -> bool:
         await self.go.wait()
         return False
+
+
+class HangingKeys(Keys):
+    """Has no answer about a slow key."""
+
+    async def matches(self, password: bytes, key: KeyHash) -> bool:
+        known = self.known(password, key)
+        assert known is not None, "it would have to wait"
+        return known
 
 
 def comes(address: str) -> Handshake:
@@ -68,3 +77,15 @@ async def test_only_a_few_keys_of_one_address_are_compared_at_the_same_time(auto
         keys.go.set()
     assert statuses == [401] * (HASHED_AT_ONCE + 1)
     assert not credentials.hashing
+
+
+async def test_a_key_that_is_compared_at_once_does_not_wait_for_slow_ones(autojump_clock: Any) -> None:
+    ledger, keys = MemoryLedger(), HangingKeys()
+    log = SecurityLog(ledger, SystemClock(), Observer())
+    credentials = Credentials(lowest=1, organization=None, ledger=ledger, keys=keys, security_log=log)
+    handshake = comes("192.0.2.1")
+    await ledger.ask(AdmitChargePoint("CP1", handshake.at))
+    generated = hash_generated(b"a guess", b"1" * 16)
+    handshake.known.next_keys = (hash_chosen(b"another one", b"2" * 16), generated)
+    await credentials.step(handshake)
+    assert (handshake.known.key, handshake.known.next_keys) == (generated, ())

@@ -86,7 +86,9 @@ async def test_waiting_can_be_cancelled_and_accepting_goes_on() -> None:
             (await listener.accept()).close()
 
 
-@pytest.mark.parametrize(("code", "raised"), [(errno.ECONNABORTED, False), (errno.EMFILE, True)])
+@pytest.mark.parametrize(
+    ("code", "raised"), [(errno.ECONNABORTED, False), (errno.EMFILE, True), (errno.EINVAL, True)]
+)
 async def test_only_where_there_is_no_room_accepting_fails(
     monkeypatch: pytest.MonkeyPatch, code: int, raised: bool
 ) -> None:

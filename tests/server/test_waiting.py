@@ -19,7 +19,15 @@ from tests.support.raw import upgrade
 
 from ocpp_actors.ledger.port import FindChargePoint
 from ocpp_actors.server.first_words import PEEKED, has_spoken
-from ocpp_actors.server.handshakes import BEGUN_AT_ONCE, LOOK_AGAIN, PATIENCE, Handshakes, Place
+from ocpp_actors.server.handshakes import (
+    BEGUN_AT_ONCE,
+    FAILURES_AT_ONCE,
+    LANE_PLACES,
+    LOOK_AGAIN,
+    PATIENCE,
+    Handshakes,
+    Place,
+)
 from ocpp_actors.server.rare_log import RareLog
 
 REQUEST = upgrade("/ocpp/CP1")
@@ -260,3 +268,26 @@ async def test_who_waits_for_us_is_never_dropped(
         await trio.sleep(PATIENCE + LOOK_AGAIN)
         assert list(door.begun) == [0, 1, 2]
         assert door.dropped == [1]
+
+
+async def test_one_of_the_slow_lane_whose_place_was_taken_while_it_was_its_turn_does_not_begin(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    async with open_door(limit=1) as door:
+        await door.enter(0, "192.0.2.9", said=REQUEST)
+        await trio.testing.wait_all_tasks_blocked()
+        door.begun[0].asked()
+        for _ in range(int(FAILURES_AT_ONCE) + 1):
+            door.begun[0].home = "192.0.2.1"
+            door.begun[0].failed()
+        door.begun[0].home = "192.0.2.9"
+        number = 1
+        await door.enter(number, said=REQUEST)
+        await trio.testing.wait_all_tasks_blocked()  # its turn has come, and there is no room
+        while 1 not in door.dropped:  # chance finds the first one sooner or later
+            number += 1
+            await door.enter(number, said=REQUEST)
+        door.begun[0].leave()
+        await trio.sleep(60)
+        assert 1 not in door.begun
+        assert len(door.begun) == 1 + LANE_PLACES

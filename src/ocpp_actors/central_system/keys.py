@@ -25,9 +25,9 @@ GENERATED: Final = 1000
 WAITING: Final = 50
 """Slow hashes that may wait; at some 20 ms each, the last one waits a second."""
 
-PATIENCE: Final = 3.0
+PATIENCE: Final = 2.0
 """Seconds that a slow hash may wait for its turn. On a slow machine too, who has to come again is told so before
-``HANDSHAKE_TIMEOUT``, also where two chosen keys are compared."""
+``HANDSHAKE_TIMEOUT``, also where four chosen keys are compared."""
 
 REMEMBERED: Final = 50_000
 """Passwords that were right, of which a fast hash is remembered in memory, under a secret of this process."""

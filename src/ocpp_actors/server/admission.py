@@ -350,13 +350,14 @@ class Credentials:
         What was sent before that one was overwritten in the charge point; what was sent after it may still be used.
         """
         record = handshake.known
-        if record.key is not None and await self._matches(handshake, password, record.key):
-            return True
-        for number, key in enumerate(record.next_keys, 1):
+        keys = [key for key in (record.key, *record.next_keys) if key is not None]
+        # The slow ones come last: that they may have to wait keeps nobody out whose key is compared at once.
+        for key in sorted(keys, key=lambda each: self.keys.known(password, each) is None):
             if await self._matches(handshake, password, key):
-                later = record.next_keys[number:]
-                await _ask(self.ledger, SetKey(record.identity, key, later))
-                record.key, record.next_keys = key, later
+                if key is not record.key:
+                    later = record.next_keys[record.next_keys.index(key) + 1 :]
+                    await _ask(self.ledger, SetKey(record.identity, key, later))
+                    record.key, record.next_keys = key, later
                 return True
         return False
 

@@ -26,6 +26,7 @@ from ocpp_actors.charge_point.session import Doorbell
 from ocpp_actors.homes import home_of
 from ocpp_actors.server.failures import Failures
 from ocpp_actors.server.first_words import FirstWords, has_spoken
+from ocpp_actors.server.listening import address_of
 
 PATIENCE: Final = 0.5
 """Seconds that a peer has, at least, before it may have to make room: what TLS takes over a mobile network."""
@@ -41,9 +42,9 @@ FAILURE_RATE: Final = 2.0
 """Failed handshakes of one address at once, and then a second, that are few: a site where some charge points have a
 wrong key and try again twice a minute has fewer, and so has a load balancer that looks whether the port is open."""
 
-LANE_RATE: Final = 50.0
+LANE_RATE: Final = 25.0
 """Handshakes a second in the slow lane, of all addresses together: at one or two milliseconds each, they take less than
-a tenth of the loop's time."""
+a twentieth of the loop's time."""
 
 LANE_WAIT: Final = 2.0
 """Seconds that one may have to wait there, so that it is still served while its peer is there."""
@@ -81,7 +82,7 @@ class Place:
     over: bool = field(init=False, default=False)
 
     def __attrs_post_init__(self) -> None:
-        self.address = self.remote.rpartition(":")[0].strip("[]")
+        self.address = address_of(self.remote)
         self.home = home_of(self.address)
 
     def asked(self) -> None:
@@ -110,7 +111,7 @@ class Handshakes:
     """Lets connections wait and their handshakes begin.
 
     ``limit``: how many are in progress at a time; ``patience``: seconds that each may take; ``waiting``: how many may
-    wait; ``trusted`` tells reverse proxies by their address; ``log`` has a line for each that comes to nothing.
+    wait; ``trusted`` tells reverse proxies by their address; ``log`` is told of each that is dropped here.
     """
 
     def __init__(
@@ -159,14 +160,16 @@ class Handshakes:
         place = Place(self, remote, drop, connection, begin, self._patience)
         if not self._failures.few(place.home):
             if not self._has_slow_room(place):
-                drop()
+                self._turn_away(place)
                 return
             self._slow[place] = None
         elif not self._trusted(place.address) and not self._has_share(place.home):
-            drop()
+            self._turn_away(place)
             return
         while not self._has_room():
             await self._look_again()
+        if place.over:
+            return
         if connection is None:
             self._stand_in_line(place)
             return
@@ -177,9 +180,13 @@ class Handshakes:
         except OSError:
             self._went(place)
             return
+        try:
+            self._words.watch(connection, place)
+        except OSError as error:  # the machine has no room for it: epoll_ctl(2)
+            self._turn_away(place, str(error.strerror))
+            return
         self._silent[place] = None
         self._silent_of.setdefault(place.home, OrderedDict())[place] = None
-        self._words.watch(connection, place)
         self._one_is_silent.ring()
 
     async def run(self) -> None:
@@ -258,6 +265,10 @@ class Handshakes:
         (self._lane if place in self._slow else self._spoken).append(place)
         self._one_has_spoken.ring()
 
+    def _turn_away(self, place: Place, reason: str = "others of its address wait") -> None:
+        self._log.warning("no room for a handshake", remote=place.remote, reason=reason)
+        self._drop(place)
+
     def _drop(self, place: Place) -> None:
         self.leave(place)
         place.drop()
@@ -292,7 +303,7 @@ class Handshakes:
         waiting = [each for each in others if not each.begun]
         if not waiting or self._chance.random() >= LANE_CHANCE:
             return False
-        self._drop(self._chance.choice(waiting))
+        self._turn_away(self._chance.choice(waiting))
         return True
 
     def _one_makes_room(self, places: Iterator[Place]) -> bool:
@@ -300,7 +311,7 @@ class Handshakes:
         oldest = next(places, None)
         if oldest is None or not oldest.keeps_waiting():
             return False
-        self._drop(oldest)
+        self._turn_away(oldest, "it kept the server waiting, and another one has come")
         return True
 
     # --- in progress -------------------------------------------------------------------------------------------
@@ -312,6 +323,8 @@ class Handshakes:
             while len(self._in_progress) >= self._limit and not self._one_in_progress_makes_room():
                 await self._look_again()
             place = line.popleft()
+            if place.over:  # another one of the slow lane took its place meanwhile
+                continue
             if place in self._slow:
                 self._lane_opens = trio.current_time() + 1 / LANE_RATE
             place.begun, place.since = True, trio.current_time()

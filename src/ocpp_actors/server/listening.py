@@ -12,7 +12,21 @@ from attrs import define
 ACCEPTED_AT_ONCE: Final = 32
 """Connections that are accepted before others have their turn."""
 
-NO_ROOM: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+GONE: Final = frozenset(
+    {
+        errno.ECONNABORTED,
+        errno.EPERM,
+        errno.EPROTO,
+        errno.ENETDOWN,
+        errno.ENOPROTOOPT,
+        errno.EHOSTDOWN,
+        errno.ENONET,
+        errno.EHOSTUNREACH,
+        errno.EOPNOTSUPP,
+        errno.ENETUNREACH,
+    }
+)
+"""What accept(2) says where a connection was over before it was accepted."""
 
 
 @define(eq=False)
@@ -73,9 +87,9 @@ class EagerListener(Listener):
                 self._accepted = 0
                 await trio.lowlevel.wait_readable(self._descriptor)
             except OSError as error:
-                if error.errno in NO_ROOM:
+                if error.errno not in GONE:
                     raise
-                await trio.lowlevel.checkpoint()  # one that is gone already; accept(2) tells its errors
+                await trio.lowlevel.checkpoint()
             else:
                 connection.setblocking(False)
                 self._accepted += 1
@@ -98,3 +112,8 @@ def name_of(address: tuple[Any, ...]) -> str:
     """Write a socket's address and port."""
     host, port, *_ = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def address_of(remote: str) -> str:
+    """Return the address in what name_of() has written."""
+    return remote.rpartition(":")[0].strip("[]")

@@ -34,7 +34,7 @@ from ocpp_actors.server.admission import (
 )
 from ocpp_actors.server.fleet import FIGHT_PAUSE, Entry, Fleet
 from ocpp_actors.server.handshakes import WAITING, Handshakes, Place
-from ocpp_actors.server.listening import Accepted, Listener
+from ocpp_actors.server.listening import Accepted, Listener, address_of
 from ocpp_actors.server.rare_log import RareLog
 from ocpp_actors.server.tls import ClientCertificate, NoTls, OutOfDate, ServerTls, shake_hands
 from ocpp_actors.server.transport import HandshakeFailed, Transport, open_transport
@@ -166,7 +166,7 @@ class Server:
             try:
                 accepted = await listener.accept()
             except OSError as error:
-                # The machine has no room for another connection: accept(2).
+                # Mostly that the machine has no room for another connection: accept(2).
                 self._refusals.warning("a connection could not be accepted", reason=error.strerror)
                 await trio.sleep(ACCEPT_PAUSE)
                 continue
@@ -199,7 +199,7 @@ class Server:
                 with ExitStack() as stay, ExitStack() as handshaking:
                     handshaking.callback(place.leave)
                     deadline = trio.current_time() + place.patience
-                    origin = await self._origin(stream, remote, place)
+                    origin = await self._origin(stream, remote, place, deadline)
                     if origin is None:
                         return
                     stall = None
@@ -231,12 +231,14 @@ class Server:
         place.ran_out()
         self._refusals.warning("the handshake took too long", seconds=self._settings.handshake_timeout)
 
-    async def _origin(self, stream: trio.abc.Stream, remote: str, place: Place) -> "_Origin | None":
+    async def _origin(
+        self, stream: trio.abc.Stream, remote: str, place: Place, deadline: float
+    ) -> "_Origin | None":
         """Find out who comes, with the TLS handshake if there is one; None: it failed, and the stream is closed."""
         if not isinstance(stream, trio.SSLStream):
             return _Origin(remote, secure=False, certificate=None)
         try:
-            certificate = await shake_hands(stream, place.patience, self._central_system.clock)
+            certificate = await shake_hands(stream, deadline, self._central_system.clock)
         except NoTls as fault:
             if isinstance(fault, OutOfDate) and self._tls is not None:
                 self._tls.forget_sessions()
@@ -328,6 +330,8 @@ class Server:
             log.warning(
                 "no common subprotocol", identity=handshake.identity, offered=list(handshake.subprotocols)
             )
+            place.failed()
+            place.leave()  # from now on it is the peer that is waited for
             await transport.close(1002, "no common subprotocol")
             return None
         return _Guest(entry, handshake.security_profile)
@@ -398,7 +402,7 @@ class _Origin:
 
     @property
     def address(self) -> str:
-        return _address(self.remote)
+        return address_of(self.remote)
 
 
 @frozen
@@ -407,7 +411,3 @@ class _Guest:
 
     entry: Entry
     security_profile: int
-
-
-def _address(remote: str) -> str:
-    return remote.rpartition(":")[0].strip("[]")

@@ -146,8 +146,9 @@ class ServerTls:
 
 
 def _warn_if_readable(key: str) -> None:
-    if Path(key).stat().st_mode & stat.S_IROTH:
-        log.warning("every user of this machine can read the private key: take that right away", file=key)
+    with suppress(FileNotFoundError):  # it is being replaced
+        if Path(key).stat().st_mode & stat.S_IROTH:
+            log.warning("every user of this machine can read the private key: take that right away", file=key)
 
 
 def _no_password() -> str:
@@ -167,17 +168,17 @@ def _reason(error: Exception) -> str:
 
 
 async def shake_hands(
-    stream: "trio.SSLStream[trio.SocketStream]", patience: float, clock: Clock
+    stream: "trio.SSLStream[trio.SocketStream]", by: float, clock: Clock
 ) -> ClientCertificate | None:
     """Do the server's side of a TLS handshake, and return the certificate that the peer showed, if it showed one.
 
     A stream whose handshake failed is closed, after the peer was told why.
 
-    Raises NoTls: it failed, or took more than ``patience`` seconds; OutOfDate: a session was resumed of whose
+    Raises NoTls: it failed, or was not over at ``by`` of trio's clock; OutOfDate: a session was resumed of whose
         certificates one is not valid any more, which OpenSSL does not look at again.
     """
     try:
-        with trio.fail_after(patience):
+        with trio.fail_at(by):
             await stream.do_handshake()
         return _certificate(stream, clock.now())
     except (trio.BrokenResourceError, trio.ClosedResourceError, trio.TooSlowError) as error:

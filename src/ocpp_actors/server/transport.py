@@ -87,7 +87,8 @@ class _Socket:
         while (descriptor := self._descriptor()) >= 0:
             try:
                 await trio.lowlevel.wait_readable(descriptor)
-                return os.read(descriptor, RECEIVE_SIZE)
+                # Asked for again: it may be closed meanwhile, and its number another connection's.
+                return os.read(self._descriptor(), RECEIVE_SIZE)
             except BlockingIOError:
                 continue
             except (OSError, trio.ClosedResourceError):
@@ -440,6 +441,6 @@ async def open_transport(
     try:
         yield transport
     finally:
-        transport.read_no_more()
         with trio.CancelScope(shield=True):
             await trio.aclose_forcefully(stream)
+        transport.read_no_more()
