@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 
 import trio
 from flooders import ATTACKER, answer, connect, upgrade
-from machine import look
+from machine import Machine, look
 from report import DISK
 from servers import Generator, Server, generator, temporary, this_server
 
@@ -38,7 +38,8 @@ LIMIT = 2.0
 """How many times the quiet p99 a flood may make it."""
 
 RECONNECT_LIMIT = 0.1
-"""Seconds that no answer may take while charge points come back."""
+"""Seconds that no answer may take while charge points with keys come back, unless one took as long where the same number
+came back without keys, so that nothing was hashed."""
 
 NEWCOMER = "127.0.0.3"
 """An address of loopback that is neither that of the flood nor of those who are connected."""
@@ -53,6 +54,10 @@ WARM_UP = 3.0
 
 SENT_AT_MOST = 10_000
 """Messages of one charge point in one phase: in the next it sends others, or they would be repetitions."""
+
+_sent = itertools.count(0, SENT_AT_MOST)
+_unhashed: dict[str, float] = {}
+"""Milliseconds of the slowest answer of the first kind, which is the one without keys, by message."""
 
 SETTLE = 4.0
 """Seconds that are not counted after charge points have connected; the flood begins before they are over."""
@@ -123,7 +128,6 @@ class Bench:
             Newcomer(self.port, ATTACKER, "NEIGHBOUR"),
         ]
         self.quiet: dict[str, float] = {}
-        self._sent = itertools.count(0, SENT_AT_MOST)
         self.kept = True
 
     def connected(self, message: str, seconds: float) -> Generator:
@@ -138,7 +142,7 @@ class Bench:
             warm_up=SETTLE,
             prefix=message,
             key=KEY,
-            sent=next(self._sent),
+            sent=next(_sent),
         )
         begun = load.read()
         if begun["refused"]:
@@ -194,13 +198,27 @@ class Bench:
                     said.append((await process.stdout.receive_some()).decode().strip())
                 results = [await trio.to_thread.run_sync(load.read) for load in loads]
         for message, result in zip(MESSAGES, results, strict=True):
-            self.kept &= result["max"] <= 1000 * RECONNECT_LIMIT
+            unhashed = _unhashed.setdefault(message, result["max"])
+            self.kept &= result["max"] <= max(1000 * RECONNECT_LIMIT, unhashed)
             print(
                 f"{name:<22}{message:<12}{result['rate']:>8.0f}{result['p50']:>8.2f}{result['p99']:>8.2f}"
                 f"{result['max']:>9.2f}",
                 flush=True,
             )
         print(f"{'':<22}the first time all {first}, back all {'; '.join(said)}", flush=True)
+
+
+@asynccontextmanager
+async def serving(machine: Machine, directory: Path, arguments: argparse.Namespace) -> AsyncIterator[Bench]:
+    """Start a server, with newcomers that try to get in, for the length of the block."""
+    with this_server(machine.processors[0])(directory) as server:
+        bench = Bench(server, machine.processors[1], arguments.seconds, arguments.charge_points)
+        async with trio.open_nursery() as nursery:
+            for newcomer in bench.newcomers:
+                nursery.start_soon(newcomer.run)
+            await trio.sleep(WARM_UP)
+            yield bench
+            nursery.cancel_scope.cancel()
 
 
 async def prepare(database: str, keys: dict[str, KeyHash]) -> None:
@@ -250,24 +268,26 @@ async def main(arguments: argparse.Namespace) -> int:
             f"{arguments.seconds:g} s each; milliseconds"
         )
         print(f"{'':<34}{'per s':>8}{'p50':>8}{'p99':>8}{'max':>9}{'ratio':>7}")
-        with this_server(machine.processors[0])(directory) as server:
-            bench = Bench(server, machine.processors[1], arguments.seconds, arguments.charge_points)
-            os.sched_setaffinity(0, {machine.processors[1]})
-            async with trio.open_nursery() as nursery:
-                for newcomer in bench.newcomers:
-                    nursery.start_soon(newcomer.run)
-                await trio.sleep(WARM_UP)
-                if not arguments.only_reconnect:
-                    await bench.phase("quiet")
-                    await bench.phase("half-open", "half-open")
-                    await bench.phase("wrong keys, fast hash", "passwords", "FAST")
-                    await bench.phase("wrong keys, slow hash", "passwords", "SLOW")
-                for kind in arguments.keys if arguments.reconnect else ():
-                    await bench.reconnect(f"back, {kind} keys", directory / f"{kind}.json")
-                nursery.cancel_scope.cancel()
-    print(f"limits: {LIMIT:g} times the quiet p99, {1000 * RECONNECT_LIMIT:g} ms at a reconnection:", end=" ")
-    print("kept" if bench.kept else "broken")
-    return 0 if bench.kept else 1
+        os.sched_setaffinity(0, {machine.processors[1]})
+        start = partial(serving, machine, directory, arguments)
+        kept = True
+        if not arguments.only_reconnect:
+            async with start() as bench:
+                await bench.phase("quiet")
+                await bench.phase("half-open", "half-open")
+                await bench.phase("wrong keys, fast hash", "passwords", "FAST")
+                await bench.phase("wrong keys, slow hash", "passwords", "SLOW")
+                kept &= bench.kept
+        for kind in arguments.keys if arguments.reconnect else ():
+            async with start() as bench:
+                await bench.reconnect(f"back, {kind} keys", directory / f"{kind}.json")
+                kept &= bench.kept
+    print(
+        f"limits: {LIMIT:g} times the quiet p99, {1000 * RECONNECT_LIMIT:g} ms at a reconnection, or what it takes without keys:",
+        end=" ",
+    )
+    print("kept" if kept else "broken")
+    return 0 if kept else 1
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ FAILURE_RATE: Final = 2.0
 """Failed handshakes of one address at once, and then a second, that are few: a site where some charge points have a
 wrong key and try again twice a minute has fewer, and so has a load balancer that looks whether the port is open."""
 
-LANE_RATE: Final = 25.0
+LANE_RATE: Final = 20.0
 """Handshakes a second in the slow lane, of all addresses together: at one or two milliseconds each, they take less than
 a twentieth of the loop's time."""
 
