@@ -38,8 +38,8 @@ LIMIT = 2.0
 """How many times the quiet p99 a flood may make it."""
 
 RECONNECT_LIMIT = 0.1
-"""Seconds that no answer may take while charge points with keys come back, unless one took as long where the same number
-came back without keys, so that nothing was hashed."""
+"""Seconds that no answer may take while charge points with keys come back, unless one took as long where as many came
+back without keys, so that nothing was hashed."""
 
 NEWCOMER = "127.0.0.3"
 """An address of loopback that is neither that of the flood nor of those who are connected."""
@@ -283,7 +283,8 @@ async def main(arguments: argparse.Namespace) -> int:
                 await bench.reconnect(f"back, {kind} keys", directory / f"{kind}.json")
                 kept &= bench.kept
     print(
-        f"limits: {LIMIT:g} times the quiet p99, {1000 * RECONNECT_LIMIT:g} ms at a reconnection, or what it takes without keys:",
+        f"limits: {LIMIT:g} times the quiet p99; {1000 * RECONNECT_LIMIT:g} ms when they come back, "
+        "or what it takes without keys:",
         end=" ",
     )
     print("kept" if kept else "broken")
