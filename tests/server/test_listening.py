@@ -89,7 +89,7 @@ async def test_waiting_can_be_cancelled_and_accepting_goes_on() -> None:
 @pytest.mark.parametrize(
     ("code", "raised"), [(errno.ECONNABORTED, False), (errno.EMFILE, True), (errno.EINVAL, True)]
 )
-async def test_only_where_there_is_no_room_accepting_fails(
+async def test_one_that_is_gone_already_is_passed_over_and_other_failures_are_told(
     monkeypatch: pytest.MonkeyPatch, code: int, raised: bool
 ) -> None:
     failures = [OSError(code, "cannot be accepted")]

@@ -1,5 +1,6 @@
 """Connections wait for their peer's first words, and for their turn, without a task of their own."""
 
+import errno
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -270,6 +271,35 @@ async def test_who_waits_for_us_is_never_dropped(
         assert door.dropped == [1]
 
 
+async def test_where_no_more_can_be_watched_one_is_turned_away_and_others_come(
+    autojump_clock: trio.abc.Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    async with open_door() as door:
+        with monkeypatch.context() as patched, capture_logs() as logs:
+            patched.setattr(door.handshakes._words, "watch", full)
+            await door.enter(0)
+        assert door.dropped == [0]
+        assert [each["event"] for each in logs] == ["no room for a handshake"]
+        await door.enter(1, said=REQUEST)
+        await trio.testing.wait_all_tasks_blocked()
+        assert list(door.begun) == [1]
+
+
+async def test_who_does_not_answer_that_no_subprotocol_is_common_takes_no_place(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    async with listening(max_handshakes=1) as (central, listener), listener.connect(STRANGER) as silent:
+        await silent.send_all(REQUEST.replace(b"ocpp1.6", b"ocpp2.0.1"))
+        assert (await silent.receive_some()).startswith(b"HTTP/1.1 101")
+        async with charger_on(listener.connect()) as charger:
+            await charger.boot()
+            assert trio.current_time() == 0
+        assert central.server._handshakes._failures._buckets
+
+
 async def test_one_of_the_slow_lane_whose_place_was_taken_while_it_was_its_turn_does_not_begin(
     autojump_clock: trio.abc.Clock,
 ) -> None:
@@ -287,6 +317,7 @@ async def test_one_of_the_slow_lane_whose_place_was_taken_while_it_was_its_turn_
         while 1 not in door.dropped:  # chance finds the first one sooner or later
             number += 1
             await door.enter(number, said=REQUEST)
+        assert len(door.handshakes._lane) == LANE_PLACES
         door.begun[0].leave()
         await trio.sleep(60)
         assert 1 not in door.begun

@@ -46,9 +46,12 @@ class FirstWords(Generic[Who]):
         self._silent: dict[int, Who] = {}
 
     def watch(self, connection: socket.socket, who: Who) -> None:
-        """Watch a connection, until it is forgotten."""
-        self._silent[connection.fileno()] = who
+        """Watch a connection, until it is forgotten.
+
+        Raises OSError: the machine has no room for it.
+        """
         self._epoll.register(connection, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
+        self._silent[connection.fileno()] = who
 
     def forget(self, connection: socket.socket) -> None:
         """Watch it no more, before it is closed or read."""

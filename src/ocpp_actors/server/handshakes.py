@@ -160,16 +160,17 @@ class Handshakes:
         place = Place(self, remote, drop, connection, begin, self._patience)
         if not self._failures.few(place.home):
             if not self._has_slow_room(place):
-                self._turn_away(place)
+                self._turn_away(place, "its address fails often, and the slow lane is full")
                 return
             self._slow[place] = None
         elif not self._trusted(place.address) and not self._has_share(place.home):
-            self._turn_away(place)
+            self._turn_away(place, "many of its address are silent")
             return
-        while not self._has_room():
+        while not place.over and not self._has_room():
             await self._look_again()
-        if place.over:
+        if place.over:  # another one of the slow lane took its place meanwhile
             return
+        place.since = trio.current_time()
         if connection is None:
             self._stand_in_line(place)
             return
@@ -265,7 +266,7 @@ class Handshakes:
         (self._lane if place in self._slow else self._spoken).append(place)
         self._one_has_spoken.ring()
 
-    def _turn_away(self, place: Place, reason: str = "others of its address wait") -> None:
+    def _turn_away(self, place: Place, reason: str) -> None:
         self._log.warning("no room for a handshake", remote=place.remote, reason=reason)
         self._drop(place)
 
@@ -303,7 +304,10 @@ class Handshakes:
         waiting = [each for each in others if not each.begun]
         if not waiting or self._chance.random() >= LANE_CHANCE:
             return False
-        self._turn_away(self._chance.choice(waiting))
+        other = self._chance.choice(waiting)
+        self._turn_away(other, "its address fails often, and another one took its place in the slow lane")
+        with suppress(ValueError):  # it has not spoken yet
+            self._lane.remove(other)
         return True
 
     def _one_makes_room(self, places: Iterator[Place]) -> bool:
@@ -322,9 +326,9 @@ class Handshakes:
             line = await self._line()
             while len(self._in_progress) >= self._limit and not self._one_in_progress_makes_room():
                 await self._look_again()
-            place = line.popleft()
-            if place.over:  # another one of the slow lane took its place meanwhile
+            if not line:  # another one of the slow lane took its place meanwhile
                 continue
+            place = line.popleft()
             if place in self._slow:
                 self._lane_opens = trio.current_time() + 1 / LANE_RATE
             place.begun, place.since = True, trio.current_time()
@@ -337,8 +341,6 @@ class Handshakes:
     async def _line(self) -> deque[Place]:
         """Wait until one has spoken, and return where it stands; the slow lane opens for one at a time."""
         while True:
-            while self._lane and self._lane[0].over:
-                self._lane.popleft()
             if self._lane and self._lane_opens <= trio.current_time():
                 return self._lane
             if self._spoken:

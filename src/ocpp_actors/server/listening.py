@@ -58,7 +58,7 @@ class Listener(trio.abc.AsyncResource):
     async def accept(self) -> Accepted:
         """Return the next connection.
 
-        Raises OSError: one could not be accepted, because the machine has no room for it.
+        Raises OSError: one could not be accepted, mostly because the machine has no room for it, and the next may not.
         Raises ClosedResourceError: this is closed.
         """
 

@@ -146,7 +146,7 @@ class ServerTls:
 
 
 def _warn_if_readable(key: str) -> None:
-    with suppress(FileNotFoundError):  # it is being replaced
+    with suppress(OSError):  # it is being replaced
         if Path(key).stat().st_mode & stat.S_IROTH:
             log.warning("every user of this machine can read the private key: take that right away", file=key)
 

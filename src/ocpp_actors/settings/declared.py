@@ -382,7 +382,7 @@ class Settings:
         500,
         whole(1, 100_000),
         LIMITS,
-        "Handshakes in progress at the same time; more have to wait. Who has sent no request yet does not count.",
+        "Handshakes in progress at the same time; more have to wait. Who has said nothing yet does not count.",
     )
     max_connection_rate: float = setting(
         2000.0, number(0.1, 1_000_000), LIMITS, "Connections accepted; more have to wait.", "per second"
