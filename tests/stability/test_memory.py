@@ -10,6 +10,7 @@ import trio
 from tests.support.central import BOOT, open_central
 from tests.support.process import ServerProcess, open_server
 from tests.support.raw import TEXT, frame, upgrade
+from tests.support.waiting import LONGEST
 
 pytestmark = [pytest.mark.heavy, pytest.mark.unmeasured]
 
@@ -50,8 +51,9 @@ async def run_cycles(server: ServerProcess, cycles: int) -> int:
         for number in range(CLIENTS):
             nursery.start_soon(connect_and_boot, server.port, f"CP{number}", cycles // CLIENTS)
     async with httpx2.AsyncClient(base_url=server.api, trust_env=False) as api:
-        while (await api.get("/api/v1/overview")).json()["online"]:
-            pass
+        with trio.fail_after(LONGEST):
+            while (await api.get("/api/v1/overview")).json()["online"]:
+                pass
     return resident(server)
 
 

@@ -13,7 +13,7 @@ many, so one that is trusted is never slowed.
 import math
 import socket
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from operator import attrgetter
 from random import Random
@@ -284,11 +284,11 @@ class Handshakes:
         """Whether one more may wait, if need be after the one that has kept us waiting longest has made room."""
         if len(self._silent) + len(self._spoken) + len(self._lane) < self._most_waiting:
             return True
-        return self._one_makes_room(iter(self._silent))
+        return self._makes_room(next(iter(self._silent), None))
 
     def _has_share(self, home: str) -> bool:
         own = self._silent_of.get(home, ())
-        return len(own) < self._most_waiting // 2 or self._one_makes_room(iter(own))
+        return len(own) < self._most_waiting // 2 or self._makes_room(next(iter(own), None))
 
     def _has_slow_room(self, place: Place) -> bool:
         """Whether the slow lane takes it."""
@@ -299,7 +299,7 @@ class Handshakes:
             others = list(self._slow)
         else:
             return True
-        if self._one_makes_room(each for each in others if each.keeps_waiting()):
+        if self._makes_room(next((each for each in others if each.keeps_waiting()), None)):
             return True
         waiting = [each for each in others if not each.begun]
         if not waiting or self._chance.random() >= LANE_CHANCE:
@@ -310,12 +310,11 @@ class Handshakes:
             self._lane.remove(other)
         return True
 
-    def _one_makes_room(self, places: Iterator[Place]) -> bool:
-        """Drop the first, if it has kept us waiting for long."""
-        oldest = next(places, None)
-        if oldest is None or not oldest.keeps_waiting():
+    def _makes_room(self, place: Place | None) -> bool:
+        """Drop it, if there is one and it has kept us waiting for long."""
+        if place is None or not place.keeps_waiting():
             return False
-        self._turn_away(oldest, "it kept the server waiting, and another one has come")
+        self._turn_away(place, "it kept the server waiting, and another one has come")
         return True
 
     # --- in progress -------------------------------------------------------------------------------------------
@@ -355,7 +354,7 @@ class Handshakes:
             return False
         home, _ = Counter(each.home for each in waiting).most_common(1)[0]
         oldest = min((each for each in waiting if each.home == home), key=attrgetter("since"))
-        return self._one_makes_room(iter([oldest]))
+        return self._makes_room(oldest)
 
 
 def _since(place: Place) -> float:
