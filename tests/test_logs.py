@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ocpp_actors import logs
 from ocpp_actors.call_in_hand import MAX_LOGGED, call_in_hand
@@ -96,6 +98,47 @@ def test_the_console_shows_the_same_on_one_line(console: io.StringIO) -> None:
     assert "[warning  ] odd" in line
     assert "identity='CP1'" in line
     assert "quirk='late'" in line
+
+
+def both_renderings(
+    log_format: Any, theirs: structlog.typing.Processor, said: dict[str, Any]
+) -> tuple[object, object]:
+    """Return what the configured log makes of a line, and what ``theirs`` makes of it in the last step."""
+    logs.configure(log_format, "info", io.StringIO())
+    *before, ours = structlog.get_config()["processors"]
+    for processor in before:
+        said = dict(processor(None, "info", said))
+    return ours(None, "info", dict(said)), theirs(None, "info", dict(said))
+
+
+NAMES = st.one_of(
+    st.sampled_from(
+        ["event", "logger", "logger_name", "stack", "exception", "exc_info", "password", "a", "Z"]
+    ),
+    st.text(),
+)
+VALUES = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(), st.builds(ValueError)
+    ),
+    lambda inner: st.one_of(st.lists(inner), st.dictionaries(st.text(), inner), st.sets(st.integers())),
+    max_leaves=5,
+)
+SAID = st.dictionaries(NAMES, st.one_of(st.text("a \n\x1b", max_size=40), VALUES))
+
+
+@given(said=SAID)
+def test_a_console_line_without_colours_is_what_structlog_would_write(said: dict[str, Any]) -> None:
+    ours, theirs = both_renderings(
+        "console", structlog.dev.ConsoleRenderer(colors=False, repr_native_str=True), said
+    )
+    assert ours == theirs
+
+
+@given(said=SAID)
+def test_a_line_of_json_is_what_structlog_would_write(said: dict[str, Any]) -> None:
+    ours, theirs = both_renderings("json", structlog.processors.JSONRenderer(json.dumps, default=repr), said)
+    assert ours == theirs
 
 
 def test_colours_are_for_terminals() -> None:

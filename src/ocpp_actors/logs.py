@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, TextIO
 
 import structlog
-from attrs import frozen
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from ocpp_actors.call_in_hand import add_call_in_hand
@@ -45,15 +44,15 @@ def configure(log_format: Literal["console", "json"], level: str, stream: TextIO
         _format_exception,
         _mask_secrets,
     ]
+    coloured = structlog.dev.ConsoleRenderer(colors=True, repr_native_str=True)
     last: list[Processor] = (
-        [structlog.processors.JSONRenderer(json.dumps, default=repr)]
-        if log_format == "json"
-        else [_escape, structlog.dev.ConsoleRenderer(colors=stream.isatty(), repr_native_str=True)]
+        [_json] if log_format == "json" else [_escape, coloured if stream.isatty() else _plain]
     )
+    logger = structlog.WriteLogger(stream)
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=lambda *_name: logger,
         cache_logger_on_first_use=False,  # modules got their loggers before this call
     )
     _route_standard_logging(shared, last, threshold, stream)
@@ -98,7 +97,11 @@ def _format_exception(_logger: WrappedLogger, _method: str, event_dict: EventDic
 
 
 def _mask_secrets(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
-    return {name: _masked(name, value) for name, value in event_dict.items()}
+    for name, value in event_dict.items():
+        masked = _masked(name, value)
+        if masked is not value:
+            event_dict[name] = masked
+    return event_dict
 
 
 def _masked(name: object, value: object) -> object:
@@ -113,14 +116,13 @@ def _masked(name: object, value: object) -> object:
     return value
 
 
-@frozen(repr=False)
-class _Shown:
+class _Shown(str):
     """What a value looks like on the console."""
 
-    text: str
+    __slots__ = ()
 
     def __repr__(self) -> str:
-        return self.text
+        return str(self)
 
 
 def _escape(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
@@ -134,6 +136,33 @@ def _escape(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> Even
         else:
             escaped[printable(name)] = _Shown(printable(repr(value)))
     return escaped
+
+
+_COLUMNS: Final = (
+    ("", "={}".format),
+    ("timestamp", "{}".format),
+    ("level", "[{:9}]".format),
+    ("event", "{:30}".format),
+    ("logger", "[{}]".format),
+    ("logger_name", "[{}]".format),
+)
+_RULE: Final = f"\n\n{'=' * 79}\n\n"
+
+
+def _plain(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> str:
+    """Write the line that structlog's ConsoleRenderer writes without colours, and cheaper."""
+    below = [event_dict.pop(name) for name in ("stack", "exception") if name in event_dict]
+    line = [show(event_dict.pop(name)) for name, show in _COLUMNS if name in event_dict]
+    line += [f"{name}={event_dict[name]}" for name in sorted(event_dict)]
+    text = " ".join(line).rstrip(" ")
+    return f"{text}\n{_RULE.join(below)}" if below else text
+
+
+_encode: Final = json.JSONEncoder(default=repr).encode
+
+
+def _json(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> str:
+    return _encode(event_dict)
 
 
 def printable(text: str) -> str:
