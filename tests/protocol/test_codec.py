@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from attrs import AttrsInstance
+from attrs import AttrsInstance, fields
+from attrs.exceptions import FrozenInstanceError
 from hypothesis import HealthCheck, given, settings
 
 from ocpp_actors.protocol import messages as m
@@ -93,6 +94,26 @@ def test_decode_builds_the_typed_message() -> None:
     )
     assert message.meter_value[0].sampled_value[0].unit is m.UnitOfMeasure.CELCIUS
     assert message.meter_value[0].timestamp.tzinfo is UTC
+
+
+def test_a_decoded_message_is_what_the_constructor_makes_and_cannot_be_changed() -> None:
+    sample = {"value": "1", "unit": "Wh"}
+    message = decode(
+        m.MeterValues,
+        {"connectorId": 1, "meterValue": [{"timestamp": "2026-03-01T12:00:00Z", "sampledValue": [sample]}]},
+    )
+    value = message.meter_value[0]
+    made = m.SampledValue(value="1", unit=m.UnitOfMeasure.WH)
+    for part, kind in (
+        (message, m.MeterValues),
+        (value, m.MeterValue),
+        (value.sampled_value[0], m.SampledValue),
+    ):
+        assert type(part) is kind
+        with pytest.raises(FrozenInstanceError):
+            setattr(part, fields(kind)[0].name, None)
+    assert value.sampled_value == [made]
+    assert hash(value.sampled_value[0]) == hash(made)
 
 
 def test_an_integer_written_as_1_0_becomes_an_int_where_draft_06_accepts_it() -> None:

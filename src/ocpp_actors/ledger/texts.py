@@ -1,8 +1,9 @@
 """Texts as every store can hold them."""
 
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
-from operator import is_
+from operator import attrgetter, is_
 from typing import Any, Final, TypeVar, cast
 
 from attrs import evolve
@@ -31,8 +32,8 @@ def _replaced(value: Any) -> Any:
         replaced = tuple(map(_replaced, value))
         return value if all(map(is_, value, replaced)) else replaced
     changes = {}
-    for name in _names(type(value)):  # type: ignore[arg-type]  # mypy takes no class for hashable
-        part = getattr(value, name)
+    names, parts_of = _parts(type(value))  # type: ignore[arg-type]  # mypy takes no class for hashable
+    for name, part in zip(names, parts_of(value), strict=True):
         if type(part) not in _WITHOUT_TEXT:
             changed = _replaced(part)
             if changed is not part:
@@ -41,5 +42,13 @@ def _replaced(value: Any) -> Any:
 
 
 @cache
-def _names(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(attribute.name for attribute in getattr(kind, "__attrs_attrs__", ()))
+def _parts(kind: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
+    """Return the names of the parts of a class, and what gets them from an instance."""
+    names = tuple(attribute.name for attribute in getattr(kind, "__attrs_attrs__", ()))
+    match names:
+        case ():
+            return names, lambda _: ()
+        case (name,):
+            return names, lambda value: (getattr(value, name),)
+        case _:
+            return names, attrgetter(*names)
