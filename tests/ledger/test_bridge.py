@@ -16,8 +16,8 @@ from structlog.testing import capture_logs
 from tests.ledger.facts import NOON, POISON, later, start
 
 from ocpp_actors.ledger import bridge as bridge_module
-from ocpp_actors.ledger.actor import Batch, Job
-from ocpp_actors.ledger.bridge import LATE_BY, SETTLED_AT_ONCE, Bridge, open_ledger, running
+from ocpp_actors.ledger.actor import ENOUGH, LOOK_AGAIN, WAKE, Batch, Inbox, Job, StoreActor
+from ocpp_actors.ledger.bridge import LATE_BY, SETTLED_AT_ONCE, Bridge, NextTurn, open_ledger, running
 from ocpp_actors.ledger.port import (
     AdmitChargePoint,
     FindChargePoint,
@@ -452,6 +452,107 @@ def test_answers_that_come_after_the_end_of_trio_are_dropped() -> None:
     bridge = trio.run(make)
     bridge._settle_soon([], None)
     bridge._stop_soon()
+
+
+@define
+class Stopwatch:
+    """Time that passes only while somebody sleeps; ``meanwhile`` is called then."""
+
+    now: float = 0.0
+    slept: list[float] = field(factory=list)
+    meanwhile: Callable[[], None] = lambda: None
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        self.meanwhile()
+
+
+def gathering(store: FakeStore, inbox: Inbox, watch: Stopwatch) -> StoreActor:
+    """An actor without a thread, whose small batches begin a hundredth of a second after each other."""
+    return StoreActor(store, inbox, lambda *_: None, lambda: None, 100, 0.01, lambda: watch.now, watch.sleep)
+
+
+def test_small_batches_gather_what_comes_and_large_ones_begin_at_once() -> None:
+    store, inbox, watch = FakeStore(), Inbox(), Stopwatch()
+    actor = gathering(store, inbox, watch)
+
+    def come(jobs: int) -> None:
+        for _ in range(jobs):
+            inbox.put(Job("x"))
+
+    come(1)
+    actor.on_receive(WAKE)
+    assert watch.slept == [], "the last one is long ago"
+
+    come(1)
+    watch.meanwhile = lambda: come(1)
+    actor.on_receive(WAKE)
+    assert watch.now == pytest.approx(0.01)
+    assert watch.slept == pytest.approx([LOOK_AGAIN] * 5)
+
+    watch.slept.clear()
+    come(1)
+    watch.meanwhile = lambda: come(ENOUGH)
+    actor.on_receive(WAKE)
+    assert watch.slept == [LOOK_AGAIN], "there is enough now"
+
+    watch.slept.clear()
+    come(ENOUGH)
+    actor.on_receive(WAKE)
+    assert watch.slept == []
+
+    inbox.hurried = True
+    come(1)
+    actor.on_receive(WAKE)
+    assert watch.slept == []
+    assert [len(batch) for batch in store.batches] == [1, 6, 1 + ENOUGH, ENOUGH, 1]
+
+
+async def test_nothing_is_gathered_any_more_at_the_end() -> None:
+    async with bridged(FakeStore()) as bridge:
+        assert not bridge._inbox.hurried
+        bridge.close_by()
+        assert bridge._inbox.hurried
+
+
+async def test_what_is_to_be_called_in_the_next_turn_is_called_then_and_none_is_forgotten() -> None:
+    """Whether a task does it or not, and when it ends."""
+    next_turn, turns = NextTurn(), Turns()
+    called: list[tuple[str, int]] = []
+
+    def call(name: str) -> None:
+        next_turn.call(lambda: called.append((name, turns.now)))
+
+    async with trio.open_nursery() as nursery:
+        trio.lowlevel.add_instrument(turns)
+        call("without a task")
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(next_turn.run)
+        await trio.testing.wait_all_tasks_blocked()
+        begun = turns.now
+        call("one")
+        call("two")
+        next_turn.call(lambda: call("later"))
+        await trio.testing.wait_all_tasks_blocked()
+        assert called[1:] == [("one", begun + 1), ("two", begun + 1), ("later", begun + 2)]
+
+        def end() -> None:
+            call("the last")
+            nursery.cancel_scope.cancel()
+
+        next_turn.call(end)
+    call("without a task again")
+    await trio.testing.wait_all_tasks_blocked()
+    trio.lowlevel.remove_instrument(turns)
+    assert [name for name, _ in called] == [
+        "without a task",
+        "one",
+        "two",
+        "later",
+        "the last",
+        "without a task again",
+    ]
 
 
 # --- through the whole ledger ------------------------------------------------------------------------------------

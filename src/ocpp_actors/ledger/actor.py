@@ -1,7 +1,9 @@
 """The actor that owns a store: one thread, to which everything that blocks is left."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
+from time import monotonic, sleep
 from typing import Any, Final, Protocol
 
 import pykka
@@ -14,6 +16,12 @@ log = structlog.get_logger(__name__)
 
 WAKE: Final = "wake"
 """The only message: there are jobs in the inbox."""
+
+ENOUGH: Final = 8
+"""Jobs for which a batch is worth its while."""
+
+LOOK_AGAIN: Final = 0.002
+"""Seconds between two looks whether there are enough jobs."""
 
 STOPPED: Final = "the ledger is closed"
 
@@ -68,6 +76,8 @@ class Inbox:
 
     _jobs: deque[Job] = field(factory=deque, init=False)
     _awake: bool = field(default=False, init=False)
+    hurried: bool = field(default=False, init=False)
+    """Whether no job is to wait for others: the end has begun."""
 
     def put(self, job: Job) -> bool:
         """Put a job in; whether the actor is to be woken: it may have looked at the inbox before."""
@@ -110,12 +120,23 @@ class StoreActor(pykka.ThreadingActor):
 
     Its thread is a daemon, so that a database that hangs cannot keep the process from ending: what it has not
     committed was not confirmed.
+
+    A batch of fewer than ``ENOUGH`` jobs, which costs nearly as much as one of many, waits until the last one began
+    ``interval`` seconds ago. ``timer`` counts seconds, ``sleep`` waits for some.
     """
 
     use_daemon_thread = True
 
     def __init__(
-        self, store: Store, inbox: Inbox, settle: Settle, stopped: Callable[[], None], batch_limit: int
+        self,
+        store: Store,
+        inbox: Inbox,
+        settle: Settle,
+        stopped: Callable[[], None],
+        batch_limit: int,
+        interval: float = 0.0,
+        timer: Callable[[], float] = monotonic,
+        sleep: Callable[[float], None] = sleep,
     ) -> None:
         super().__init__()
         self._store = store
@@ -123,9 +144,15 @@ class StoreActor(pykka.ThreadingActor):
         self._settle = settle
         self._stopped = stopped
         self._batch_limit = batch_limit
+        self._interval = interval
+        self._timer = timer
+        self._sleep = sleep
+        self._next = -math.inf
+        """When the next batch may begin."""
 
     def on_receive(self, message: object) -> None:  # noqa: ARG002
         """Carry out one batch; where jobs are left, wake up again, so that a stop finds its turn."""
+        self._gather()
         jobs = self._inbox.take(self._batch_limit)
         batch: Batch | None = None
         try:
@@ -138,6 +165,16 @@ class StoreActor(pykka.ThreadingActor):
             self._settle(jobs, batch)
         if len(jobs) == self._batch_limit:
             self._inbox.wake(self.actor_ref)
+
+    def _gather(self) -> None:
+        """Wait until there are enough jobs, or the last batch is long enough ago."""
+        while (
+            not self._inbox.hurried
+            and len(self._inbox) < ENOUGH
+            and (early := self._next - self._timer()) > 0
+        ):
+            self._sleep(min(early, LOOK_AGAIN))
+        self._next = self._timer() + self._interval
 
     def _carry_out(self, jobs: list[Job]) -> Batch | None:
         rest = jobs

@@ -4,8 +4,10 @@ Nothing here blocks trio's thread. An answer comes back through ``TrioToken.run_
 """
 
 import math
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -26,6 +28,9 @@ CLOSE_TIMEOUT: Final = 5.0
 
 SETTLED_AT_ONCE: Final = 20
 """Jobs of one commit that are settled in one turn of the loop, so that the others in it do not wait for hundreds."""
+
+COMMIT_INTERVAL: Final = 0.01
+"""Seconds between two commits of the ledger, unless there is much to commit: a commit takes the loop's time, too."""
 
 LATE: Final = "no answer in time"
 
@@ -76,11 +81,50 @@ class Slot(Job):
             self.on_settled()
 
 
+class NextTurn:
+    """Calls functions in the next turn of trio's loop, from its thread.
+
+    So does run_sync_soon, with a system call and at five times the price; it stands in while run() does not run.
+    """
+
+    def __init__(self) -> None:
+        self._token = trio.lowlevel.current_trio_token()
+        self._runs = False
+        self._calls: deque[Callable[[], None]] = deque()
+        self._asleep = trio.lowlevel.ParkingLot()
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Call it in the next turn."""
+        if self._runs:
+            self._calls.append(function)
+            self._asleep.unpark()
+        else:
+            self._token.run_sync_soon(function)
+
+    async def run(self) -> None:
+        """Do it in this task, for ever."""
+        self._runs = True
+        try:
+            while True:
+                if self._calls:
+                    await trio.lowlevel.checkpoint()
+                else:
+                    await self._asleep.park()
+                self._call_all()
+        finally:
+            self._runs = False
+            self._call_all()
+
+    def _call_all(self) -> None:
+        for _ in range(len(self._calls)):
+            self._calls.popleft()()
+
+
 class Bridge:
     """The trio side of one actor: a bounded number of jobs on their way, each settled exactly once.
 
     ``queue_limit`` bounds the jobs that are queued or being carried out; ``on_batch`` is told in trio's thread what
-    each batch took. ``close_timeout`` is how many seconds the whole end may take.
+    each batch took. ``close_timeout`` is how many seconds the whole end may take; ``interval``: see StoreActor.
     """
 
     def __init__(
@@ -91,8 +135,10 @@ class Bridge:
         batch_limit: int,
         on_batch: BatchHook | None = None,
         close_timeout: float = CLOSE_TIMEOUT,
+        interval: float = 0.0,
     ) -> None:
         self._token = trio.lowlevel.current_trio_token()
+        self.next_turn = NextTurn()
         self._room = trio.Semaphore(queue_limit)
         self._inbox = Inbox()
         self._on_batch = on_batch
@@ -104,7 +150,12 @@ class Bridge:
         self._idle = trio.Event()
         self._stopped = trio.Event()
         self._actor = StoreActor.start(
-            store, self._inbox, self._settle_soon, self._stop_soon, batch_limit=batch_limit
+            store,
+            self._inbox,
+            self._settle_soon,
+            self._stop_soon,
+            batch_limit=batch_limit,
+            interval=interval,
         )
 
     @property
@@ -182,7 +233,7 @@ class Bridge:
         self._outstanding[slot] = slot
         if self._inbox.put(slot) and not self._waking:
             self._waking = True
-            self._token.run_sync_soon(self._wake)
+            self.next_turn.call(self._wake)
         return slot
 
     def _wake(self) -> None:
@@ -200,6 +251,7 @@ class Bridge:
         """Return by when, on trio's clock, the end is over; the first call begins it."""
         if self._close_by is None:
             self._close_by = trio.current_time() + self._close_timeout
+            self._inbox.hurried = True
         return self._close_by
 
     async def close(self) -> None:
@@ -237,7 +289,7 @@ class Bridge:
         rest = jobs[SETTLED_AT_ONCE:]
         self._settle(jobs[:SETTLED_AT_ONCE], None if rest else batch)
         if rest:
-            self._token.run_sync_soon(self._settle_some, rest, batch)
+            self.next_turn.call(partial(self._settle_some, rest, batch))
 
     def _settle(self, jobs: list[Job], batch: Batch | None) -> None:
         for job in jobs:
@@ -262,6 +314,7 @@ async def running(
     batch_limit: int,
     on_batch: BatchHook | None = None,
     close_timeout: float = CLOSE_TIMEOUT,
+    interval: float = 0.0,
 ) -> AsyncIterator[Bridge]:
     """Run an actor that owns the store, from its opening to its end, which takes up to ``close_timeout`` seconds.
 
@@ -273,6 +326,7 @@ async def running(
         batch_limit=batch_limit,
         on_batch=on_batch,
         close_timeout=close_timeout,
+        interval=interval,
     )
     try:
         await bridge.ask(Open())
@@ -319,8 +373,9 @@ async def open_ledger(
     ``close_timeout`` seconds. A nursery runs inside: an exception of the body arrives in an exception group.
 
     ``queue_limit`` bounds the requests on their way, above it ``ask`` waits. ``batch_limit`` bounds the requests of
-    one commit. ``note_limit`` bounds the notes that wait, written every ``note_interval`` seconds. ``on_batch`` is
-    told, in trio's thread, what each commit took.
+    one commit; where they are few, they are gathered for up to ``COMMIT_INTERVAL`` seconds. ``note_limit`` bounds the
+    notes that wait, written every ``note_interval`` seconds. ``on_batch`` is told, in trio's thread, what each commit
+    took.
 
     Raises LedgerUrlError: the URL is none of a database that is supported.
     Raises LedgerUnavailable: the database cannot be reached or written, or is of another version; the text says why.
@@ -335,11 +390,13 @@ async def open_ledger(
         batch_limit=batch_limit,
         on_batch=on_batch,
         close_timeout=close_timeout,
+        interval=COMMIT_INTERVAL,
     ) as bridge:
         notes = WriteBehind(bridge.put, limit=note_limit, chunk=batch_limit)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(notes.run, note_interval)
             nursery.start_soon(bridge.watch)
+            nursery.start_soon(bridge.next_turn.run)
             try:
                 yield DatabaseLedger(bridge, notes)
             finally:
