@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from tests.support.central import START, open_central
 from tests.support.connection import FakeConnection, session_on
 
@@ -85,6 +86,21 @@ async def test_a_ping_is_written_every_interval(autojump_clock: Any) -> None:
     connection, over, _ = await monitored(ping_interval=30.0, life=every(30.5, pong_comes), until=100)
     assert over is None
     assert connection.pings == [30, 60, 90]
+
+
+async def test_pings_keep_to_their_schedule_when_the_server_is_late(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    """Those that were late together are not written together from then on."""
+    connection = FakeConnection()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run_heartbeat_monitor, session_on(connection, ping_interval=30, silence_limit=0))
+        for passed in (35, 25, 29, 1, 100, 19, 1):
+            await trio.testing.wait_all_tasks_blocked()
+            mock_clock.jump(passed)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert connection.pings == [35, 60, 90, 190, 210]
 
 
 @pytest.mark.parametrize(("pings", "interval"), [(True, 0.0), (False, 30.0)])

@@ -38,7 +38,8 @@ async def run_heartbeat_monitor(session: Session) -> None:
             pinged_at = None
         if now >= next_ping:
             await session.writer.ping()
-            next_ping = now + ping_interval
+            # Each by its own schedule: those that were late together would be together ever after, and more each time.
+            next_ping += ping_interval * (1 + (now - next_ping) // ping_interval)
             if pinged_at is None and settings.ping_timeout:
                 pinged_at = now
 

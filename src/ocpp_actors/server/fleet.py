@@ -3,7 +3,7 @@
 import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -53,10 +53,12 @@ IDENTITY_CONFLICT = "IdentityConflict"
 """The type of the security event of such a fight."""
 
 SWEEP_EVERY = 1.0
-"""Seconds between two looks for waiting commands that have expired and for entries that need not be kept."""
+"""Seconds from one look for waiting commands that have expired, and for entries that need not be kept, to the next."""
 
 LOOKED_AT_ONCE = 500
-"""Entries that are looked at in one turn of the loop."""
+"""Entries that are looked at before a pause."""
+SWEEP_PAUSE = 0.25
+"""Seconds of such a pause: looking at thousands of entries takes a fiftieth of the loop's time at most."""
 
 NOTES_TIME = 60.0
 """Seconds that what a charge point noted is kept in memory after its session: until it is written, it is known nowhere
@@ -423,9 +425,16 @@ class Fleet:
         await ledger.ask(AbandonSentCommands(self._now()))
         last = 0
         while waiting := await ledger.ask(ListCommands(state=CommandState.WAITING, after=last)):
+            async with trio.open_nursery() as nursery:  # together, because the ledger looks up many at once
+                for identity in {record.identity.casefold() for record in waiting}:
+                    nursery.start_soon(self._load, identity)
             for record in waiting:
                 await self._restore(record)
             last = waiting[-1].command_id
+
+    async def _load(self, identity: str) -> None:
+        with suppress(UnknownChargePoint, LedgerUnavailable):  # of which is heard when it is needed
+            await self._find_or_load(identity)
 
     async def _restore(self, record: CommandRecord) -> None:
         try:
@@ -462,7 +471,8 @@ class Fleet:
         now = self._now()
         for number, (key, entry) in enumerate(list(self._entries.items()), 1):
             if number % LOOKED_AT_ONCE == 0:
-                await trio.lowlevel.checkpoint()
+                await trio.sleep(SWEEP_PAUSE)
+                now = self._now()
             if entry.session is not None and entry.mailbox.unused:
                 continue
             for command in entry.mailbox.expired(now):
