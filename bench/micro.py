@@ -19,8 +19,11 @@ from typing import Any, Final
 import jsonschema_rs
 import orjson
 import structlog
+from flooders import upgrade
 from messages import content
 from sqlalchemy import URL
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection
 
 from ocpp_actors import observer as o
 from ocpp_actors.call_in_hand import call_in_hand
@@ -39,6 +42,7 @@ from ocpp_actors.protocol.messages import HeartbeatResponse
 from ocpp_actors.protocol.schemas import schema
 from ocpp_actors.protocol.validation import decode
 from ocpp_actors.recorder import FrameReader
+from ocpp_actors.server.opening import Opening
 
 ROUNDS: Final = 9
 ROUND_TIME: Final = 0.05
@@ -51,7 +55,7 @@ AT: Final = datetime(2026, 1, 1, tzinfo=UTC)
 BODIES: Final = {action: content(action, 0).decode() for action in ("Heartbeat", "MeterValues")}
 
 Step = tuple[str, Callable[[], object], int]
-"""A name, what is measured, and how many messages, frames or events that is."""
+"""A name, what is measured, and how many handshakes, messages, frames or events that is."""
 
 
 def _mask_all(entries: Iterable[MessageEntry]) -> None:
@@ -62,7 +66,7 @@ def _mask_all(entries: Iterable[MessageEntry]) -> None:
 def main() -> None:
     """Measure the steps whose names begin with one of the arguments, or all."""
     wanted = tuple(sys.argv[1:]) or ("",)
-    for steps in (protocol_steps, tell_steps, log_steps, small_steps):
+    for steps in (opening_steps, protocol_steps, tell_steps, log_steps, small_steps):
         for name, run, number in steps():
             if name.startswith(wanted):
                 print(f"{name:40} {cost(run, number):8.2f} µs", flush=True)
@@ -81,6 +85,19 @@ def cost(run: Callable[[], object], number: int) -> float:
             run()
         rounds.append((time.process_time() - begun) / (runs * number) * 1e6)
     return statistics.median(rounds)
+
+
+def opening_steps() -> Iterator[Step]:
+    """Yield an opening handshake, from the request of a charge point to the answer that lets it in."""
+    request = upgrade("CP1", "0001020304050607")
+
+    def shake_hands(protocol: Opening | WSConnection) -> None:
+        protocol.receive_data(request)
+        list(protocol.events())
+        protocol.send(AcceptConnection(subprotocol="ocpp1.6"))
+
+    yield "opening handshake", lambda: shake_hands(Opening()), 1
+    yield "opening handshake: wsproto", lambda: shake_hands(WSConnection(ConnectionType.SERVER)), 1
 
 
 def protocol_steps() -> Iterator[Step]:

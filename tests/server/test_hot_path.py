@@ -1,9 +1,12 @@
 """The short way for text messages and sockets does what the long way does: same messages, same bytes, same ends."""
 
+import os
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
+from unittest.mock import Mock
 
 import pytest
 import trio
@@ -11,11 +14,14 @@ import wsproto
 from attrs import frozen
 from hypothesis import example, given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
+from tests.support.script import Script
 from wsproto.events import AcceptConnection, TextMessage
 
 from ocpp_actors.charge_point.connection import ConnectionEnded
 from ocpp_actors.server.text_frames import take_texts, text_frame, unmasked
-from ocpp_actors.server.transport import RECEIVE_SIZE, open_transport
+from ocpp_actors.server.transport import Transport, open_transport
+from ocpp_actors.server.wires import RECEIVE_SIZE, Hearing
 
 LIMIT = 60_000
 UPGRADE = (
@@ -35,35 +41,11 @@ class Seen:
     pong: bool
 
 
-class Script(trio.abc.Stream):
-    """A stream that delivers these chunks and keeps what is written."""
-
-    def __init__(self, chunks: Sequence[bytes]) -> None:
-        self._chunks = [UPGRADE, *chunks]
-        self.written = b""
-        self._closed = False
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        await trio.lowlevel.checkpoint()
-        return self._chunks.pop(0) if self._chunks else b""
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        await trio.lowlevel.checkpoint()
-        if self._closed:
-            raise trio.ClosedResourceError
-        self.written += bytes(data)
-
-    async def wait_send_all_might_not_block(self) -> None:
-        await trio.lowlevel.checkpoint()
-
-    async def aclose(self) -> None:
-        self._closed = True
-        await trio.lowlevel.checkpoint()
-
-
-async def look(stream: trio.abc.Stream, *, hot_path: bool) -> tuple[tuple[str | bytes, ...], str, str, bool]:
+async def look(
+    stream: trio.abc.Stream, *, hot_path: bool, hearing: Hearing | None = None
+) -> tuple[tuple[str | bytes, ...], str, str, bool]:
     messages: list[str | bytes] = []
-    async with open_transport(stream, LIMIT, hot_path=hot_path) as transport:
+    async with open_transport(stream, LIMIT, hot_path=hot_path, hearing=hearing) as transport:
         await (await transport.request()).accept()
         try:
             while True:
@@ -74,7 +56,7 @@ async def look(stream: trio.abc.Stream, *, hot_path: bool) -> tuple[tuple[str | 
 
 def seen(chunks: Sequence[bytes], *, hot_path: bool) -> Seen:
     async def run() -> Seen:
-        stream = Script(chunks)
+        stream = Script([UPGRADE, *chunks])
         messages, ended, fault, pong = await look(stream, hot_path=hot_path)
         return Seen(messages, ended, stream.written, fault, pong)
 
@@ -160,7 +142,8 @@ def test_every_split_of_the_input_is_taken_alike(hot_path: bool) -> None:
 async def test_a_socket_is_read_and_written_as_a_stream_is() -> None:
     """With a peer that reads nothing before it has sent all, so that the server's writes cannot go at once."""
     results = []
-    for hot_path in (True, False):
+    hearing = Hearing()
+    for hot_path, heard in ((True, hearing), (True, None), (False, hearing)):
         ours, theirs = (
             trio.SocketStream(trio.socket.from_stdlib_socket(each)) for each in socket.socketpair()
         )
@@ -176,9 +159,11 @@ async def test_a_socket_is_read_and_written_as_a_stream_is() -> None:
                     got += chunk
 
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(hearing.run)
             nursery.start_soon(talk)
-            results.append((await look(ours, hot_path=hot_path), got))
-    assert results[0] == results[1]
+            results.append((await look(ours, hot_path=hot_path, hearing=heard), got))
+            nursery.cancel_scope.cancel()
+    assert results[0] == results[1] == results[2]
     assert results[0][0][0][0] == "one"
 
 
@@ -222,6 +207,124 @@ async def test_a_socket_that_is_closed_meanwhile_ends_the_connection() -> None:
         await trio.aclose_forcefully(ours)
         with pytest.raises(ConnectionEnded):
             transport.begin_send("x")
+
+
+@asynccontextmanager
+async def opened(hearing: Hearing) -> AsyncIterator[tuple[Transport, trio.SocketStream]]:
+    """A transport after its handshake, and the other end of its socket."""
+    ours, theirs = (trio.SocketStream(trio.socket.from_stdlib_socket(each)) for each in socket.socketpair())
+    async with (
+        open_transport(ours, LIMIT, hearing=hearing) as transport,
+        theirs,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(hearing.run)
+        await theirs.send_all(UPGRADE)
+        await (await transport.request()).accept()
+        await theirs.receive_some()
+        await trio.testing.wait_all_tasks_blocked()
+        yield transport, theirs
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_reads_is_woken_when_another_task_drops_the_connection() -> None:
+    async with opened(Hearing()) as (transport, _), trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def receive() -> None:
+            with pytest.raises(ConnectionEnded):
+                await transport.receive()
+
+        await trio.testing.wait_all_tasks_blocked()
+        await transport.abort()
+
+
+async def test_what_comes_while_nobody_reads_is_told_once() -> None:
+    told: list[str] = []
+    async with opened(Hearing()) as (transport, peer):
+        await peer.send_all(frame(0x81, b"one"))
+        assert await transport.receive() == "one"
+        assert transport.when_something_comes(lambda: told.append("something"))
+        await trio.testing.wait_all_tasks_blocked()
+        assert not told
+        for text in (b"two", b"three"):
+            await peer.send_all(frame(0x81, text))
+            await trio.testing.wait_all_tasks_blocked()
+        assert told == ["something"]
+        assert not transport.when_something_comes(lambda: told.append("it is there"))
+        assert [await transport.receive()] == ["two"]
+        assert not transport.when_something_comes(lambda: told.append("it was read already"))
+        assert [await transport.receive()] == ["three"]
+        assert transport.when_something_comes(lambda: told.append("the end"))
+        await peer.aclose()
+        await trio.testing.wait_all_tasks_blocked()
+    assert told == ["something", "the end"]
+
+
+@pytest.mark.parametrize("reads", [True, False])
+async def test_an_end_that_comes_with_the_last_message_is_noticed(reads: bool) -> None:
+    """The kernel tells of both at once, and never again."""
+    async with opened(Hearing()) as (transport, peer), trio.open_nursery() as nursery:
+        heard: list[str | bytes] = []
+
+        async def receive() -> None:
+            with suppress(ConnectionEnded):
+                while True:
+                    heard.append(await transport.receive())
+
+        if reads:
+            nursery.start_soon(receive)
+            await trio.testing.wait_all_tasks_blocked()
+        raw = socket.socket(fileno=os.dup(peer.socket.fileno()))
+        with raw:
+            raw.sendall(frame(0x81, b"last"))
+            raw.shutdown(socket.SHUT_WR)
+        if not reads:
+            await trio.testing.wait_all_tasks_blocked()
+            assert not transport.when_something_comes(lambda: None)
+            nursery.start_soon(receive)
+        with trio.fail_after(5):
+            while not transport.gone:
+                await trio.lowlevel.checkpoint()
+    assert heard == ["last"]
+
+
+async def test_a_connection_that_has_ended_has_nothing_to_wait_for() -> None:
+    async with opened(Hearing()) as (transport, peer):
+        await peer.send_all(frame(0x81, b"last") + frame(0x88, struct.pack("!H", 1000)))
+        assert await transport.receive() == "last"
+        assert not transport.when_something_comes(lambda: None)
+
+
+async def test_a_reader_that_cannot_be_woken_harms_no_other() -> None:
+    def fail() -> None:
+        raise RuntimeError("broken")
+
+    hearing = Hearing()
+    with capture_logs() as logs:
+        async with opened(hearing) as (one, peer_of_one):
+            await peer_of_one.send_all(frame(0x81, b"one"))
+            assert await one.receive() == "one"
+            assert one.when_something_comes(fail)
+            await peer_of_one.send_all(frame(0x81, b"two"))
+            await trio.testing.wait_all_tasks_blocked()
+            await peer_of_one.send_all(frame(0x81, b"three"))
+            assert [await one.receive(), await one.receive()] == ["two", "three"]
+    assert [each["event"] for each in logs] == ["a reader could not be woken"]
+
+
+async def test_a_socket_that_cannot_be_heard_is_read_all_the_same() -> None:
+    ours, theirs = (trio.SocketStream(trio.socket.from_stdlib_socket(each)) for each in socket.socketpair())
+    full = Mock(spec=Hearing)
+    full.watch.side_effect = OSError(28, "No space left on device")
+    with capture_logs() as logs:
+        async with open_transport(ours, LIMIT, hearing=full) as transport, theirs:
+            await theirs.send_all(UPGRADE)
+            await (await transport.request()).accept()
+            await theirs.send_all(frame(0x81, b"one"))
+            assert await transport.receive() == "one"
+            assert not transport.when_something_comes(lambda: None)
+    assert [each["event"] for each in logs] == ["a connection takes the slow path"]
 
 
 @given(st.text(max_size=300), st.sampled_from([0, 200, 70_000]))

@@ -1,5 +1,6 @@
 """A connection without a WebSocket, and a session on it, to run single tasks of the tree."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -40,6 +41,9 @@ class FakeConnection:
     def say(self, frame: Any) -> None:
         self.last_received = trio.current_time()
         self._incoming[0].send_nowait(orjson.dumps(frame).decode())
+
+    def when_something_comes(self, then: Callable[[], None]) -> bool:
+        return False
 
     async def receive(self) -> str | bytes:
         message: str = await self._incoming[1].receive()

@@ -1,5 +1,6 @@
 """What a task tree needs of a connection, whatever carries it."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -28,6 +29,10 @@ class Connection(Protocol):
     @property
     def gone(self) -> bool:
         """Whether the peer has left, so that nothing more will come."""
+        ...
+
+    def when_something_comes(self, then: Callable[[], None]) -> bool:
+        """Call ``then``, once, when something comes while nobody reads; False: that cannot be told, or it is there."""
         ...
 
     async def receive(self) -> str | bytes:

@@ -6,6 +6,7 @@ CALLs are still read.
 
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextvars import copy_context
 from datetime import datetime
 from functools import partial
 from typing import Any, NoReturn
@@ -50,15 +51,14 @@ async def run_protocol_task(session: Session) -> None:
     """
     async with trio.open_nursery() as nursery:
         pair = _Pair(session, nursery)
-        nursery.start_soon(pair.work)
         nursery.start_soon(pair.work)  # awaited here, it would leave its exception in a cycle of trio's
 
 
 class _Pair:
-    """Two workers that share the reading and the answering.
+    """One or two workers that share the reading and the answering.
 
-    One of them reads, and answers what it has read. As soon as an answer has to wait for anything, the other goes on
-    reading; an answer that waits for nothing costs no change of tasks.
+    One of them reads, and answers what it has read. When something comes while an answer has to wait for anything, the
+    other goes on reading, which is begun when it is needed first; mostly nothing comes, and one does it all.
     """
 
     def __init__(self, session: Session, nursery: trio.Nursery) -> None:
@@ -74,12 +74,17 @@ class _Pair:
             self._dispatch, self._write = misbehaving.dispatch, misbehaving.write
         self._reader: object | None = None
         self._idle = trio.lowlevel.ParkingLot()
+        self._are_two = False
+        self._context = copy_context()
+        """Of the charge point, for the other worker: it is begun by whoever notices that it is needed."""
         self._answering = False
+        self._answer_waits = False
+        """Whether the answer of whoever reads waits, so that the other one may be needed to read."""
         self._next_read: float | None = None
         """When the next message may be read; None: at once."""
 
     async def work(self) -> None:
-        """Read and answer in turn with the other worker."""
+        """Read and answer, in turn with the other worker if there is one."""
         session, me = self._session, object()
         while True:
             while self._reader is not None:
@@ -92,11 +97,30 @@ class _Pair:
                     if self._answering or self._conversation.idle:
                         await self._read()
                     else:
-                        await _noticing(self._answer(), self._let_the_other_read)
+                        try:
+                            await _noticing(self._answer(), self._let_the_other_read_if_need_be)
+                        finally:
+                            self._answer_waits = False
             if self._reader is me:
-                self._let_the_other_read()
+                self._read_no_more()
+
+    def _let_the_other_read_if_need_be(self) -> None:
+        self._answer_waits = True
+        if not self._session.connection.when_something_comes(self._something_came):
+            self._something_came()
+
+    def _something_came(self) -> None:
+        if self._answer_waits:
+            self._answer_waits = False
+            self._let_the_other_read()
 
     def _let_the_other_read(self) -> None:
+        if not self._are_two:
+            self._are_two = True
+            self._context.run(self._nursery.start_soon, self.work)
+        self._read_no_more()
+
+    def _read_no_more(self) -> None:
         self._reader = None
         self._idle.unpark()
 

@@ -24,8 +24,9 @@ from attrs import define, field
 
 from ocpp_actors.charge_point.session import Doorbell
 from ocpp_actors.homes import home_of
+from ocpp_actors.server.arrivals import Arrivals
 from ocpp_actors.server.failures import Failures
-from ocpp_actors.server.first_words import FirstWords, has_spoken
+from ocpp_actors.server.first_words import has_spoken
 from ocpp_actors.server.listening import address_of
 
 PATIENCE: Final = 0.5
@@ -33,6 +34,9 @@ PATIENCE: Final = 0.5
 
 WAITING: Final = 8192
 """Connections that may wait; one address has half of them. Where few files may be open, there are fewer."""
+
+HEARD_AT_ONCE: Final = 32
+"""Connections of which it is looked at whether they have spoken, before others have their turn."""
 
 BEGUN_AT_ONCE: Final = 4
 """Handshakes that begin in one turn of the loop."""
@@ -131,7 +135,7 @@ class Handshakes:
         self._log = log
         self._most_waiting = waiting
         self._failures = Failures(FAILURE_RATE, FAILURES_AT_ONCE)
-        self._words = FirstWords[Place]()
+        self._words = Arrivals[Place](HEARD_AT_ONCE)
         # Ordered ones, because the first of a dict is found past all that have gone before it.
         self._silent: OrderedDict[Place, None] = OrderedDict()
         self._silent_of: dict[str, OrderedDict[Place, None]] = {}

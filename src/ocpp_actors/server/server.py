@@ -39,6 +39,7 @@ from ocpp_actors.server.rare_log import RareLog
 from ocpp_actors.server.tls import ClientCertificate, NoTls, OutOfDate, ServerTls, shake_hands
 from ocpp_actors.server.transport import HandshakeFailed, Transport, open_transport
 from ocpp_actors.server.turnstile import Turnstile
+from ocpp_actors.server.wires import Hearing
 from ocpp_actors.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -87,6 +88,8 @@ class Server:
             waiting=min(WAITING, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4),
         )
         self._turnstile = Turnstile()
+        self._hearing: Hearing | None = None
+        """Tells which open connections have something to read, while run() does."""
         self._accepting = trio.CancelScope()
         self.shutting_down = False
         """No charge point is let in any more."""
@@ -126,29 +129,37 @@ class Server:
         """
         rate = self._settings.max_connection_rate
         pace = TokenBucket(rate, max(1.0, rate), trio.current_time())
-        async with trio.open_nursery() as connections:
-            try:
-                with self._accepting:
-                    async with trio.open_nursery() as acceptors:
-                        acceptors.start_soon(self._handshakes.run)
-                        for listener in listeners:
-                            acceptors.start_soon(self._accept, listener, self.serve, pace, connections)
-                        for listener in secure_listeners:
-                            acceptors.start_soon(
-                                self._accept, listener, self._serve_secure, pace, connections
-                            )
-            finally:
-                for listener in (*listeners, *secure_listeners):
-                    await trio.aclose_forcefully(listener)
-            for session in self._fleet.sessions():
-                session.drain()
-            with trio.move_on_after(self._settings.shutdown_timeout) as patience:
-                while self._serving:
-                    await self._one_ended.wait()
-            if patience.cancelled_caught:
-                log.warning("some connections did not end in time and are dropped", connections=self._serving)
-            self.drop_all()
-            connections.cancel_scope.cancel()
+        self._hearing = hearing = Hearing()
+        try:
+            async with trio.open_nursery() as connections:
+                connections.start_soon(hearing.run)
+                try:
+                    with self._accepting:
+                        async with trio.open_nursery() as acceptors:
+                            acceptors.start_soon(self._handshakes.run)
+                            for listener in listeners:
+                                acceptors.start_soon(self._accept, listener, self.serve, pace, connections)
+                            for listener in secure_listeners:
+                                acceptors.start_soon(
+                                    self._accept, listener, self._serve_secure, pace, connections
+                                )
+                finally:
+                    for listener in (*listeners, *secure_listeners):
+                        await trio.aclose_forcefully(listener)
+                for session in self._fleet.sessions():
+                    session.drain()
+                with trio.move_on_after(self._settings.shutdown_timeout) as patience:
+                    while self._serving:
+                        await self._one_ended.wait()
+                if patience.cancelled_caught:
+                    log.warning(
+                        "some connections did not end in time and are dropped", connections=self._serving
+                    )
+                self.drop_all()
+                connections.cancel_scope.cancel()
+        finally:
+            self._hearing = None
+            hearing.close()
 
     def drop_all(self) -> None:
         """Drop every connection at once."""
@@ -211,6 +222,7 @@ class Server:
                         self._settings.max_message_size,
                         hot_path=self._settings.hot_path,
                         turnstile=self._turnstile,
+                        hearing=self._hearing,
                         pace=TokenBucket(
                             self._settings.max_message_rate,
                             self._settings.max_message_burst,

@@ -1,19 +1,18 @@
 """A charge point's WebSocket over any trio stream.
 
 The opening handshake is trio-websocket's, the frames are wsproto's, and both are driven from here: whoever waits for a
-message reads the stream, so that no task and no channel stands between a socket and its charge point. Text messages
-that arrive whole take a short way (see text_frames), and a TCP socket is read and written with bare system calls; with
-``hot_path`` switched off everything goes through wsproto and trio's streams.
+message reads the stream, so that no task and no channel stands between a socket and its charge point. Handshakes and
+text messages that arrive whole take a short way (see opening and text_frames), and a TCP socket is read and written
+with bare system calls; with ``hot_path`` switched off everything goes through wsproto and trio's streams.
 
 This is the only module that touches trio-websocket's private parts, so its version is pinned: it gives WebSocketRequest
-a connection whose ``_send`` is overridden.
+a connection that has no more than ``_accept`` and ``_reject`` need, and whose ``_send`` is overridden.
 """
 
-import os
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import Final, Protocol, cast
+from typing import Final
 
 import trio
 from trio_websocket import WebSocketConnection, WebSocketRequest
@@ -24,10 +23,10 @@ from wsproto.utilities import RemoteProtocolError
 
 from ocpp_actors.charge_point.connection import ConnectionEnded
 from ocpp_actors.pace import TokenBucket
+from ocpp_actors.server.opening import Opening
 from ocpp_actors.server.text_frames import between_messages, end_parsing, take_texts, text_frame
 from ocpp_actors.server.turnstile import Turnstile
-
-RECEIVE_SIZE: Final = 16 * 1024
+from ocpp_actors.server.wires import AnyStream, Hearing, Socket, Wire
 
 EVENTS_AT_ONCE: Final = 50
 """Frames of one peer after which others have their turn."""
@@ -43,77 +42,12 @@ class HandshakeFailed(Exception):
     """What arrived was no WebSocket handshake, or the peer left before one was complete."""
 
 
-# --- streams ---------------------------------------------------------------------------------------------------
+class _Answering(WebSocketConnection):
+    """What trio-websocket answers an opening handshake through, without what a connection of its own has beside."""
 
-
-class _Wire(Protocol):
-    """How a stream is read and written."""
-
-    async def receive_some(self) -> bytes:
-        """Wait until there is something to read; nothing is returned when there will be no more."""
-        ...
-
-    def write_some(self, data: bytes) -> int:
-        """Write what can be written without waiting, and return how much that was."""
-        ...
-
-
-class _AnyStream:
-    """Any stream: nothing can be written without waiting."""
-
-    def __init__(self, stream: trio.abc.Stream) -> None:
-        self._stream = stream
-
-    async def receive_some(self) -> bytes:
-        try:
-            return bytes(await self._stream.receive_some(RECEIVE_SIZE))
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return b""
-
-    def write_some(self, data: bytes) -> int:  # noqa: ARG002
-        return 0
-
-
-class _Socket:
-    """A TCP socket: waited for until it is readable, then read once; a write does not wait for its turn.
-
-    Reading always lets other tasks have theirs, so that no charge point starves the others.
-    """
-
-    def __init__(self, stream: trio.SocketStream) -> None:
-        self._descriptor = stream.socket.fileno  # -1 once it is closed
-
-    async def receive_some(self) -> bytes:
-        while (descriptor := self._descriptor()) >= 0:
-            try:
-                await trio.lowlevel.wait_readable(descriptor)
-                # Asked for again: it may be closed meanwhile, and its number another connection's.
-                return os.read(self._descriptor(), RECEIVE_SIZE)
-            except BlockingIOError:
-                continue
-            except (OSError, trio.ClosedResourceError):
-                break
-        await trio.lowlevel.checkpoint()
-        return b""
-
-    def write_some(self, data: bytes) -> int:
-        try:
-            return os.write(self._descriptor(), data)
-        except BlockingIOError:
-            return 0
-        except OSError as error:
-            raise trio.BrokenResourceError from error
-
-
-# --- the connection --------------------------------------------------------------------------------------------
-
-
-class _Opening(WebSocketConnection):
-    """What trio-websocket answers an opening handshake through."""
-
-    def __init__(self, transport: "Transport", protocol: WSConnection) -> None:
-        super().__init__(transport.stream, protocol)
+    def __init__(self, transport: "Transport") -> None:
         self._transport = transport
+        self._open_handshake = self._close_handshake = trio.Event()  # nobody waits for either
 
     async def _send(self, event: Event) -> None:
         await self._transport.send_event(event)
@@ -133,16 +67,20 @@ class Transport:
         hot_path: bool = True,
         pace: TokenBucket | None = None,
         turnstile: Turnstile | None = None,
+        hearing: Hearing | None = None,
     ) -> None:
         self.stream = stream
+        self._hearing = hearing
         self._hot = hot_path
-        self._wire: _Wire = (
-            _Socket(stream) if hot_path and isinstance(stream, trio.SocketStream) else _AnyStream(stream)
+        self._wire: Wire = (
+            Socket(stream) if hot_path and isinstance(stream, trio.SocketStream) else AnyStream(stream)
         )
         self._limit = max_message_size
         self._pace = pace or TokenBucket(0, 0, trio.current_time())
         self._turnstile = turnstile or Turnstile()
-        self._protocol: WSConnection | Connection = WSConnection(ConnectionType.SERVER)
+        self._protocol: Opening | WSConnection | Connection = (
+            Opening() if hot_path else WSConnection(ConnectionType.SERVER)
+        )
         self._between_messages = False
         self._request: Request | None = None
         self._early = b""
@@ -178,8 +116,7 @@ class Transport:
             if self._ended is not None:
                 raise HandshakeFailed("no WebSocket handshake")
             await self._read()
-        opening = _Opening(self, cast(WSConnection, self._protocol))
-        return WebSocketRequest(opening, self._request)
+        return WebSocketRequest(_Answering(self), self._request)
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -195,6 +132,11 @@ class Transport:
             self.gone = not self._early
 
     # --- reading -----------------------------------------------------------------------------------------------
+
+    def when_something_comes(self, then: Callable[[], None]) -> bool:
+        """Call ``then``, once, when something comes while nobody reads; False: that cannot be told, or it is there."""
+        known = self._messages or self._left_over or self._early or self._ended is not None
+        return not known and self._wire.when_readable(then)
 
     async def receive(self) -> str | bytes:
         """Wait for the next message.
@@ -363,11 +305,13 @@ class Transport:
         """
         if not self._begin(bytes(self._protocol.send(event))):
             await self.finish_send()
-        if isinstance(self._protocol, WSConnection) and self._protocol.connection is not None:
+        if not isinstance(self._protocol, Connection) and self._protocol.connection is not None:
             # The handshake is over, and with it all that parses HTTP.
             self._protocol = self._protocol.connection
             clean = between_messages(self._protocol)
             self._between_messages, self._left_over = self._hot and clean, not clean
+            if isinstance(self._wire, Socket) and self._hearing is not None:
+                self._wire.hear(self._hearing)
 
     async def _reply(self, event: Event) -> None:
         """Write an event while reading: should the peer be gone, reading finds out."""
@@ -404,7 +348,7 @@ class Transport:
                 await self._read()
                 self._messages.clear()
         finally:
-            await trio.aclose_forcefully(self.stream)
+            await self._wire.close()  # noqa: ASYNC102, it waits for nothing
 
     async def abort(self) -> None:
         """Drop the connection; a peer that was sent a close code for what it did is given a moment to read it."""
@@ -415,10 +359,11 @@ class Transport:
                         await self.stream.send_eof()
                 while await self._wire.receive_some():
                     pass
-        await trio.aclose_forcefully(self.stream)
+        await self._wire.close()
 
-    def read_no_more(self) -> None:
-        """Let go of what reading needed; nothing is read after it."""
+    async def end(self) -> None:
+        """Close the stream, if need be, and let go of what reading needed; nothing is read after it."""
+        await self._wire.close()
         if isinstance(self._protocol, Connection):
             end_parsing(self._protocol)
 
@@ -431,16 +376,18 @@ async def open_transport(
     hot_path: bool = True,
     pace: TokenBucket | None = None,
     turnstile: Turnstile | None = None,
+    hearing: Hearing | None = None,
 ) -> AsyncIterator[Transport]:
     """Run a WebSocket over the stream for as long as the block lasts; the stream is closed after it.
 
     ``pace``: how fast frames are read that are no messages: pings, pongs, fragments. ``turnstile``: where it waits for
-    its turn when the peer has left.
+    its turn when the peer has left. ``hearing``, which must run: tells when a TCP socket is readable.
     """
-    transport = Transport(stream, max_message_size, hot_path=hot_path, pace=pace, turnstile=turnstile)
+    transport = Transport(
+        stream, max_message_size, hot_path=hot_path, pace=pace, turnstile=turnstile, hearing=hearing
+    )
     try:
         yield transport
     finally:
         with trio.CancelScope(shield=True):
-            await trio.aclose_forcefully(stream)
-        transport.read_no_more()
+            await transport.end()
