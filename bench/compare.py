@@ -7,14 +7,13 @@ directory, from the package indexes that pip and npm are set up for; all Python 
 """
 
 import argparse
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 
 from attrs import field, frozen
 from installing import NotInstalled, mobilityhouse, ocpp_rpc
 from machine import allow_files
-from report import Line, at_least, begin, end, middle, options, ratio, share, warn
+from report import Line, at_least, begin, end, middle, options, ratio, run, share, warn
 from servers import Result, Start, measure, temporary, this_server
 
 THIS, IN_MEMORY = "this server", "this server, ledger in memory"
@@ -117,4 +116,4 @@ if __name__ == "__main__":
     parser.add_argument(
         "--peers", type=Path, help="where the peers are installed, and kept for the next time"
     )
-    sys.exit(main(parser.parse_args()))
+    run(main, parser.parse_args())

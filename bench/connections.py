@@ -14,7 +14,6 @@ With ``--fleet`` they stay connected and work: each sends a Heartbeat every 30 s
 
 import argparse
 import json
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -22,7 +21,7 @@ from pathlib import Path
 
 from attrs import field, frozen
 from machine import Machine, allow_files
-from report import Line, at_most, begin, end, options, warn
+from report import Line, at_most, begin, end, options, run, warn
 from servers import Generator, Result, Server, Start, generator, temporary, this_server
 
 BACK_LIMIT = 15.0
@@ -231,4 +230,4 @@ if __name__ == "__main__":
     parser.add_argument(
         "--settle", type=float, default=3.0, metavar="SECONDS", help="until memory is measured; default: 3"
     )
-    sys.exit(main(parser.parse_args()))
+    run(main, parser.parse_args())

@@ -6,10 +6,9 @@ with ``--rate``, in open loop: messages are sent at fixed times, and the wait fo
 """
 
 import argparse
-import sys
 
 from machine import allow_files
-from report import Line, at_most, begin, end, middle, options, share, warn
+from report import Line, at_most, begin, end, middle, options, run, share, warn
 from servers import Result, measure, this_server
 
 FIGURES = ("rate", "p50", "p95", "p99", "p999", "max")
@@ -79,4 +78,4 @@ if __name__ == "__main__":
     )
     parser.add_argument("--in-memory", action="store_true", help="the ledger is in memory")
     parser.add_argument("--message-log", default="off", choices=("on", "off"))
-    sys.exit(main(parser.parse_args()))
+    run(main, parser.parse_args())

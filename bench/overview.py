@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from attrs import asdict
-from report import DISK, Line, table
+from report import DISK, Line, run, table
 from servers import HERE, temporary
 
 BENCHMARKS = (
@@ -69,4 +69,4 @@ if __name__ == "__main__":
         "--directory", type=Path, default=DISK, help=f"where ledgers are kept; default: {DISK}"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the table into this file")
-    sys.exit(main(parser.parse_args()))
+    run(main, parser.parse_args())

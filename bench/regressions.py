@@ -11,14 +11,13 @@ more than 10 % worse and the middle halves of the rounds do not overlap.
 import argparse
 import statistics
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from attrs import field, frozen
 from machine import allow_files
-from report import begin, end, options, warn
+from report import begin, end, options, run, warn
 from servers import HERE, Result, measure, temporary, this_server
 
 WORSE = 0.10
@@ -136,4 +135,4 @@ if __name__ == "__main__":
     parser = options(__doc__, rounds=5, seconds=3.0)
     parser.add_argument("--against", metavar="COMMIT", help="the earlier commit")
     parser.add_argument("--charge-points", type=int, default=100)
-    sys.exit(main(parser.parse_args()))
+    run(main, parser.parse_args())

@@ -5,8 +5,9 @@ import json
 import os
 import statistics
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from attrs import asdict, frozen
 from machine import Machine, look, refuse_memory
@@ -44,12 +45,15 @@ def at_most(what: str, figure: float, limit: float, unit: str) -> Line:
     return Line(what, f"{figure:.1f} {unit}".strip(), f"≤ {limit:g} {unit}".strip(), figure <= limit)
 
 
-def options(description: str | None, *, rounds: int, seconds: float | None = None) -> argparse.ArgumentParser:
-    """Return the options that all benchmarks have."""
+def options(
+    description: str | None, *, rounds: int | None = None, seconds: float | None = None
+) -> argparse.ArgumentParser:
+    """Return the options that benchmarks have, those with a default where it is given."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=rounds, help=f"default: {rounds}")
+    if rounds is not None:
+        parser.add_argument("--rounds", type=int, default=rounds, help=f"default: {rounds}")
     if seconds is not None:
         said = f"of each measurement, default: {seconds:g}"
         parser.add_argument("--seconds", type=float, default=seconds, help=said)
@@ -63,6 +67,15 @@ def options(description: str | None, *, rounds: int, seconds: float | None = Non
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured into this file")
     return parser
+
+
+def run(main: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> NoReturn:
+    """End with the exit status that ``main`` returns, or with 130 after Ctrl-C."""
+    try:
+        sys.exit(main(arguments))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
 def begin(arguments: argparse.Namespace) -> Machine:

@@ -7,11 +7,10 @@ off and on, with a hundred charge points and with a thousand.
 
 import argparse
 import itertools
-import sys
 
 from attrs import evolve, field, frozen
 from machine import allow_files
-from report import Line, at_least, begin, end, middle, options, ratio, share, warn
+from report import Line, at_least, begin, end, middle, options, ratio, run, share, warn
 from servers import Result, measure, this_server
 
 MORE_CONNECTIONS_LIMIT = 0.7
@@ -117,4 +116,4 @@ if __name__ == "__main__":
         ("--message-log", "off", "on"),
     ):
         parser.add_argument(name, nargs="+", default=choices, choices=choices)
-    sys.exit(main(parser.parse_args()))
+    run(main, parser.parse_args())

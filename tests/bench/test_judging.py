@@ -21,6 +21,7 @@ import overview
 import plot
 import pytest
 import regressions
+import shares
 from regressions import Case as Compared
 from servers import Result
 from throughput import Case, lines_of
@@ -298,3 +299,33 @@ def test_pictures_show_ratios_and_distributions(tmp_path: Path) -> None:
     assert "2.50 ×" in bars
     assert "MeterValues, 1000 charge points, 2000/s" in curves
     assert "100 ms" in curves
+
+
+# --- where the time goes -----------------------------------------------------------------------------------------
+
+
+def test_samples_are_added_up_by_the_part_that_they_were_taken_in() -> None:
+    loop = "thread (7): MainThread;run (trio/_core/_run.py:1);"
+    actor = "thread (8): StoreActor-0;_actor_loop (pykka/_actor.py:1);"
+    ledger = f"{actor}StoreActor.on_receive (ocpp_actors/ledger/actor.py:1)"
+    stacks = "\n".join(
+        (
+            f"{loop}receive_some (ocpp_actors/server/wires.py:7) 4",
+            f"{loop}structure (<structure MeterValues>:2) 2",
+            f"{loop}__init__ (<attrs generated methods ocpp_actors.observer.FrameSent>:3) 1",
+            f"{loop}__init__ (<attrs generated methods outcome._impl.Value>:3) 1",
+            f"{loop}<module> (somewhere.py) 2",
+            f"{ledger};do_commit (sqlalchemy/engine/default.py:1) 3",
+            f"{ledger};execute (ocpp_actors/ledger/sql/many_rows.py:1) 2",
+            f"{actor}get (queue.py:1) 50",
+        )
+    )
+    parts, ledger_share, commits = shares.shares(stacks)
+    assert parts == {
+        "the socket: read and write": 0.4,
+        "validation and structuring": 0.2,
+        "told: metrics and events": 0.1,
+        "trio: waiting, scheduling": 0.1,
+        shares.OTHER: 0.2,
+    }
+    assert (ledger_share, commits) == (0.5, 0.3)
