@@ -1,5 +1,6 @@
 """The protocol task: in order, read ahead within a bound, an answer to each CALL."""
 
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -8,11 +9,12 @@ import trio
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from tests.support.central import START, open_central
-from tests.support.listening import SocketListener, charger_on
+from tests.support.listening import charger_on, listening
 
 from ocpp_actors.call_in_hand import add_call_in_hand
 from ocpp_actors.central_system.context import Context
 from ocpp_actors.central_system.handlers import default_router
+from ocpp_actors.central_system.router import Router
 from ocpp_actors.observer import (
     CallHandled,
     CommandEnded,
@@ -89,6 +91,21 @@ async def test_what_a_charger_makes_up_is_logged_and_told_in_short(autojump_cloc
     assert len(flagged.detail) <= 100
 
 
+# --- over sockets ------------------------------------------------------------------------------------------------
+
+
+def answering_after(seconds: float) -> Router:
+    """A router that takes so long for a DataTransfer."""
+    router = default_router()
+
+    @router.on(m.DataTransfer)
+    async def slow(request: m.DataTransfer, context: Context) -> m.DataTransferResponse:
+        await trio.sleep(seconds)
+        return m.DataTransferResponse(status=m.DataTransferStatus.ACCEPTED)
+
+    return router
+
+
 async def test_while_an_answer_waits_nobody_reads_until_something_comes(autojump_clock: Any) -> None:
     """What comes is read at once, and a reply to a command reaches its command while the answer goes on waiting."""
     router = default_router()
@@ -100,93 +117,69 @@ async def test_while_an_answer_waits_nobody_reads_until_something_comes(autojump
         assert (await ended.receive()).outcome == "answered"
         return m.DataTransferResponse(status=m.DataTransferStatus.ACCEPTED)
 
-    async with open_central(router=router) as central:
+    async with listening(router=router) as (central, listener):
         central.system.observer.subscribe(tell.send_nowait, CommandEnded)
-        central.nursery.start_soon(central.server.run, [listener := SocketListener()])
-        with listener:
-            async with charger_on(listener.connect()) as charger:
-                await charger.boot()
-                for number in range(3):
-                    await charger.send([2, f"d{number}", "DataTransfer", {"vendorId": "V"}])
-                    _, command_id, action, _ = await charger.receive()
-                    assert action == "ClearCache"
-                    [session] = central.fleet.sessions()
-                    assert not session.may_stop_reading, "somebody reads"
-                    await trio.sleep(20)
-                    await charger.send([2, f"h{number}", "Heartbeat", {}])
-                    await trio.testing.wait_all_tasks_blocked()
-                    assert central.told(FrameReceived)[-1].text.startswith(f'[2,"h{number}"')
-                    await charger.send([3, command_id, {"status": "Accepted"}])
-                    assert [(await charger.receive())[1] for _ in range(2)] == [f"d{number}", f"h{number}"]
+        async with charger_on(listener.connect()) as charger:
+            await charger.boot()
+            for number in range(3):
+                await charger.send([2, f"d{number}", "DataTransfer", {"vendorId": "V"}])
+                _, command_id, action, _ = await charger.receive()
+                assert action == "ClearCache"
+                [session] = central.fleet.sessions()
+                assert not session.may_stop_reading, "somebody reads"
+                await trio.sleep(20)
+                await charger.send([2, f"h{number}", "Heartbeat", {}])
+                await trio.testing.wait_all_tasks_blocked()
+                assert central.told(FrameReceived)[-1].text.startswith(f'[2,"h{number}"')
+                await charger.send([3, command_id, {"status": "Accepted"}])
+                assert [(await charger.receive())[1] for _ in range(2)] == [f"d{number}", f"h{number}"]
 
 
 async def test_a_charger_that_leaves_while_its_answer_waits_is_noticed_at_once(autojump_clock: Any) -> None:
-    router = default_router()
-
-    @router.on(m.DataTransfer)
-    async def never(request: m.DataTransfer, context: Context) -> m.DataTransferResponse:
-        await trio.sleep_forever()
-        raise AssertionError
-
-    async with open_central(router=router) as central:
-        central.nursery.start_soon(central.server.run, [listener := SocketListener()])
-        with listener:
-            async with charger_on(listener.connect()) as charger:
-                await charger.boot()
-                await charger.send([2, "d", "DataTransfer", {"vendorId": "V"}])
-                await trio.testing.wait_all_tasks_blocked()
-                assert len(central.fleet) == 1
+    async with listening(router=answering_after(math.inf)) as (central, listener):
+        async with charger_on(listener.connect()) as charger:
+            await charger.boot()
+            await charger.send([2, "d", "DataTransfer", {"vendorId": "V"}])
             await trio.testing.wait_all_tasks_blocked()
-            assert [each.code for each in central.told(Disconnected)] == [1006]
-            assert trio.current_time() == 0
+            assert len(central.fleet) == 1
+        await trio.testing.wait_all_tasks_blocked()
+        assert [each.code for each in central.told(Disconnected)] == [1006]
+        assert trio.current_time() == 0
 
 
 async def test_what_comes_after_the_answer_is_read_at_the_pace_of_the_charger(autojump_clock: Any) -> None:
     """Nobody takes over the reading of who pauses because it came fast."""
-    router = default_router()
-
-    @router.on(m.DataTransfer)
-    async def slow(request: m.DataTransfer, context: Context) -> m.DataTransferResponse:
-        await trio.sleep(1)
-        return m.DataTransferResponse(status=m.DataTransferStatus.ACCEPTED)
-
-    async with open_central(router=router, max_message_rate=0.1, max_message_burst=1) as central:
-        central.nursery.start_soon(central.server.run, [listener := SocketListener()])
-        with listener:
-            async with charger_on(listener.connect()) as charger:
-                await charger.boot()
-                assert (await charger.call("DataTransfer", {"vendorId": "V"}))[0] == 3
-                begun = trio.current_time()
-                for number in range(3):
-                    await charger.send([2, f"h{number}", "Heartbeat", {}])
-                    await trio.sleep(1)
-                assert [(await charger.receive())[1] for _ in range(3)] == ["h0", "h1", "h2"]
-                assert trio.current_time() - begun > 20
+    async with listening(router=answering_after(1), max_message_rate=0.1, max_message_burst=1) as (
+        central,
+        listener,
+    ):
+        async with charger_on(listener.connect()) as charger:
+            await charger.boot()
+            assert (await charger.call("DataTransfer", {"vendorId": "V"}))[0] == 3
+            begun = trio.current_time()
+            for number in range(3):
+                await charger.send([2, f"h{number}", "Heartbeat", {}])
+                await trio.sleep(1)
+            assert [(await charger.receive())[1] for _ in range(3)] == ["h0", "h1", "h2"]
+            assert trio.current_time() - begun > 20
         assert not central.told(Restarted)
 
 
 async def test_a_session_that_ends_while_its_answer_waits_leaves_nothing_behind(autojump_clock: Any) -> None:
-    router = default_router()
-
-    @router.on(m.DataTransfer)
-    async def never(request: m.DataTransfer, context: Context) -> m.DataTransferResponse:
-        await trio.sleep_forever()
-        raise AssertionError
-
     with capture_logs() as lines:
-        async with open_central(router=router) as central:
-            central.nursery.start_soon(central.server.run, [listener := SocketListener()])
-            with listener:
-                async with charger_on(listener.connect()) as first:
-                    await first.boot()
-                    await first.send([2, "d", "DataTransfer", {"vendorId": "V"}])
-                    await trio.testing.wait_all_tasks_blocked()
-                    async with charger_on(listener.connect()) as second:
-                        await second.boot()
-                        assert await first.closed() == (1008, "replaced")
-                        central.fleet.sessions()[0].drop()
-                        await trio.testing.wait_all_tasks_blocked()
-                        assert len(central.fleet) == 0
+        async with (
+            listening(router=answering_after(math.inf)) as (central, listener),
+            charger_on(listener.connect()) as first,
+        ):
+            await first.boot()
+            await first.send([2, "d", "DataTransfer", {"vendorId": "V"}])
+            await trio.testing.wait_all_tasks_blocked()
+            async with charger_on(listener.connect()) as second:
+                await second.boot()
+                assert await first.closed() == (1008, "replaced")
+                central.fleet.sessions()[0].drop()
+                await trio.testing.wait_all_tasks_blocked()
+                assert len(central.fleet) == 0
     assert not [line for line in lines if line["log_level"] == "error"]
 
 
@@ -195,23 +188,16 @@ async def test_what_is_read_while_an_answer_waits_is_logged_as_the_chargers(
     on_a_socket: bool, autojump_clock: Any
 ) -> None:
     """And not as part of the CALL that is being answered."""
-    router = default_router()
-
-    @router.on(m.DataTransfer)
-    async def slow(request: m.DataTransfer, context: Context) -> m.DataTransferResponse:
-        await trio.sleep(1)
-        return m.DataTransferResponse(status=m.DataTransferStatus.ACCEPTED)
-
-    async with open_central(router=router) as central:
-        central.nursery.start_soon(central.server.run, [listener := SocketListener()])
-        with listener:
-            async with charger_on(listener.connect()) if on_a_socket else central.charger() as charger:
-                await charger.boot()
-                with capture_logs(processors=[add_call_in_hand, merge_contextvars]) as lines:
-                    await charger.send([2, "d", "DataTransfer", {"vendorId": "V"}])
-                    await trio.testing.wait_all_tasks_blocked()
-                    await charger.send([3, "unknown", {}])
-                    assert (await charger.receive())[1] == "d"
+    async with (
+        listening(router=answering_after(1)) as (central, listener),
+        charger_on(listener.connect()) if on_a_socket else central.charger() as charger,
+    ):
+        await charger.boot()
+        with capture_logs(processors=[add_call_in_hand, merge_contextvars]) as lines:
+            await charger.send([2, "d", "DataTransfer", {"vendorId": "V"}])
+            await trio.testing.wait_all_tasks_blocked()
+            await charger.send([3, "unknown", {}])
+            assert (await charger.receive())[1] == "d"
     [line] = [line for line in lines if line["event"] == "message ignored"]
     assert line["identity"] == "CP1"
     assert "action" not in line

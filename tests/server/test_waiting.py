@@ -5,7 +5,6 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import Random
-from typing import Any
 
 import pytest
 import structlog
@@ -13,9 +12,8 @@ import trio
 import trio.testing
 from structlog.testing import capture_logs
 from tests.server.test_turnstile import Turns
-from tests.support.central import Central, open_central
 from tests.support.failing_ledger import FailingLedger
-from tests.support.listening import SocketListener, charger_on
+from tests.support.listening import charger_on, listening
 from tests.support.raw import upgrade
 
 from ocpp_actors.ledger.port import FindChargePoint
@@ -33,15 +31,6 @@ from ocpp_actors.server.rare_log import RareLog
 
 REQUEST = upgrade("/ocpp/CP1")
 STRANGER, OTHERS = ("198.51.100.7", 40000), ("192.0.2.1", 50000)
-
-
-@asynccontextmanager
-async def listening(**settings: Any) -> AsyncIterator[tuple[Central, SocketListener]]:
-    async with open_central(**settings) as central:
-        listener = SocketListener()
-        central.nursery.start_soon(central.server.run, [listener])
-        with listener:
-            yield central, listener
 
 
 async def is_open(stream: trio.SocketStream) -> bool:

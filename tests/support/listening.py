@@ -9,7 +9,7 @@ import trio
 from trio_websocket import wrap_client_stream
 
 from ocpp_actors.server.listening import Accepted, EagerListener, Listener, name_of
-from tests.support.central import Central, Charger
+from tests.support.central import Central, Charger, open_central
 
 
 class PipedSocket(trio.abc.HalfCloseableStream):
@@ -106,6 +106,16 @@ class SocketListener(Listener):
 
     async def aclose(self) -> None:
         self._offer.close()
+
+
+@asynccontextmanager
+async def listening(**settings: Any) -> AsyncIterator[tuple[Central, SocketListener]]:
+    """Run a central system that listens, and return it with where sockets are connected."""
+    async with open_central(**settings) as central:
+        listener = SocketListener()
+        central.nursery.start_soon(central.server.run, [listener])
+        with listener:
+            yield central, listener
 
 
 async def listen_on_a_port(central: Central) -> int:
