@@ -509,6 +509,29 @@ def test_small_batches_gather_what_comes_and_large_ones_begin_at_once() -> None:
     assert [len(batch) for batch in store.batches] == [1, 6, 1 + ENOUGH, ENOUGH, 1]
 
 
+def test_who_asks_one_thing_after_the_other_hardly_waits() -> None:
+    store, inbox, watch = FakeStore(), Inbox(), Stopwatch()
+    actor = gathering(store, inbox, watch)
+
+    def waits(asked: int) -> int:
+        """How many of so many questions had to wait."""
+        waited = 0
+        for _ in range(asked):
+            watch.slept.clear()
+            inbox.put(Job("x"))
+            actor.on_receive(WAKE)
+            waited += bool(watch.slept)
+        return waited
+
+    assert waits(1 + (1 + 1) + (1 + 3) + (1 + 7)) == 3
+    assert waits((1 + 15) + (1 + 31) + 9 * (1 + 63)) == 2 + 9
+
+    watch.meanwhile = lambda: inbox.put(Job("another"))
+    while not waits(1):
+        pass
+    assert waits(10) == 10, "now it pays to wait"
+
+
 async def test_nothing_is_gathered_any_more_at_the_end() -> None:
     async with bridged(FakeStore()) as bridge:
         assert not bridge._inbox.hurried

@@ -20,6 +20,9 @@ WAKE: Final = "wake"
 ENOUGH: Final = 8
 """Jobs for which a batch is worth its while."""
 
+MOST_AT_ONCE: Final = 63
+"""Batches that begin at once after a wait in vain, at most."""
+
 LOOK_AGAIN: Final = 0.002
 """Seconds between two looks whether there are enough jobs."""
 
@@ -149,6 +152,10 @@ class StoreActor(pykka.ThreadingActor):
         self._sleep = sleep
         self._next = -math.inf
         """When the next batch may begin."""
+        self._at_once = 0
+        """How many batches are to begin at once."""
+        self._in_vain = 0
+        """How many did after the last wait in vain."""
 
     def on_receive(self, message: object) -> None:  # noqa: ARG002
         """Carry out one batch; where jobs are left, wake up again, so that a stop finds its turn."""
@@ -167,14 +174,24 @@ class StoreActor(pykka.ThreadingActor):
             self._inbox.wake(self.actor_ref)
 
     def _gather(self) -> None:
-        """Wait until there are enough jobs, or the last batch is long enough ago."""
-        while (
-            not self._inbox.hurried
-            and len(self._inbox) < ENOUGH
-            and (early := self._next - self._timer()) > 0
-        ):
+        """Wait until there are enough jobs, or the last batch is long enough ago.
+
+        After waits in vain, as for one who asks one thing after the other, more and more batches begin at once.
+        """
+        there = len(self._inbox)
+        waited = False
+        while self._at_once == 0 and self._worth_waiting() and (early := self._next - self._timer()) > 0:
             self._sleep(min(early, LOOK_AGAIN))
+            waited = True
+        if waited:
+            self._in_vain = 0 if len(self._inbox) > there else min(2 * self._in_vain + 1, MOST_AT_ONCE)
+            self._at_once = self._in_vain
+        elif self._at_once:
+            self._at_once -= 1
         self._next = self._timer() + self._interval
+
+    def _worth_waiting(self) -> bool:
+        return not self._inbox.hurried and len(self._inbox) < ENOUGH
 
     def _carry_out(self, jobs: list[Job]) -> Batch | None:
         rest = jobs
