@@ -526,7 +526,10 @@ def test_who_asks_one_thing_after_the_other_hardly_waits() -> None:
     assert waits(1 + (1 + 1) + (1 + 3) + (1 + 7)) == 3
     assert waits((1 + 15) + (1 + 31) + 9 * (1 + 63)) == 2 + 9
 
-    watch.meanwhile = lambda: inbox.put(Job("another"))
+    def come() -> None:
+        inbox.put(Job("another"))
+
+    watch.meanwhile = come
     while not waits(1):
         pass
     assert waits(10) == 10, "now it pays to wait"

@@ -266,11 +266,13 @@ async def test_an_end_that_comes_with_the_last_message_is_noticed(reads: bool) -
     """The kernel tells of both at once, and never again."""
     async with opened(Hearing()) as (transport, peer), trio.open_nursery() as nursery:
         heard: list[str | bytes] = []
+        ended = trio.Event()
 
         async def receive() -> None:
             with suppress(ConnectionEnded):
                 while True:
                     heard.append(await transport.receive())
+            ended.set()
 
         if reads:
             nursery.start_soon(receive)
@@ -284,8 +286,7 @@ async def test_an_end_that_comes_with_the_last_message_is_noticed(reads: bool) -
             assert not transport.when_something_comes(lambda: None)
             nursery.start_soon(receive)
         with trio.fail_after(5):
-            while not transport.gone:
-                await trio.lowlevel.checkpoint()
+            await ended.wait()
     assert heard == ["last"]
 
 
