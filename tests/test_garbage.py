@@ -1,6 +1,7 @@
 """Garbage is looked for often where it is new, and seldom everywhere."""
 
 import gc
+from collections.abc import Iterator
 
 import pytest
 import trio
@@ -54,15 +55,33 @@ def test_the_memory_that_is_taken_is_known_on_linux() -> None:
     assert 10_000 < garbage.memory() < 10_000_000
 
 
-def test_the_interpreter_never_looks_at_everything_by_itself() -> None:
-    before = gc.get_threshold()
+@pytest.fixture
+def settled() -> Iterator[None]:
+    """What settle() has set up."""
+    garbage.settle()
     try:
-        garbage.settle()
-        assert gc.get_threshold() == garbage.YOUNG
-        looks = gc.get_stats()[2]["collections"]
-        kept: list[list[int]] = [[] for _ in range(30 * garbage.YOUNG[0])]
-        assert gc.get_stats()[2]["collections"] == looks
-        del kept
+        yield
     finally:
-        gc.set_threshold(*before)
+        gc.enable()
         gc.unfreeze()
+
+
+def looks_at(generation: int) -> int:
+    looks: int = gc.get_stats()[generation]["collections"]
+    return looks
+
+
+async def test_the_interpreter_looks_at_what_is_new_when_it_is_asked_to(
+    autojump_clock: trio.testing.MockClock, settled: None
+) -> None:
+    """Never by itself, however much there is."""
+    before = [looks_at(generation) for generation in range(3)]
+    kept: list[list[int]] = [[] for _ in range(100_000)]
+    assert [looks_at(generation) for generation in range(3)] == before
+    kept[0].append(kept)  # type: ignore[arg-type]
+    del kept
+    with trio.move_on_after(10.5 * garbage.LOOK_AT_NEW_EVERY):
+        await garbage.collect_new_garbage()
+    assert looks_at(garbage.NEW) == before[garbage.NEW] + 10
+    assert looks_at(2) == before[2]
+    assert not any(len(each) == 100_000 for each in gc.get_objects() if type(each) is list)

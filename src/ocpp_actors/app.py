@@ -192,6 +192,7 @@ async def serve(
             )
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(fleet.run)
+                nursery.start_soon(garbage.collect_new_garbage)
                 nursery.start_soon(garbage.collect_garbage, lambda: len(fleet))
                 nursery.start_soon(expire_reservations, system)
                 nursery.start_soon(

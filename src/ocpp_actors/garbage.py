@@ -1,9 +1,10 @@
 """When the interpreter looks for garbage: what messages and connections leave behind is in no cycle, and goes at once.
 
 A look at everything takes some 30 ms for a hundred connected charge points, and seconds for ten thousand; nobody is
-answered meanwhile. Left alone, the interpreter looks whenever much was added: in the midst of a storm of charge points
-that come back. Here it looks often at what is new, and at everything seldom, or when more memory is taken than the
-connected charge points explain: then there is garbage somewhere all the same.
+answered meanwhile. Left alone, the interpreter looks when there are so many objects more than there were: in the midst
+of a storm of charge points that come back, or, where each message takes the place of the last, after minutes, at all
+that came in them. So it is not left alone: it looks at what is new ten times a second, and at everything seldom, or
+when more memory is taken than the connected charge points explain: then there is garbage somewhere all the same.
 """
 
 import gc
@@ -14,9 +15,11 @@ from typing import Final
 
 import trio
 
-YOUNG: Final = (2_000, 3, 1_000_000)
-"""After how many new objects it looks at those, after how many such looks at all that came since the last; and never at
-everything by itself."""
+NEW: Final = 1
+"""The generations up to which an object is new: whatever is still there after one look is so no more."""
+
+LOOK_AT_NEW_EVERY: Final = 0.1
+"""Seconds from one look at what is new to the next; it takes a millisecond for a thousand objects that stayed."""
 
 ASK_EVERY: Final = 10.0
 """Seconds between two questions whether it is time to look at everything."""
@@ -45,10 +48,17 @@ def memory() -> int:
 
 
 def settle() -> None:
-    """Begin: what was imported stays to the end, so it is never looked at."""
+    """Begin: what was imported stays to the end, so it is never looked at; nothing else is until it is asked for."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*YOUNG)
+    gc.disable()
+
+
+async def collect_new_garbage() -> None:
+    """Look at what is new, every ``LOOK_AT_NEW_EVERY`` seconds, until cancelled."""
+    while True:
+        await trio.sleep(LOOK_AT_NEW_EVERY)
+        gc.collect(NEW)
 
 
 async def collect_garbage(

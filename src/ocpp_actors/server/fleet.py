@@ -469,11 +469,12 @@ class Fleet:
 
     async def _sweep(self) -> None:
         now = self._now()
-        for number, (key, entry) in enumerate(list(self._entries.items()), 1):
+        for number, key in enumerate(list(self._entries), 1):
             if number % LOOKED_AT_ONCE == 0:
                 await trio.sleep(SWEEP_PAUSE)
                 now = self._now()
-            if entry.session is not None and entry.mailbox.unused:
+            entry = self._entries.get(key)
+            if entry is None or (entry.session is not None and entry.mailbox.unused):
                 continue
             for command in entry.mailbox.expired(now):
                 await self._expire(entry, command, now)
