@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from tests.ledger.facts import NOON, POISON, later, start
 
 from ocpp_actors.ledger import bridge as bridge_module
-from ocpp_actors.ledger.actor import ENOUGH, LOOK_AGAIN, WAKE, Batch, Inbox, Job, StoreActor
+from ocpp_actors.ledger.actor import ENOUGH, WAKE, Batch, Inbox, Job, StoreActor
 from ocpp_actors.ledger.bridge import LATE_BY, SETTLED_AT_ONCE, Bridge, NextTurn, open_ledger, running
 from ocpp_actors.ledger.port import (
     AdmitChargePoint,
@@ -456,21 +456,22 @@ def test_answers_that_come_after_the_end_of_trio_are_dropped() -> None:
 
 @define
 class Stopwatch:
-    """Time that passes only while somebody sleeps; ``meanwhile`` is called then."""
+    """Time that passes only while somebody waits; ``meanwhile`` is called then."""
 
     now: float = 0.0
-    slept: list[float] = field(factory=list)
+    waited: list[float] = field(factory=list)
     meanwhile: Callable[[], None] = lambda: None
 
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
+    def wait(self, event: threading.Event, seconds: float) -> None:
+        self.waited.append(seconds)
         self.meanwhile()
+        if not event.is_set():
+            self.now += seconds
 
 
 def gathering(store: FakeStore, inbox: Inbox, watch: Stopwatch) -> StoreActor:
     """An actor without a thread, whose small batches begin a hundredth of a second after each other."""
-    return StoreActor(store, inbox, lambda *_: None, lambda: None, 100, 0.01, lambda: watch.now, watch.sleep)
+    return StoreActor(store, inbox, lambda *_: None, lambda: None, 100, 0.01, lambda: watch.now, watch.wait)
 
 
 def test_small_batches_gather_what_comes_and_large_ones_begin_at_once() -> None:
@@ -483,30 +484,34 @@ def test_small_batches_gather_what_comes_and_large_ones_begin_at_once() -> None:
 
     come(1)
     actor.on_receive(WAKE)
-    assert watch.slept == [], "the last one is long ago"
+    assert watch.waited == [], "the last one is long ago"
 
     come(1)
     watch.meanwhile = lambda: come(1)
     actor.on_receive(WAKE)
+    assert watch.waited == [pytest.approx(0.01)]
     assert watch.now == pytest.approx(0.01)
-    assert watch.slept == pytest.approx([LOOK_AGAIN] * 5)
 
-    watch.slept.clear()
     come(1)
     watch.meanwhile = lambda: come(ENOUGH)
     actor.on_receive(WAKE)
-    assert watch.slept == [LOOK_AGAIN], "there is enough now"
+    assert watch.now == pytest.approx(0.01), "there is enough now"
 
-    watch.slept.clear()
+    watch.waited.clear()
     come(ENOUGH)
     actor.on_receive(WAKE)
-    assert watch.slept == []
+    assert watch.waited == []
 
-    inbox.hurried = True
+    watch.meanwhile = inbox.hurry
     come(1)
     actor.on_receive(WAKE)
-    assert watch.slept == []
-    assert [len(batch) for batch in store.batches] == [1, 6, 1 + ENOUGH, ENOUGH, 1]
+    assert watch.now == pytest.approx(0.01), "the end has begun"
+
+    watch.waited.clear()
+    come(1)
+    actor.on_receive(WAKE)
+    assert watch.waited == []
+    assert [len(batch) for batch in store.batches] == [1, 2, 1 + ENOUGH, ENOUGH, 1, 1]
 
 
 def test_who_asks_one_thing_after_the_other_hardly_waits() -> None:
@@ -517,10 +522,10 @@ def test_who_asks_one_thing_after_the_other_hardly_waits() -> None:
         """How many of so many questions had to wait."""
         waited = 0
         for _ in range(asked):
-            watch.slept.clear()
+            watch.waited.clear()
             inbox.put(Job("x"))
             actor.on_receive(WAKE)
-            waited += bool(watch.slept)
+            waited += bool(watch.waited)
         return waited
 
     assert waits(1 + (1 + 1) + (1 + 3) + (1 + 7)) == 3
@@ -537,9 +542,9 @@ def test_who_asks_one_thing_after_the_other_hardly_waits() -> None:
 
 async def test_nothing_is_gathered_any_more_at_the_end() -> None:
     async with bridged(FakeStore()) as bridge:
-        assert not bridge._inbox.hurried
+        assert bridge._inbox.few
         bridge.close_by()
-        assert bridge._inbox.hurried
+        assert not bridge._inbox.few
 
 
 async def test_what_is_to_be_called_in_the_next_turn_is_called_then_and_none_is_forgotten() -> None:

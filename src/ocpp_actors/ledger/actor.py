@@ -3,7 +3,8 @@
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
-from time import monotonic, sleep
+from threading import Event
+from time import monotonic
 from typing import Any, Final, Protocol
 
 import pykka
@@ -22,9 +23,6 @@ ENOUGH: Final = 8
 
 MOST_AT_ONCE: Final = 63
 """Batches that begin at once after a wait in vain, at most."""
-
-LOOK_AGAIN: Final = 0.002
-"""Seconds between two looks whether there are enough jobs."""
 
 STOPPED: Final = "the ledger is closed"
 
@@ -69,6 +67,9 @@ class Store(Protocol):
         ...
 
 
+Wait = Callable[[Event, float], object]
+"""Waits for an event, for so many seconds at most."""
+
 Settle = Callable[[list[Job], Batch | None], None]
 """Called in the actor's thread with the jobs that have their answers; what the batch took, if it was one."""
 
@@ -79,12 +80,30 @@ class Inbox:
 
     _jobs: deque[Job] = field(factory=deque, init=False)
     _awake: bool = field(default=False, init=False)
-    hurried: bool = field(default=False, init=False)
-    """Whether no job is to wait for others: the end has begun."""
+    _enough: Event = field(factory=Event, init=False)
+    _hurried: bool = field(default=False, init=False)
+
+    @property
+    def few(self) -> bool:
+        """Whether it is worth while to wait for more jobs."""
+        return not self._hurried and len(self._jobs) < ENOUGH
+
+    def hurry(self) -> None:
+        """Let no job wait for others any more: the end has begun."""
+        self._hurried = True
+        self._enough.set()
+
+    def wait_for_more(self, seconds: float, wait: Wait) -> None:
+        """Wait for so long, in the actor's thread, or until there are enough jobs."""
+        self._enough.clear()
+        if self.few:
+            wait(self._enough, seconds)
 
     def put(self, job: Job) -> bool:
         """Put a job in; whether the actor is to be woken: it may have looked at the inbox before."""
         self._jobs.append(job)
+        if len(self._jobs) == ENOUGH:
+            self._enough.set()
         return not self._awake
 
     def wake(self, actor: "pykka.ActorRef[StoreActor]") -> None:
@@ -125,7 +144,7 @@ class StoreActor(pykka.ThreadingActor):
     committed was not confirmed.
 
     A batch of fewer than ``ENOUGH`` jobs, which costs nearly as much as one of many, waits until the last one began
-    ``interval`` seconds ago. ``timer`` counts seconds, ``sleep`` waits for some.
+    ``interval`` seconds ago. ``timer`` counts seconds, ``wait`` lets them pass.
     """
 
     use_daemon_thread = True
@@ -139,7 +158,7 @@ class StoreActor(pykka.ThreadingActor):
         batch_limit: int,
         interval: float = 0.0,
         timer: Callable[[], float] = monotonic,
-        sleep: Callable[[float], None] = sleep,
+        wait: Wait = Event.wait,
     ) -> None:
         super().__init__()
         self._store = store
@@ -149,7 +168,7 @@ class StoreActor(pykka.ThreadingActor):
         self._batch_limit = batch_limit
         self._interval = interval
         self._timer = timer
-        self._sleep = sleep
+        self._wait = wait
         self._next = -math.inf
         """When the next batch may begin."""
         self._at_once = 0
@@ -180,8 +199,8 @@ class StoreActor(pykka.ThreadingActor):
         """
         there = len(self._inbox)
         waited = False
-        while self._at_once == 0 and self._worth_waiting() and (early := self._next - self._timer()) > 0:
-            self._sleep(min(early, LOOK_AGAIN))
+        while self._at_once == 0 and self._inbox.few and (early := self._next - self._timer()) > 0:
+            self._inbox.wait_for_more(early, self._wait)
             waited = True
         if waited:
             self._in_vain = 0 if len(self._inbox) > there else min(2 * self._in_vain + 1, MOST_AT_ONCE)
@@ -189,9 +208,6 @@ class StoreActor(pykka.ThreadingActor):
         elif self._at_once:
             self._at_once -= 1
         self._next = self._timer() + self._interval
-
-    def _worth_waiting(self) -> bool:
-        return not self._inbox.hurried and len(self._inbox) < ENOUGH
 
     def _carry_out(self, jobs: list[Job]) -> Batch | None:
         rest = jobs

@@ -29,7 +29,7 @@ CLOSE_TIMEOUT: Final = 5.0
 SETTLED_AT_ONCE: Final = 20
 """Jobs of one commit that are settled in one turn of the loop, so that the others in it do not wait for hundreds."""
 
-COMMIT_INTERVAL: Final = 0.01
+COMMIT_INTERVAL: Final = 0.025
 """Seconds between two commits of the ledger, unless there is much to commit: a commit takes the loop's time, too."""
 
 LATE: Final = "no answer in time"
@@ -251,7 +251,7 @@ class Bridge:
         """Return by when, on trio's clock, the end is over; the first call begins it."""
         if self._close_by is None:
             self._close_by = trio.current_time() + self._close_timeout
-            self._inbox.hurried = True
+            self._inbox.hurry()
         return self._close_by
 
     async def close(self) -> None:
