@@ -10,6 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 import trio
+import trio.testing
 import wsproto
 from attrs import frozen
 from hypothesis import example, given
@@ -19,7 +20,8 @@ from tests.support.script import Script
 from wsproto.events import AcceptConnection, TextMessage
 
 from ocpp_actors.charge_point.connection import ConnectionEnded
-from ocpp_actors.server.text_frames import take_texts, text_frame, unmasked
+from ocpp_actors.pace import TokenBucket
+from ocpp_actors.server.common_frames import take_texts, text_frame, unmasked
 from ocpp_actors.server.transport import Transport, open_transport
 from ocpp_actors.server.wires import RECEIVE_SIZE, Hearing
 
@@ -123,6 +125,7 @@ TALK = (
     frame(0x81, b'[2,"1","Heartbeat",{}]')
     + frame(0x81, "[é]".encode())
     + frame(0x89, b"?")
+    + frame(0x8A, b"")
     + frame(0x01, b"ab")
     + frame(0x80, b"cd")
     + frame(0x81, b"x" * 130)
@@ -137,6 +140,18 @@ def test_every_split_of_the_input_is_taken_alike(hot_path: bool) -> None:
     for cut in range(1, len(TALK)):
         assert seen([TALK[:cut], TALK[cut:]], hot_path=hot_path) == expected
     assert seen([bytes((byte,)) for byte in TALK], hot_path=hot_path) == expected
+
+
+@pytest.mark.parametrize("hot_path", [True, False])
+async def test_pongs_are_read_at_their_pace(autojump_clock: trio.testing.MockClock, hot_path: bool) -> None:
+    stream = Script([UPGRADE, *[frame(0x8A, b"")] * 21])
+    pace = TokenBucket(10, 1, trio.current_time())
+    async with open_transport(stream, LIMIT, hot_path=hot_path, pace=pace) as transport:
+        await (await transport.request()).accept()
+        with pytest.raises(ConnectionEnded):
+            await transport.receive()
+        assert transport.last_pong is not None
+    assert trio.current_time() == pytest.approx(2.1)
 
 
 async def test_a_socket_is_read_and_written_as_a_stream_is() -> None:

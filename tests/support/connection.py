@@ -36,6 +36,7 @@ class FakeConnection:
     halves: int = 0
     """Writes that were cut short."""
     _unsent: list[str] = field(factory=list)
+    _unsent_pings: int = 0
     _incoming: Any = field(factory=lambda: trio.open_memory_channel[str](100))
 
     def say(self, frame: Any) -> None:
@@ -57,10 +58,12 @@ class FakeConnection:
         await self._room()
         while self._unsent:
             self.sent.append(self._unsent.pop(0))
+        self.pings += [trio.current_time()] * self._unsent_pings
+        self._unsent_pings = 0
 
-    async def ping(self) -> None:
-        await self._room()
-        self.pings.append(trio.current_time())
+    def begin_ping(self) -> bool:
+        self._unsent_pings += 1
+        return False
 
     async def _room(self) -> None:
         if self.aborted:

@@ -49,15 +49,15 @@ class Connection(Protocol):
         """
         ...
 
-    async def finish_send(self) -> None:
-        """Write what is left. Cancelled midway it leaves the connection unusable.
+    def begin_ping(self) -> bool:
+        """Write a ping as far as that is possible without waiting; False: finish_send() has to follow.
 
         Raises ConnectionEnded: the connection is over.
         """
         ...
 
-    async def ping(self) -> None:
-        """Write a ping, without waiting for the pong. Cancelled midway it leaves the connection unusable.
+    async def finish_send(self) -> None:
+        """Write what is left. Cancelled midway it leaves the connection unusable.
 
         Raises ConnectionEnded: the connection is over.
         """

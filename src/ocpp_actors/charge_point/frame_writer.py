@@ -1,6 +1,6 @@
 """The one place that writes to a charge point's socket."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import NoReturn
 
 import structlog
@@ -43,15 +43,7 @@ class FrameWriter:
 
         Raises ConnectionEnded: the connection is over, the peer did not read in time, or the write failed.
         """
-        try:
-            written = self._connection.begin_send(text)
-        except ConnectionEnded:
-            raise
-        except Exception:
-            log.exception("a frame could not be written")
-            await self._abort("a frame could not be written")
-        if not written:
-            await self._bounded(self._connection.finish_send)
+        await self._write(self._connection.begin_send, text)
         self.sent_at = self._now()
         self._tell(FrameSent(self._identity, self.sent_at, text))
 
@@ -60,18 +52,23 @@ class FrameWriter:
 
         Raises ConnectionEnded: the connection is over, the peer did not read in time, or the write failed.
         """
-        await self._bounded(self._connection.ping)
+        await self._write(self._connection.begin_ping)
 
-    async def _bounded(self, write: Callable[[], Awaitable[None]]) -> None:
+    async def _write(self, begin: Callable[..., bool], *what: str) -> None:
+        try:
+            if not begin(*what):
+                await self._finish()
+        except ConnectionEnded:
+            raise
+        except Exception:
+            log.exception("a frame could not be written")
+            await self._abort("a frame could not be written")
+
+    async def _finish(self) -> None:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + self._send_timeout) as scope:
             self._writes.add(scope)
             try:
-                await write()
-            except ConnectionEnded:
-                raise
-            except Exception:
-                log.exception("a frame could not be written")
-                await self._abort("a frame could not be written")
+                await self._connection.finish_send()
             finally:
                 self._writes.discard(scope)
         if scope.cancelled_caught:

@@ -30,8 +30,10 @@ async def run_heartbeat_monitor(session: Session) -> None:
         now = trio.current_time()
         if now >= _silent_at(session):
             raise SessionOver(1006, f"nothing received for {settings.silence_limit:g} s", abort=True)
-        if now >= pong_due and pinged_at is not None:
-            if connection.last_pong is not None and connection.last_received < pinged_at:
+        if pinged_at is not None and connection.last_received >= pinged_at:
+            pinged_at = None
+        elif now >= pong_due:
+            if connection.last_pong is not None:
                 raise SessionOver(
                     1006, f"a ping was not answered within {settings.ping_timeout:g} s", abort=True
                 )

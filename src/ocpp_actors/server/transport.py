@@ -2,7 +2,7 @@
 
 The opening handshake is trio-websocket's, the frames are wsproto's, and both are driven from here: whoever waits for a
 message reads the stream, so that no task and no channel stands between a socket and its charge point. Handshakes and
-text messages that arrive whole take a short way (see opening and text_frames), and a TCP socket is read and written
+text messages that arrive whole take a short way (see opening and common_frames), and a TCP socket is read and written
 with bare system calls; with ``hot_path`` switched off everything goes through wsproto and trio's streams.
 
 This is the only module that touches trio-websocket's private parts, so its version is pinned: it gives WebSocketRequest
@@ -23,8 +23,15 @@ from wsproto.utilities import RemoteProtocolError
 
 from ocpp_actors.charge_point.connection import ConnectionEnded
 from ocpp_actors.pace import TokenBucket
+from ocpp_actors.server.common_frames import (
+    PING,
+    between_messages,
+    end_parsing,
+    is_pong,
+    take_texts,
+    text_frame,
+)
 from ocpp_actors.server.opening import Opening
-from ocpp_actors.server.text_frames import between_messages, end_parsing, take_texts, text_frame
 from ocpp_actors.server.turnstile import Turnstile
 from ocpp_actors.server.wires import AnyStream, Hearing, Socket, Wire
 
@@ -172,6 +179,10 @@ class Transport:
             self._messages += texts
             if not data:
                 return
+            if is_pong(data):
+                self.last_pong = trio.current_time()
+                await self._pause()
+                return
         try:
             self._protocol.receive_data(data)
         except RemoteProtocolError as error:
@@ -189,15 +200,20 @@ class Transport:
             await self._take_in(event)
             if self._ended is not None:
                 return
-            pause = 0.0 if len(self._messages) > messages else self._pace.take(trio.current_time())
-            if pause:
-                await trio.sleep(pause)
-            elif number % EVENTS_AT_ONCE == 0:
+            if len(self._messages) == messages:
+                await self._pause()
+            if number % EVENTS_AT_ONCE == 0:
                 await trio.lowlevel.checkpoint()
         self._left_over = False
         self._between_messages = (
             self._hot and isinstance(self._protocol, Connection) and between_messages(self._protocol)
         )
+
+    async def _pause(self) -> None:
+        """Wait after a frame that is no message, if they come too fast."""
+        pause = self._pace.take(trio.current_time())
+        if pause:
+            await trio.sleep(pause)
 
     async def _take_in(self, event: Event) -> None:
         match event:
@@ -265,6 +281,15 @@ class Transport:
             raise ConnectionEnded(1006, "the connection is being closed")
         return self._begin(text_frame(text))
 
+    def begin_ping(self) -> bool:
+        """Write a ping as far as that is possible without waiting; False: finish_send() has to follow.
+
+        Raises ConnectionEnded: the connection is over.
+        """
+        if self._ended is not None:
+            raise ConnectionEnded(*self._ended)
+        return self._protocol.state is not ConnectionState.OPEN or self._begin(PING)
+
     async def finish_send(self) -> None:
         """Write what is left. Cancelled midway it leaves the connection unusable.
 
@@ -287,16 +312,6 @@ class Transport:
         except BaseException:
             self._cut = True
             raise
-
-    async def ping(self) -> None:
-        """Write a ping, without waiting for the pong. Cancelled midway it leaves the connection unusable.
-
-        Raises ConnectionEnded: the connection is over.
-        """
-        if self._ended is not None:
-            raise ConnectionEnded(*self._ended)
-        if self._protocol.state is ConnectionState.OPEN:
-            await self.send_event(Ping(payload=b""))
 
     async def send_event(self, event: Event) -> None:
         """Write what wsproto makes of an event.

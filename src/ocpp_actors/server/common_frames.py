@@ -1,4 +1,4 @@
-"""WebSocket frames that are a whole text message, the short way (RFC 6455 §5.2, §5.3): what chargers send all day."""
+"""WebSocket frames that go back and forth all day, the short way (RFC 6455 §5.2, §5.3): whole text messages, pings."""
 
 from typing import Final
 
@@ -7,6 +7,13 @@ from wsproto.connection import Connection, ConnectionState
 WHOLE_TEXT: Final = 0x81
 """The first byte of a text message in one frame, without extensions."""
 MASKED: Final = 0x80
+
+PING: Final = b"\x89\x00"
+"""A ping of a server, as one frame."""
+
+PONG: Final = b"\x8a\x80"
+"""What the answer to it begins with; a mask follows, which masks nothing."""
+PONG_SIZE: Final = 6
 
 LONG: Final = 126
 """In the second byte: the length is in the next two bytes. 127: in the next eight, which is left to wsproto."""
@@ -38,6 +45,11 @@ def take_texts(received: bytes, limit: int) -> tuple[list[str], bytes]:
             break
         start = begin + size
     return texts, received[start:] if start else received
+
+
+def is_pong(received: bytes) -> bool:
+    """Whether this is the answer to PING, and nothing else."""
+    return len(received) == PONG_SIZE and received.startswith(PONG)
 
 
 def unmasked(mask: bytes, payload: bytes) -> bytes:
