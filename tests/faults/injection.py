@@ -113,8 +113,8 @@ def watch_tasks(monkeypatch: pytest.MonkeyPatch, injector: Injector) -> None:
         original = getattr(original, "__wrapped__", original)
 
         @wraps(original)
-        async def run(*args: Any) -> Any:
-            coroutine = original(*args)
+        async def run(*args: Any, **named: Any) -> Any:
+            coroutine = original(*args, **named)
             return await (injector.run(name, coroutine) if watched.get() else coroutine)
 
         monkeypatch.setattr(owner, function, run)

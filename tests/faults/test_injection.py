@@ -11,7 +11,7 @@ from tests.faults.play import play
 from tests.faults.scenarios import SCENARIOS, Scenario
 from tests.faults.world import World
 
-WRITING, HANDLING, AFTER = "FrameWriter._bounded", "Router.dispatch", "Handled.follow"
+WRITING, HANDLING, AFTER = "FrameWriter._finish", "Router.dispatch", "Handled.follow"
 TREE = "_run_tree"
 
 

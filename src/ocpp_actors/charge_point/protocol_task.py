@@ -43,15 +43,13 @@ _Dispatch = Callable[[Call, Context], Awaitable[Handled]]
 _Write = Callable[[str], Awaitable[None]]
 
 
-async def run_protocol_task(session: Session) -> None:
-    """Read and answer until the connection ends.
+async def run_protocol_task(session: Session, nursery: trio.Nursery) -> None:
+    """Read and answer until the connection ends. ``nursery``, of the tree, takes what has to go on beside.
 
     Raises ConnectionEnded: the connection is over.
     Raises SessionOver: a message could not be confirmed (1011), or all is answered after a drain (1001).
     """
-    async with trio.open_nursery() as nursery:
-        pair = _Pair(session, nursery)
-        nursery.start_soon(pair.work)  # awaited here, it would leave its exception in a cycle of trio's
+    await _Pair(session, nursery).work()
 
 
 class _Pair:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -82,7 +83,7 @@ async def _run_tree(session: Session) -> tuple[SessionOver | None, Exception | N
     try:
         async with trio.open_nursery() as nursery:
             for name, task in (
-                ("protocol", run_protocol_task),
+                ("protocol", partial(run_protocol_task, nursery=nursery)),
                 ("heartbeat monitor", run_heartbeat_monitor),
                 ("outbound queue", run_outbound_queue),
             ):

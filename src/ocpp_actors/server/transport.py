@@ -322,7 +322,7 @@ class Transport:
             await self.finish_send()
         if not isinstance(self._protocol, Connection) and self._protocol.connection is not None:
             # The handshake is over, and with it all that parses HTTP.
-            self._protocol = self._protocol.connection
+            self._protocol, self._request = self._protocol.connection, None
             clean = between_messages(self._protocol)
             self._between_messages, self._left_over = self._hot and clean, not clean
             if isinstance(self._wire, Socket) and self._hearing is not None:

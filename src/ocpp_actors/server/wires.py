@@ -122,10 +122,10 @@ class Socket:
         """Wait until it is readable and read once; see Wire."""
         while (descriptor := self._descriptor()) >= 0:
             try:
-                if self._hearing is None:
-                    await trio.lowlevel.wait_readable(descriptor)
-                elif self._readable:
+                if self._readable:
                     await trio.lowlevel.checkpoint()
+                elif self._hearing is None:
+                    await trio.lowlevel.wait_readable(descriptor)
                 else:
                     assert self._reader is None, "one task at a time reads"
                     self._reader = trio.lowlevel.current_task()
