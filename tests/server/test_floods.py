@@ -28,6 +28,7 @@ from ocpp_actors.server.handshakes import (
     Handshakes,
     Place,
 )
+from ocpp_actors.server.turnstile import Turnstile
 
 KEY = b"0123456789abcdef"
 STRANGER, CHARGER = ("198.51.100.7", 40000), ("192.0.2.1", 50000)
@@ -101,7 +102,7 @@ async def test_who_is_served_slowly_is_not_blamed() -> None:
         def failed(self, place: Place) -> None:
             blamed.append(place)
 
-    place = Blaming(1, 10.0, lambda _: False, Random(1), None).apart("192.0.2.1:50000")
+    place = Blaming(1, 10.0, lambda _: False, Random(1), None, Turnstile()).apart("192.0.2.1:50000")
     place.ran_out()
     assert blamed == [place]
     place.asked()

@@ -11,7 +11,7 @@ import structlog
 import trio
 import trio.testing
 from structlog.testing import capture_logs
-from tests.server.test_turnstile import Turns
+from tests.server.test_turnstile import Turns, held
 from tests.support.failing_ledger import FailingLedger
 from tests.support.listening import charger_on, listening
 from tests.support.raw import upgrade
@@ -20,6 +20,7 @@ from ocpp_actors.ledger.port import FindChargePoint
 from ocpp_actors.server.first_words import PEEKED, has_spoken
 from ocpp_actors.server.handshakes import (
     BEGUN_AT_ONCE,
+    ENDS_FIRST,
     FAILURES_AT_ONCE,
     LANE_PLACES,
     LOOK_AGAIN,
@@ -28,6 +29,7 @@ from ocpp_actors.server.handshakes import (
     Place,
 )
 from ocpp_actors.server.rare_log import RareLog
+from ocpp_actors.server.turnstile import AT_ONCE, Turnstile
 
 REQUEST = upgrade("/ocpp/CP1")
 STRANGER, OTHERS = ("198.51.100.7", 40000), ("192.0.2.1", 50000)
@@ -181,7 +183,8 @@ class Door:
 async def open_door(
     limit: int = 100, trusted: Callable[[str], bool] = lambda _: False, **room: int
 ) -> AsyncIterator[Door]:
-    door = Door(Handshakes(limit, 60.0, trusted, Random(1), RareLog(structlog.get_logger()), **room))
+    log, ends = RareLog(structlog.get_logger()), Turnstile()
+    door = Door(Handshakes(limit, 60.0, trusted, Random(1), log, ends, **room))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(door.handshakes.run)
         yield door
@@ -258,6 +261,42 @@ async def test_who_waits_for_us_is_never_dropped(
         await trio.sleep(PATIENCE + LOOK_AGAIN)
         assert list(door.begun) == [0, 1, 2]
         assert door.dropped == [1]
+
+
+async def test_one_that_has_spoken_unheard_does_not_have_to_make_room(
+    autojump_clock: trio.abc.Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_door(waiting=2) as door:
+        monkeypatch.setattr(door.handshakes._words, "some", trio.sleep_forever)
+        await door.enter(0, "192.0.2.0")
+        await door.enter(1, "192.0.2.1")
+        door.peers[0].sendall(REQUEST)
+        await door.enter(2, "192.0.2.2")
+        assert trio.current_time() == pytest.approx(PATIENCE, abs=2 * LOOK_AGAIN)
+        assert (door.dropped, list(door.begun)) == ([], [0])
+
+
+async def test_who_comes_lets_those_that_go_pass_first_but_not_for_long(
+    autojump_clock: trio.abc.Clock,
+) -> None:
+    async with open_door() as door, trio.open_nursery() as going, trio.open_nursery() as holding:
+        ends = door.handshakes._ends
+        await holding.start(held, ends)
+        for _ in range(3 * AT_ONCE):
+            going.start_soon(ends.pass_through)
+        await trio.testing.wait_all_tasks_blocked()
+        await door.enter(0, said=REQUEST)
+        await trio.sleep(0.9 * ENDS_FIRST)
+        assert not door.begun
+        await trio.sleep(0.2 * ENDS_FIRST)
+        assert list(door.begun) == [0]
+        await door.enter(1, said=REQUEST)
+        await trio.testing.wait_all_tasks_blocked()
+        assert list(door.begun) == [0]
+        holding.cancel_scope.cancel()
+        await trio.testing.wait_all_tasks_blocked()
+        assert list(door.begun) == [0, 1]
+        assert not ends.waiting
 
 
 async def test_where_no_more_can_be_watched_one_is_turned_away_and_others_come(

@@ -112,7 +112,7 @@ async def _answer_call_in_hand(session: Session) -> None:
 
 
 async def _close(session: Session, over: SessionOver) -> None:
-    if not over.abort:
+    if not over.abort and not session.connection.gone:
         with trio.move_on_after(CLOSE_TIMEOUT):
             await session.connection.close(over.code, over.reason)
             return

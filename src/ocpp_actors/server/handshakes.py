@@ -28,6 +28,7 @@ from ocpp_actors.server.arrivals import Arrivals
 from ocpp_actors.server.failures import Failures
 from ocpp_actors.server.first_words import has_spoken
 from ocpp_actors.server.listening import address_of
+from ocpp_actors.server.turnstile import Turnstile
 
 PATIENCE: Final = 0.5
 """Seconds that a peer has, at least, before it may have to make room: what TLS takes over a mobile network."""
@@ -40,6 +41,10 @@ HEARD_AT_ONCE: Final = 32
 
 BEGUN_AT_ONCE: Final = 4
 """Handshakes that begin in one turn of the loop."""
+
+ENDS_FIRST: Final = 0.5
+"""Seconds that one waits, at most, while others end: one that comes back before its last connection has ended costs
+more, and when all connections were cut, all do."""
 
 FAILURES_AT_ONCE: Final = 50.0
 FAILURE_RATE: Final = 2.0
@@ -115,7 +120,8 @@ class Handshakes:
     """Lets connections wait and their handshakes begin.
 
     ``limit``: how many are in progress at a time; ``patience``: seconds that each may take; ``waiting``: how many may
-    wait; ``trusted`` tells reverse proxies by their address; ``log`` is told of each that is dropped here.
+    wait; ``trusted`` tells reverse proxies by their address; ``log`` is told of each that is dropped here; ``ends`` is
+    what connections end through.
     """
 
     def __init__(
@@ -125,6 +131,7 @@ class Handshakes:
         trusted: Callable[[str], bool],
         chance: Random,
         log: Any,
+        ends: Turnstile,
         *,
         waiting: int = WAITING,
     ) -> None:
@@ -133,6 +140,7 @@ class Handshakes:
         self._patience = patience
         self._trusted = trusted
         self._log = log
+        self._ends = ends
         self._most_waiting = waiting
         self._failures = Failures(FAILURE_RATE, FAILURES_AT_ONCE)
         self._words = Arrivals[Place](HEARD_AT_ONCE)
@@ -225,15 +233,18 @@ class Handshakes:
     async def _listen(self) -> None:
         while True:
             for place, last in await self._words.some():
-                assert place.connection is not None
-                with suppress(OSError):
-                    if has_spoken(place.connection):
-                        self._break_silence(place)
-                        self._stand_in_line(place)
-                        continue
-                    if not last:
-                        continue
-                self._went(place)
+                if not self._has_spoken(place) and last:
+                    self._went(place)
+
+    def _has_spoken(self, place: Place) -> bool:
+        """Look whether a silent one has spoken; it stands in line then."""
+        assert place.connection is not None
+        with suppress(OSError):
+            if has_spoken(place.connection):
+                self._break_silence(place)
+                self._stand_in_line(place)
+                return True
+        return False
 
     async def _drop_the_silent(self) -> None:
         """Drop those that have said nothing for all of their time."""
@@ -318,6 +329,8 @@ class Handshakes:
         """Drop it, if there is one and it has kept us waiting for long."""
         if place is None or not place.keeps_waiting():
             return False
+        if place in self._silent and self._has_spoken(place):  # it is we who have not listened
+            return False
         self._turn_away(place, "it kept the server waiting, and another one has come")
         return True
 
@@ -327,6 +340,9 @@ class Handshakes:
         begun = 0
         while True:
             line = await self._line()
+            if self._ends.waiting:
+                with trio.move_on_after(ENDS_FIRST):
+                    await self._ends.all_passed()
             while len(self._in_progress) >= self._limit and not self._one_in_progress_makes_room():
                 await self._look_again()
             if not line:  # another one of the slow lane took its place meanwhile

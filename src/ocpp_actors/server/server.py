@@ -79,15 +79,16 @@ class Server:
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._steps = change_steps(self._own_steps())
         self._refusals = RareLog(log)
+        self._turnstile = Turnstile()
         self._handshakes = Handshakes(
             settings.max_handshakes,
             settings.handshake_timeout,
             self._proxies.trusts,
             central_system.chance,
             self._refusals,
+            self._turnstile,
             waiting=min(WAITING, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4),
         )
-        self._turnstile = Turnstile()
         self._hearing: Hearing | None = None
         """Tells which open connections have something to read, while run() does."""
         self._accepting = trio.CancelScope()

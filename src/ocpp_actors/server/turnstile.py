@@ -16,8 +16,26 @@ class Turnstile:
 
     def __init__(self) -> None:
         self._few = trio.Semaphore(AT_ONCE)
+        self._waiting = 0
+        self._all_passed = trio.lowlevel.ParkingLot()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return self._waiting
 
     async def pass_through(self) -> None:
         """Wait for one's turn."""
-        async with self._few:
-            pass  # to take a place is to wait for the next turn of the loop, in which it is given on
+        self._waiting += 1
+        try:
+            async with self._few:
+                pass  # to take a place is to wait for the next turn of the loop, in which it is given on
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._all_passed.unpark_all()
+
+    async def all_passed(self) -> None:
+        """Wait until nobody waits for a turn. The caller brings the deadline."""
+        while self._waiting:
+            await self._all_passed.park()
