@@ -81,7 +81,31 @@ async def test_the_interpreter_looks_at_what_is_new_when_it_is_asked_to(
     kept[0].append(kept)  # type: ignore[arg-type]
     del kept
     with trio.move_on_after(10.5 * garbage.LOOK_AT_NEW_EVERY):
-        await garbage.collect_new_garbage()
+        await garbage.collect_new_garbage(lambda: 10_000)
     assert looks_at(garbage.NEW) == before[garbage.NEW] + 10
     assert looks_at(2) == before[2]
-    assert not any(len(each) == 100_000 for each in gc.get_objects() if type(each) is list)
+    assert not still_there(100_000)
+
+
+def still_there(size: int) -> bool:
+    gc.unfreeze()
+    return any(len(each) == size for each in gc.get_objects() if type(each) is list)
+
+
+async def test_what_comes_in_a_storm_is_looked_at_with_everything(
+    autojump_clock: trio.testing.MockClock, settled: None
+) -> None:
+    kept: list[object] = [[] for _ in range(100_001)]
+    kept[0] = kept
+    del kept
+    charge_points = iter(range(0, 10 * garbage.STORM, garbage.STORM))
+    looks = looks_at(garbage.NEW)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(garbage.collect_garbage, lambda: 0)
+        with trio.move_on_after(3.5 * garbage.LOOK_AT_NEW_EVERY):
+            await garbage.collect_new_garbage(lambda: next(charge_points))
+        assert looks_at(garbage.NEW) == looks
+        assert next(charge_points) == 4 * garbage.STORM
+        await trio.sleep(garbage.SELDOM)
+        nursery.cancel_scope.cancel()
+    assert not still_there(100_001)

@@ -192,8 +192,8 @@ async def serve(
             )
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(fleet.run)
-                nursery.start_soon(garbage.collect_new_garbage)
-                nursery.start_soon(garbage.collect_garbage, lambda: len(fleet))
+                nursery.start_soon(garbage.collect_new_garbage, fleet.__len__)
+                nursery.start_soon(garbage.collect_garbage, fleet.__len__)
                 nursery.start_soon(expire_reservations, system)
                 nursery.start_soon(
                     see_to_certificates, system, fleet, timedelta(days=settings.certificate_renewal)

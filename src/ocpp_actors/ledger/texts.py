@@ -4,9 +4,10 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 from operator import attrgetter, is_
-from typing import Any, Final, TypeVar, cast
+from types import UnionType
+from typing import Any, Final, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from attrs import evolve
+from attrs import evolve, fields, has
 
 T = TypeVar("T")
 
@@ -41,10 +42,18 @@ def _replaced(value: Any) -> Any:
     return evolve(value, **changes) if changes else value
 
 
+def _may_have_text(hint: Any) -> bool:
+    if get_origin(hint) in (Union, UnionType):
+        return any(map(_may_have_text, get_args(hint)))
+    return (get_origin(hint) or hint) not in _WITHOUT_TEXT
+
+
 @cache
 def _parts(kind: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any, ...]]]:
-    """Return the names of the parts of a class, and what gets them from an instance."""
-    names = tuple(attribute.name for attribute in getattr(kind, "__attrs_attrs__", ()))
+    """Return the names of the parts of a class that may have text in them, and what gets them from an instance."""
+    hints = get_type_hints(kind)
+    declared = fields(kind) if has(kind) else ()
+    names = tuple(each.name for each in declared if _may_have_text(hints[each.name]))
     match names:
         case ():
             return names, lambda _: ()

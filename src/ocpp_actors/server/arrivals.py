@@ -35,9 +35,13 @@ class Arrivals(Generic[Who]):
         self._watched[connection.fileno()] = who
 
     def forget(self, connection: socket.socket | trio.socket.SocketType) -> None:
-        """Watch it no more, before it is closed."""
+        """Watch it no more."""
         if self._watched.pop(connection.fileno(), None) is not None:
             self._epoll.unregister(connection.fileno())
+
+    def closes(self, connection: socket.socket | trio.socket.SocketType) -> None:
+        """Watch it no more, since it is being closed, which takes it out of the epoll."""
+        self._watched.pop(connection.fileno(), None)
 
     async def some(self) -> list[tuple[Who, bool]]:
         """Wait until something has come, and return at whose socket, and whether that peer will say nothing more."""

@@ -113,7 +113,7 @@ class Socket:
     async def close(self) -> None:
         """Close it, and wake who reads; see Wire."""
         if self._hearing is not None:
-            self._hearing.forget(self._socket)
+            self._hearing.closes(self._socket)
             self._then = None
             self.heard(last=True)
         self._socket.close()
