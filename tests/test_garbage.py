@@ -57,18 +57,21 @@ def test_the_memory_that_is_taken_is_known_on_linux() -> None:
 
 @pytest.fixture
 def settled() -> Iterator[None]:
-    """What settle() has set up."""
-    garbage.settle()
-    try:
+    with garbage.settled():
         yield
-    finally:
-        gc.enable()
-        gc.unfreeze()
 
 
 def looks_at(generation: int) -> int:
     looks: int = gc.get_stats()[generation]["collections"]
     return looks
+
+
+def test_afterwards_the_interpreter_is_left_alone_again() -> None:
+    with garbage.settled():
+        assert not gc.isenabled()
+        assert gc.get_freeze_count()
+    assert gc.isenabled()
+    assert not gc.get_freeze_count()
 
 
 async def test_the_interpreter_looks_at_what_is_new_when_it_is_asked_to(

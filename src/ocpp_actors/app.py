@@ -5,7 +5,8 @@ import resource
 import signal
 import sys
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -118,16 +119,25 @@ def run(
     0 after it was told to end; 1 after a second signal cut it short; 2 if it could not start, with one line to
     stderr.
     """
-    garbage.settle()
-    sys.setswitchinterval(SWITCH_INTERVAL)
     try:
-        return trio.run(serve, settings, router or default_router(), change_steps, attend)
+        with garbage.settled(), _switching(SWITCH_INTERVAL):
+            return trio.run(serve, settings, router or default_router(), change_steps, attend)
     except* CannotStart as group:
         print(f"ocpp-actors: {_only(group)}", file=sys.stderr)
         status = 2
     except* KeyboardInterrupt:  # a signal that came when the one before it had nearly ended all
         status = 1
     return status
+
+
+@contextmanager
+def _switching(interval: float) -> Iterator[None]:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(interval)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 async def serve(

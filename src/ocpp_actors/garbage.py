@@ -9,7 +9,8 @@ then there is garbage somewhere all the same.
 """
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Final
@@ -51,11 +52,22 @@ def memory() -> int:
         return 0
 
 
-def settle() -> None:
-    """Begin: what was imported stays to the end, so it is never looked at; nothing else is until it is asked for."""
+@contextmanager
+def settled() -> Iterator[None]:
+    """Have the interpreter look at nothing by itself during the block, nor at what was imported, which stays.
+
+    Only after a storm that is looked at with everything.
+    """
+    automatic = gc.isenabled()
     gc.collect()
     gc.freeze()
     gc.disable()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if automatic:
+            gc.enable()
 
 
 async def collect_new_garbage(connected: Callable[[], int]) -> None:

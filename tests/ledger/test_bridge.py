@@ -464,6 +464,7 @@ class Stopwatch:
 
     def wait(self, event: threading.Event, seconds: float) -> None:
         self.waited.append(seconds)
+        assert len(self.waited) < 100, "it waits for what is there"
         self.meanwhile()
         if not event.is_set():
             self.now += seconds
@@ -502,16 +503,22 @@ def test_small_batches_gather_what_comes_and_large_ones_begin_at_once() -> None:
     actor.on_receive(WAKE)
     assert watch.waited == []
 
-    watch.meanwhile = inbox.hurry
+    watch.meanwhile = lambda: None
     come(1)
     actor.on_receive(WAKE)
-    assert watch.now == pytest.approx(0.01), "the end has begun"
+    assert watch.waited == [pytest.approx(0.01)], "that there was enough is long ago"
+
+    watch.meanwhile = inbox.hurry
+    come(1)
+    actor._at_once = 0
+    actor.on_receive(WAKE)
+    assert watch.now == pytest.approx(0.02), "the end has begun"
 
     watch.waited.clear()
     come(1)
     actor.on_receive(WAKE)
     assert watch.waited == []
-    assert [len(batch) for batch in store.batches] == [1, 2, 1 + ENOUGH, ENOUGH, 1, 1]
+    assert [len(batch) for batch in store.batches] == [1, 2, 1 + ENOUGH, ENOUGH, 1, 1, 1]
 
 
 def test_who_asks_one_thing_after_the_other_hardly_waits() -> None:

@@ -154,6 +154,16 @@ async def test_pongs_are_read_at_their_pace(autojump_clock: trio.testing.MockClo
     assert trio.current_time() == pytest.approx(2.1)
 
 
+async def test_a_pong_is_taken_without_wsproto(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Script([UPGRADE, frame(0x8A, b"")])
+    async with open_transport(stream, LIMIT) as transport:
+        await (await transport.request()).accept()
+        monkeypatch.delattr(wsproto.connection.Connection, "receive_data")
+        with pytest.raises(ConnectionEnded):
+            await transport.receive()
+        assert transport.last_pong is not None
+
+
 async def test_a_socket_is_read_and_written_as_a_stream_is() -> None:
     """With a peer that reads nothing before it has sent all, so that the server's writes cannot go at once."""
     results = []

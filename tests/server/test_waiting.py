@@ -276,6 +276,20 @@ async def test_one_that_has_spoken_unheard_does_not_have_to_make_room(
         assert (door.dropped, list(door.begun)) == ([], [0])
 
 
+async def test_one_that_has_spoken_unheard_leaves_its_share_to_the_next(
+    autojump_clock: trio.abc.Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_door(waiting=8) as door:
+        monkeypatch.setattr(door.handshakes._words, "some", trio.sleep_forever)
+        for number in range(4):
+            await door.enter(number)
+        door.peers[0].sendall(REQUEST)
+        await trio.sleep(PATIENCE)
+        await door.enter(4)
+        await trio.testing.wait_all_tasks_blocked()
+        assert (door.dropped, list(door.begun)) == ([], [0])
+
+
 async def test_who_comes_lets_those_that_go_pass_first_but_not_for_long(
     autojump_clock: trio.abc.Clock,
 ) -> None:
@@ -285,18 +299,32 @@ async def test_who_comes_lets_those_that_go_pass_first_but_not_for_long(
         for _ in range(3 * AT_ONCE):
             going.start_soon(ends.pass_through)
         await trio.testing.wait_all_tasks_blocked()
-        await door.enter(0, said=REQUEST)
+        for number in range(3):
+            await door.enter(number, said=REQUEST)
         await trio.sleep(0.9 * ENDS_FIRST)
         assert not door.begun
         await trio.sleep(0.2 * ENDS_FIRST)
-        assert list(door.begun) == [0]
-        await door.enter(1, said=REQUEST)
+        assert list(door.begun) == [0, 1, 2]
+        await door.enter(3, said=REQUEST)
         await trio.testing.wait_all_tasks_blocked()
-        assert list(door.begun) == [0]
+        assert list(door.begun) == [0, 1, 2, 3]
+        holding.cancel_scope.cancel()
+
+
+async def test_who_comes_begins_as_soon_as_those_that_go_have_passed(autojump_clock: trio.abc.Clock) -> None:
+    async with open_door() as door, trio.open_nursery() as going, trio.open_nursery() as holding:
+        ends = door.handshakes._ends
+        await holding.start(held, ends)
+        for _ in range(3 * AT_ONCE):
+            going.start_soon(ends.pass_through)
+        await door.enter(0, said=REQUEST)
+        await trio.testing.wait_all_tasks_blocked()
+        assert not door.begun
         holding.cancel_scope.cancel()
         await trio.testing.wait_all_tasks_blocked()
-        assert list(door.begun) == [0, 1]
-        assert not ends.waiting
+        assert list(door.begun) == [0]
+        assert ends.waiting_since is None
+        assert trio.current_time() == 0
 
 
 async def test_where_no_more_can_be_watched_one_is_turned_away_and_others_come(

@@ -42,9 +42,9 @@ HEARD_AT_ONCE: Final = 32
 BEGUN_AT_ONCE: Final = 4
 """Handshakes that begin in one turn of the loop."""
 
-ENDS_FIRST: Final = 0.5
-"""Seconds that one waits, at most, while others end: one that comes back before its last connection has ended costs
-more, and when all connections were cut, all do."""
+ENDS_FIRST: Final = 6.0
+"""Seconds for which connections that end go first, at most: one that comes back before its last connection has ended
+costs more, and when thousands were cut, all do."""
 
 FAILURES_AT_ONCE: Final = 50.0
 FAILURE_RATE: Final = 2.0
@@ -299,11 +299,15 @@ class Handshakes:
         """Whether one more may wait, if need be after the one that has kept us waiting longest has made room."""
         if len(self._silent) + len(self._spoken) + len(self._lane) < self._most_waiting:
             return True
-        return self._makes_room(next(iter(self._silent), None))
+        oldest = next(iter(self._silent), None)
+        return oldest is not None and self._makes_room(oldest)
 
     def _has_share(self, home: str) -> bool:
         own = self._silent_of.get(home, ())
-        return len(own) < self._most_waiting // 2 or self._makes_room(next(iter(own), None))
+        if len(own) < self._most_waiting // 2:
+            return True
+        oldest = next(iter(own))
+        return self._makes_room(oldest) or oldest not in self._silent
 
     def _has_slow_room(self, place: Place) -> bool:
         """Whether the slow lane takes it."""
@@ -314,7 +318,7 @@ class Handshakes:
             others = list(self._slow)
         else:
             return True
-        if self._makes_room(next((each for each in others if each.keeps_waiting()), None)):
+        if any(map(self._makes_room, others)):
             return True
         waiting = [each for each in others if not each.begun]
         if not waiting or self._chance.random() >= LANE_CHANCE:
@@ -325,9 +329,9 @@ class Handshakes:
             self._lane.remove(other)
         return True
 
-    def _makes_room(self, place: Place | None) -> bool:
-        """Drop it, if there is one and it has kept us waiting for long."""
-        if place is None or not place.keeps_waiting():
+    def _makes_room(self, place: Place) -> bool:
+        """Drop it, if it has kept us waiting for long."""
+        if not place.keeps_waiting():
             return False
         if place in self._silent and self._has_spoken(place):  # it is we who have not listened
             return False
@@ -340,9 +344,7 @@ class Handshakes:
         begun = 0
         while True:
             line = await self._line()
-            if self._ends.waiting:
-                with trio.move_on_after(ENDS_FIRST):
-                    await self._ends.all_passed()
+            await self._let_ends_pass()
             while len(self._in_progress) >= self._limit and not self._one_in_progress_makes_room():
                 await self._look_again()
             if not line:  # another one of the slow lane took its place meanwhile
@@ -356,6 +358,12 @@ class Handshakes:
             begun += 1
             if begun % BEGUN_AT_ONCE == 0:
                 await trio.lowlevel.checkpoint()
+
+    async def _let_ends_pass(self) -> None:
+        since = self._ends.waiting_since
+        if since is not None and (until := since + ENDS_FIRST) > trio.current_time():
+            with trio.move_on_at(until):
+                await self._ends.all_passed()
 
     async def _line(self) -> deque[Place]:
         """Wait until one has spoken, and return where it stands; the slow lane opens for one at a time."""

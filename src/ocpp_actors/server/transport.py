@@ -3,7 +3,8 @@
 The opening handshake is trio-websocket's, the frames are wsproto's, and both are driven from here: whoever waits for a
 message reads the stream, so that no task and no channel stands between a socket and its charge point. Handshakes and
 text messages that arrive whole take a short way (see opening and common_frames), and a TCP socket is read and written
-with bare system calls; with ``hot_path`` switched off everything goes through wsproto and trio's streams.
+with bare system calls; with ``hot_path`` switched off all that is read goes through wsproto, and all through trio's
+streams. Text messages and pings are always written as the few bytes that they are.
 
 This is the only module that touches trio-websocket's private parts, so its version is pinned: it gives WebSocketRequest
 a connection that has no more than ``_accept`` and ``_reject`` need, and whose ``_send`` is overridden.

@@ -17,15 +17,18 @@ class Turnstile:
     def __init__(self) -> None:
         self._few = trio.Semaphore(AT_ONCE)
         self._waiting = 0
+        self._first_came = trio.current_time()
         self._all_passed = trio.lowlevel.ParkingLot()
 
     @property
-    def waiting(self) -> int:
-        """How many wait for their turn."""
-        return self._waiting
+    def waiting_since(self) -> float | None:
+        """Since when there has always been one that waits for its turn; None: there is none."""
+        return self._first_came if self._waiting else None
 
     async def pass_through(self) -> None:
         """Wait for one's turn."""
+        if not self._waiting:
+            self._first_came = trio.current_time()
         self._waiting += 1
         try:
             async with self._few:
