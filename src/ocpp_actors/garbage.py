@@ -26,7 +26,7 @@ LOOK_AT_NEW_EVERY: Final = 0.1
 STORM: Final = 50
 """Charge points more than at the last look that make a storm: to look at what comes with them takes a tenth of it."""
 
-ASK_EVERY: Final = 10.0
+ASK_EVERY: Final = 1.0
 """Seconds between two questions whether it is time to look at everything."""
 
 SELDOM: Final = 3600.0
@@ -37,7 +37,8 @@ SHARE: Final = 100_000
 
 GROWTH: Final = 200 * 1024
 GROWTH_OF_A_CONNECTION: Final = 64
-"""KiB that may be taken since the last look, and of them for each connected charge point, before it is time."""
+"""KiB that may be taken since the last look, and of them for each of the charge points that were connected at a time
+since then, before it is time: what those who left have given back is not always given back to the machine."""
 
 _STATM: Final = Path("/proc/self/statm")
 _PAGE: Final = 4
@@ -97,14 +98,15 @@ async def collect_garbage(
     ``connected``: how many charge points are; ``timer`` counts the seconds that a look takes.
     """
     settled = gc.get_freeze_count()
-    taken, next_look = memory(), trio.current_time() + SELDOM
+    taken, most, next_look = memory(), connected(), trio.current_time() + SELDOM
     while True:
         await trio.sleep(ASK_EVERY)
-        grown = memory() - taken > GROWTH + GROWTH_OF_A_CONNECTION * connected()
+        most = max(most, connected())
+        grown = memory() - taken > GROWTH + GROWTH_OF_A_CONNECTION * most
         if grown or trio.current_time() >= next_look:
             begun = timer()
             if gc.get_freeze_count() > settled:  # there was a storm
                 gc.unfreeze()
             gc.collect()
             next_look = trio.current_time() + max(SELDOM, SHARE * (timer() - begun))
-            taken = memory()
+            taken, most = memory(), connected()
