@@ -121,6 +121,7 @@ PICTURES = {"compare": bars, "latency": distribution}
 
 def main(arguments: argparse.Namespace) -> int:
     """Draw a picture of each file."""
+    arguments.directory.mkdir(parents=True, exist_ok=True)
     for file in arguments.files:
         found = json.loads(file.read_text())
         draw = PICTURES.get(found.get("benchmark"))
@@ -139,6 +140,9 @@ if __name__ == "__main__":
     )
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE")
     parser.add_argument(
-        "--directory", type=Path, default=Path(), help="where the pictures are put; default: here"
+        "--directory",
+        type=Path,
+        default=Path(),
+        help="where the pictures are put, made if need be; default: here",
     )
     sys.exit(main(parser.parse_args()))
