@@ -95,15 +95,18 @@ async def test_the_interpreter_looks_at_what_is_new_when_it_is_asked_to(
 ) -> None:
     """Never by itself, however much there is."""
     before = [looks_at(generation) for generation in range(3)]
-    kept: list[list[int]] = [[] for _ in range(100_000)]
+    leave_garbage(100_000)
     assert [looks_at(generation) for generation in range(3)] == before
-    kept[0].append(kept)  # type: ignore[arg-type]
-    del kept
     with trio.move_on_after(10.5 * garbage.LOOK_AT_NEW_EVERY):
         await garbage.collect_new_garbage(lambda: 10_000)
     assert looks_at(garbage.NEW) == before[garbage.NEW] + 10
     assert looks_at(2) == before[2]
     assert not still_there(100_000)
+
+
+def leave_garbage(size: int) -> None:
+    cycle: list[object] = [[] for _ in range(size)]
+    cycle[0] = cycle
 
 
 def still_there(size: int) -> bool:
@@ -114,9 +117,7 @@ def still_there(size: int) -> bool:
 async def test_what_comes_in_a_storm_is_looked_at_with_everything(
     autojump_clock: trio.testing.MockClock, settled: None
 ) -> None:
-    kept: list[object] = [[] for _ in range(100_001)]
-    kept[0] = kept
-    del kept
+    leave_garbage(100_001)
     charge_points = iter(range(0, 10 * garbage.STORM, garbage.STORM))
     looks = looks_at(garbage.NEW)
     async with trio.open_nursery() as nursery:

@@ -57,7 +57,7 @@ def memory() -> int:
 def settled() -> Iterator[None]:
     """Have the interpreter look at nothing by itself during the block, nor at what was imported, which stays.
 
-    Only after a storm that is looked at with everything.
+    After a storm what was imported is looked at all the same, with everything.
     """
     automatic = gc.isenabled()
     gc.collect()
@@ -97,7 +97,7 @@ async def collect_garbage(
 
     ``connected``: how many charge points are; ``timer`` counts the seconds that a look takes.
     """
-    settled = gc.get_freeze_count()
+    imported = gc.get_freeze_count()
     taken, most, next_look = memory(), connected(), trio.current_time() + SELDOM
     while True:
         await trio.sleep(ASK_EVERY)
@@ -105,7 +105,7 @@ async def collect_garbage(
         grown = memory() - taken > GROWTH + GROWTH_OF_A_CONNECTION * most
         if grown or trio.current_time() >= next_look:
             begun = timer()
-            if gc.get_freeze_count() > settled:  # there was a storm
+            if gc.get_freeze_count() > imported:  # there was a storm
                 gc.unfreeze()
             gc.collect()
             next_look = trio.current_time() + max(SELDOM, SHARE * (timer() - begun))

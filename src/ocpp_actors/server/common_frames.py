@@ -1,4 +1,4 @@
-"""WebSocket frames that go back and forth all day, the short way (RFC 6455 §5.2, §5.3): whole text messages, pings."""
+"""WebSocket frames that go back and forth all day, the short way (RFC 6455 §5.2, §5.3): whole texts, pings, pongs."""
 
 from typing import Final
 

@@ -181,7 +181,7 @@ class Transport:
             if not data:
                 return
             if is_pong(data):
-                self.last_pong = trio.current_time()
+                self.last_pong = self.last_received
                 await self._pause()
                 return
         try:
