@@ -317,6 +317,7 @@ async def test_who_comes_begins_as_soon_as_those_that_go_have_passed(autojump_cl
         await holding.start(held, ends)
         for _ in range(3 * AT_ONCE):
             going.start_soon(ends.pass_through)
+        await trio.testing.wait_all_tasks_blocked()
         await door.enter(0, said=REQUEST)
         await trio.testing.wait_all_tasks_blocked()
         assert not door.begun
