@@ -174,7 +174,7 @@ async def test_the_root_of_the_settings_is_given_where_tls_is_new(
         (0, 2, {"AuthorizationKey": "RebootRequired"}, "key", "send it a Reset"),
         (1, 2, {"InstallCertificate": "Failed"}, "rootCertificate", "GetInstalledCertificateIds"),
         (1, 3, {"ExtendedTriggerMessage": "NotImplemented"}, "certificate", "does not ask for certificates"),
-        (1, 3, {"CertificateSigned": "Rejected"}, "certificate", "rejected the certificate"),
+        (1, 3, {"CertificateSigned": "Rejected"}, "certificate", "is given with --root"),
         (1, 2, {"SecurityProfile": "Rejected"}, "profile", "(A05.FR.02, A05.FR.03)"),
         (1, 3, {"SecurityProfile": "NotSupported"}, "profile", "it answered NotSupported"),
         (1, 2, {"SecurityProfile": "nonsense"}, "profile", "was not answered as it should be (invalid"),

@@ -195,7 +195,8 @@ class Upgrade:
                     raise self.failure(
                         Step.CERTIFICATE,
                         "it rejected the certificate that was signed for it: it has to know the root of "
-                        "CERTIFICATE_AUTHORITY, and have the right time",
+                        "CERTIFICATE_AUTHORITY, which it is given with --root (of a builtin one: root.pem in its "
+                        "directory), and have the right time",
                     )
             failure = await self._event_since(SIGNING_FAILED)
             if failure is not None:

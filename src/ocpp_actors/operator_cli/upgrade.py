@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     "--root",
     type=click.File("rb"),
     metavar="FILE",
-    help="The root certificate (PEM) of the server's, which it is given; otherwise that of TLS_ROOT, if there is one.",
+    help="A root certificate (PEM) that it is given, where it does not know it yet: of the server's certificate, or "
+    "with --to 3 of CERTIFICATE_AUTHORITY. Otherwise one that is new to TLS is given that of TLS_ROOT, if set.",
 )
 @click.option(
     "--patience",
@@ -41,7 +42,7 @@ def upgrade(
     \b
     Examples:
       ocpp-actors charge-points upgrade CP1 --to 2 --root root.pem
-      ocpp-actors charge-points upgrade CP1 --to 3
+      ocpp-actors charge-points upgrade CP1 --to 3 --root authority/root.pem
     """  # noqa: D301
     given = {
         "profile": profile,
