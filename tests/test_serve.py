@@ -17,6 +17,8 @@ from structlog.testing import capture_logs
 from ocpp_actors import app, garbage
 from ocpp_actors.central_system.handlers import default_router
 from ocpp_actors.certificates.authority import Authority
+from ocpp_actors.ledger.bridge import open_ledger
+from ocpp_actors.ledger.port import ListChargePoints
 from ocpp_actors.settings import Settings
 from tests.support.client import open_charger
 from tests.support.process import END_TIMEOUT, environment, open_server
@@ -70,6 +72,29 @@ async def test_a_database_that_cannot_be_written_is_said_in_one_line(tmp_path: P
     missing = tmp_path / "missing" / "ledger.db"
     line = await refusal_to_start(tmp_path, database=f"sqlite:///{missing}")
     assert str(missing) in line
+
+
+async def test_a_second_server_on_a_ledger_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "link.db").symlink_to(tmp_path / "ledger.db")
+    async with open_server(tmp_path) as server:
+        for name in ("ledger.db", "link.db"):
+            database = f"sqlite:///{tmp_path / name}"
+            line = await refusal_to_start(tmp_path, database=database, message_log="off")
+            assert line.startswith(
+                f"ocpp-actors: {tmp_path / 'ledger.db'}: another server uses this ledger: end"
+            )
+        async with open_ledger(f"sqlite:///{server.database}") as ledger:
+            assert await ledger.ask(ListChargePoints()) == []
+        await server.kill()
+    async with open_server(tmp_path) as server:
+        assert await server.end() == 0
+
+
+async def test_a_ledger_that_cannot_be_locked_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db-lock").mkdir()
+    line = await refusal_to_start(tmp_path)
+    assert str(tmp_path / "ledger.db") in line
+    assert "locks it cannot be opened: Is a directory" in line
 
 
 async def test_a_database_url_that_means_nothing_is_said_in_one_line(tmp_path: Path) -> None:

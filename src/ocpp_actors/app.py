@@ -5,8 +5,8 @@ import resource
 import signal
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
@@ -23,10 +23,11 @@ from ocpp_actors.central_system.router import Router
 from ocpp_actors.certificates.chains import UnusableChain, read_chain
 from ocpp_actors.certificates.signers import Signer, UnusableSigner, signer_of
 from ocpp_actors.clock import Clock, SystemClock
-from ocpp_actors.ledger.bridge import open_ledger
+from ocpp_actors.ledger.bridge import BatchHook, open_ledger
 from ocpp_actors.ledger.database import LedgerUrlError
+from ocpp_actors.ledger.lock import locked
 from ocpp_actors.ledger.message_log import OFF, open_message_log
-from ocpp_actors.ledger.port import CountAll, LedgerUnavailable
+from ocpp_actors.ledger.port import CountAll, Ledger, LedgerUnavailable
 from ocpp_actors.observer import Observer
 from ocpp_actors.operator.metrics import Metrics
 from ocpp_actors.operator.side import operators_side
@@ -167,7 +168,7 @@ async def serve(
         api_listeners += await _listen("API_PORT", settings.api_host, settings.api_port)
         metrics = Metrics(__version__)
         async with (
-            open_ledger(settings.database, on_batch=metrics.on_batch) as ledger,
+            _open_alone(settings.database, metrics.on_batch) as ledger,
             open_message_log(
                 settings.message_log,
                 days=settings.message_log_days,
@@ -236,6 +237,14 @@ async def serve(
         for api_listener in api_listeners:
             api_listener.socket.close()
     return status
+
+
+@asynccontextmanager
+async def _open_alone(database: str, on_batch: BatchHook) -> AsyncIterator[Ledger]:
+    """Open the ledger, and keep other servers from it: what two promise does not fit together."""
+    with locked(database):
+        async with open_ledger(database, on_batch=on_batch) as ledger:
+            yield ledger
 
 
 async def _listen(name: str, host: str, port: int | None) -> list[trio.SocketListener]:
