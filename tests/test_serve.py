@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx2
 import pytest
 import trio
 import trio.testing
@@ -66,6 +67,15 @@ async def test_without_a_port_there_is_no_api(tmp_path: Path) -> None:
     async with open_server(tmp_path, api_port="") as server, open_charger(server.url, "CP1") as charger:
         await charger.boot()
         assert server.api == ""
+
+
+async def test_a_listener_on_every_interface_is_told_by_a_name_that_it_answers_to(tmp_path: Path) -> None:
+    async with (
+        open_server(tmp_path, api_host="0.0.0.0", api_token="0123456789abcdef") as server,
+        httpx2.AsyncClient(trust_env=False) as client,
+    ):
+        assert server.api.startswith("http://localhost:")
+        assert (await client.get(server.api)).status_code == 200
 
 
 async def test_a_database_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """The only place that puts the parts of the server together, and takes them apart again."""
 
+import ipaddress
 import os
 import resource
 import signal
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -199,7 +200,7 @@ async def serve(
                 fleet=fleet,
                 central_system=system,
                 urls=_urls("wss", secure_listeners, settings.path) + _urls("ws", listeners, settings.path),
-                api_urls=_urls("http", api_listeners, "/"),
+                api_urls=_urls("http", api_listeners, "/", settings.allowed_hosts),
             )
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(fleet.run)
@@ -321,11 +322,17 @@ def signer_from(settings: Settings, clock: Clock) -> Signer | None:
 
 
 def _urls(
-    scheme: str, listeners: Iterable[EagerListener | trio.SocketListener], path: str
+    scheme: str,
+    listeners: Iterable[EagerListener | trio.SocketListener],
+    path: str,
+    names: Sequence[str] = (),
 ) -> tuple[str, ...]:
+    """Return where the listeners are; one on every interface is at the first of the names, if there are some."""
     urls = []
     for listener in listeners:
         host, port, *_ = listener.socket.getsockname()
+        if names and ipaddress.ip_address(host).is_unspecified:
+            host = names[0]
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         urls.append(f"{scheme}://{address}{path}")
     return tuple(urls)
