@@ -484,6 +484,14 @@ def test_who_was_overtaken_is_told_what_it_is_now(api: FakeApi, mistaken: Mistak
     assert "status Expired, parentIdTag P, maxActiveTransactions 2" in line
 
 
+def test_who_changes_an_id_tag_that_is_unknown_is_told_how_to_add_it(
+    api: FakeApi, mistaken: Mistaken
+) -> None:
+    api.on("GET /id-tags/NEW", problem(404, "not-found", detail="there is nothing"))
+    line = mistaken(1, "id-tags", "set", "NEW", "--status", "Blocked")
+    assert line == "there is no idTag NEW: add it with ocpp-actors id-tags add"
+
+
 def test_an_id_tag_is_not_changed_by_mistake(api: FakeApi, mistaken: Mistaken) -> None:
     assert "Nothing to change" in mistaken(2, "id-tags", "set", "T")
     assert "whole number" in mistaken(2, "id-tags", "set", "T", "--max-active-transactions", "two")

@@ -160,7 +160,12 @@ def change(api: "Api", id_tag: str, as_json: bool, **options: str | None) -> Non
             "Nothing to change: give --status, --expires, --parent or --max-active-transactions."
         )
     path = _path(id_tag)
-    present, etag = api.send("GET", path)
+    try:
+        present, etag = api.send("GET", path)
+    except Problem as problem:
+        if problem.kind != "not-found":
+            raise
+        raise ApiFailure(f"there is no idTag {id_tag}: add it with ocpp-actors id-tags add") from None
     headers = {"If-Match": etag} if etag else {}
     try:
         changed, _ = api.send("PUT", path, _put_body(present | changes), headers=headers)
