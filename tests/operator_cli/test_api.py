@@ -142,6 +142,9 @@ def test_what_a_problem_says_twice_is_told_once(api: FakeApi, mistaken: Mistaken
         problem(422, "invalid-request", detail="a is 1", errors=[{"path": "/a", "message": "a is 1"}]),
     )
     assert mistaken(2, "id-tags", "show", "X") == "a is 1"
+    faults = [{"path": "/a", "message": "a is 1"}, {"path": "/b", "message": "is missing"}]
+    api.on("GET /id-tags/Y", problem(422, "invalid-request", detail="a is 1 (and 1 more)", errors=faults))
+    assert mistaken(2, "id-tags", "show", "Y") == "a is 1; /b: is missing"
 
 
 def test_what_is_no_api_is_told_where_a_list_was_wanted(api: FakeApi, mistaken: Mistaken) -> None:

@@ -56,7 +56,7 @@ class Problem(ApiFailure):
         if "errorCode" in document and str(document["errorCode"]) not in text:
             text = f"{text} ({document['errorCode']}: {document.get('errorDescription') or 'no description'})"
         faults = document.get("errors") or ()
-        told = [] if any(fault.get("message") == text for fault in faults) else [text]
+        told = [] if any(text.startswith(str(fault.get("message"))) for fault in faults) else [text]
         told += map(_fault, faults)
         if self.kind in _HINTS:
             told.append(_HINTS[self.kind])
