@@ -78,6 +78,19 @@ async def test_a_listener_on_every_interface_is_told_by_a_name_that_it_answers_t
         assert (await client.get(server.api)).status_code == 200
 
 
+async def test_a_secret_that_everybody_can_read_is_warned_about(tmp_path: Path) -> None:
+    token, database = tmp_path / "token", tmp_path / "database"
+    token.write_text("0123456789abcdef\n")
+    database.write_text(f"sqlite:///{tmp_path / 'ledger.db'}")
+    token.chmod(0o644)
+    database.chmod(0o640)
+    command = ("-m", "ocpp_actors", "serve", "--database-file", database)
+    async with open_server(tmp_path, command, api_token_file=token) as server:
+        assert await server.end() == 0
+        lines = [json.loads(line) for line in server.stderr.read_text().splitlines()]
+    assert [line["file"] for line in lines if "can read the secret" in line["event"]] == [str(token)]
+
+
 async def test_a_database_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
     missing = tmp_path / "missing" / "ledger.db"
     line = await refusal_to_start(tmp_path, database=f"sqlite:///{missing}")

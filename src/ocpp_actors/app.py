@@ -40,7 +40,7 @@ from ocpp_actors.server.certificates import see_to_certificates
 from ocpp_actors.server.fleet import Fleet
 from ocpp_actors.server.listening import EagerListener
 from ocpp_actors.server.server import Server
-from ocpp_actors.server.tls import ServerTls, UnusableCertificate
+from ocpp_actors.server.tls import ServerTls, UnusableCertificate, warn_if_readable
 from ocpp_actors.settings import Settings, without_password
 
 log = structlog.get_logger(__name__)
@@ -152,6 +152,8 @@ async def serve(
     Raises CannotStart: a store cannot be opened, or the address cannot be listened on.
     """
     _raise_open_files(settings.max_connections)
+    for file in settings.secret_files:
+        warn_if_readable(file)
     clock = SystemClock()
     signer = signer_from(settings, clock)  # before TLS: it may make the file that TLS_CLIENT_CA names
     tls = _tls(settings)

@@ -134,7 +134,7 @@ class ServerTls:
                 raise UnusableCertificate(
                     f"{certificate}{f' with {key}' if key else ''} cannot be used: {_reason(error)}"
                 ) from None
-            _warn_if_readable(key or certificate)
+            warn_if_readable(key or certificate)
         if self.client_ca is not None:
             try:
                 context.load_verify_locations(self.client_ca)
@@ -145,10 +145,13 @@ class ServerTls:
         return context
 
 
-def _warn_if_readable(key: str) -> None:
+def warn_if_readable(file: str) -> None:
+    """Warn of a file with a secret that others can read."""
     with suppress(OSError):  # it is being replaced
-        if Path(key).stat().st_mode & stat.S_IROTH:
-            log.warning("every user of this machine can read the private key: take that right away", file=key)
+        if Path(file).stat().st_mode & stat.S_IROTH:
+            log.warning(
+                "every user of this machine can read the secret in a file: take that right away", file=file
+            )
 
 
 def _no_password() -> str:

@@ -480,6 +480,9 @@ class Settings:
         default_text="`off`",
     )
 
+    secret_files: tuple[str, ...] = field(default=(), eq=False)
+    """The files that secrets were read from. No setting."""
+
     def __attrs_post_init__(self) -> None:
         missing = [name for name in _NOT_GUESSED if not getattr(self, name)]
         if missing:
@@ -567,5 +570,5 @@ def _describe(attribute: "Attribute[Any]") -> Setting:
     return Setting(attribute.name, default=default, **told)
 
 
-SETTINGS: Final = tuple(_describe(attribute) for attribute in fields(Settings))
+SETTINGS: Final = tuple(_describe(attribute) for attribute in fields(Settings) if attribute.metadata)
 """All settings, in the order in which they are documented."""

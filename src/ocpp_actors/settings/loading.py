@@ -41,10 +41,12 @@ def load_settings(
     if config is None and named_config:
         config = Path(named_config)
     values: dict[str, object] = {}
+    secret_files: list[str] = []
     if config is not None:
         values |= _read_source(
             {name.lower() if name.isupper() else name: value for name, value in _read_toml(config).items()},
             lambda name: f"{name} in {config}",
+            secret_files,
         )
     for name in variables:
         if name != name.upper():
@@ -52,12 +54,14 @@ def load_settings(
     values |= _read_source(
         {name.lower(): value for name, value in variables.items()},
         lambda name: f"environment variable {PREFIX}{name.upper()}",
+        secret_files,
     )
     values |= _read_source(
         {name: value for name, value in options.items() if value is not None},
         lambda name: f"option --{name.replace('_', '-')}",
+        secret_files,
     )
-    return Settings(**values)  # type: ignore[arg-type]  # each was read by its own kind
+    return Settings(**values, secret_files=tuple(secret_files))  # type: ignore[arg-type]  # each was read by its own kind
 
 
 def _read_toml(config: Path) -> dict[str, object]:
@@ -69,7 +73,8 @@ def _read_toml(config: Path) -> dict[str, object]:
         raise SettingsError(f"the settings file {config} is not valid TOML: {error}") from None
 
 
-def _read_source(given: Mapping[str, object], named: Named) -> dict[str, object]:
+def _read_source(given: Mapping[str, object], named: Named, secret_files: list[str]) -> dict[str, object]:
+    """Return the values; the files that secrets were read from are added to ``secret_files``."""
     values: dict[str, object] = {}
     for name, value in given.items():
         if name not in _KNOWN:
@@ -80,6 +85,7 @@ def _read_source(given: Mapping[str, object], named: Named) -> dict[str, object]
         secret = name.removesuffix("_file")
         if secret in given:
             raise SettingsError(f"{named(secret)} and {named(name)} are both given: keep one")
+        secret_files.append(str(value))
         values[secret] = _read_value(_BY_NAME[secret], _read_secret(value, named(name)), named(name))
     return values
 
