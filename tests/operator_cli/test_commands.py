@@ -76,6 +76,7 @@ def test_on_a_terminal_a_list_is_a_table_that_is_folded_and_means_no_markup(
 ) -> None:
     api.on(ROUTE, page(CP1 | {"model": "[red]" + "M" * 200}))
     told = on_terminal(monkeypatch, "charge-points")
+    assert {"Accepted", "Charging,", "Available", "2026-03-01T12:00:00.000Z"} <= {*told.split()}
     assert "\t" not in told
     assert "\x1b[2J" not in told
     assert told.count("M") >= 200

@@ -19,6 +19,9 @@ from ocpp_actors.logs import printable
 Columns = Mapping[str, str | Callable[[dict[str, Any]], object]]
 """Header of a column to the name of a field, or to what makes the cell of an item."""
 
+LONGEST_WORD: Final = 40
+"""Characters of a word that a table leaves whole, even where its lines become longer than those of the terminal."""
+
 _MAYBE_UNPRINTABLE: Final = re.compile(r"[^ -~]")
 
 
@@ -107,11 +110,13 @@ def _print_table(headers: list[str], rows: Iterable[list[str]]) -> None:
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for header in headers:
-        table.add_column(header, overflow="fold")
+    rows = list(rows)
+    for header, *cells in zip(headers, *rows, strict=True):
+        words = [len(word) for cell in (header, *cells) for word in cell.split()]
+        table.add_column(header, overflow="fold", min_width=min(max(words, default=0), LONGEST_WORD))
     for row in rows:
         table.add_row(*map(Text, row))
-    Console().print(table)
+    Console().print(table, crop=False)
 
 
 def _escaped(text: str) -> str:
