@@ -14,11 +14,10 @@ import trio
 from ocpp_actors.central_system.credentials import hash_generated
 from ocpp_actors.ledger.bridge import open_ledger
 from ocpp_actors.ledger.port import (
-    AdmitChargePoint,
     ChargePointSettings,
     IdTag,
+    PutChargePoint,
     PutIdTag,
-    SetChargePointSettings,
     SetKey,
 )
 from ocpp_actors.protocol.messages import AuthorizationStatus
@@ -26,10 +25,8 @@ from ocpp_actors.protocol.messages import AuthorizationStatus
 
 async def main(database: str) -> None:
     async with open_ledger(database) as ledger:
-        await ledger.ask(AdmitChargePoint("CP1", datetime.now(UTC)))
-        await ledger.ask(
-            SetChargePointSettings("CP1", ChargePointSettings(lenient=True, abort_on_shutdown=True))
-        )
+        settings = ChargePointSettings(lenient=True, abort_on_shutdown=True)
+        await ledger.ask(PutChargePoint("CP1", None, settings, datetime.now(UTC)))
 
         key = secrets.token_bytes(20)
         await ledger.ask(SetKey("CP1", hash_generated(key, secrets.token_bytes(16))))

@@ -14,6 +14,8 @@ import pytest
 import trio
 
 from ocpp_actors.clock import TrioClock
+from ocpp_actors.ledger.bridge import open_ledger
+from ocpp_actors.ledger.port import ListChargePoints
 from tests.support.central import START, Charger, open_central
 from tests.support.client import open_charger
 from tests.support.process import END_TIMEOUT, START_TIMEOUT, environment, open_server
@@ -29,6 +31,9 @@ async def test_prepared_charger_and_tag_are_known(tmp_path: Path) -> None:
         capture_stdout=True,
     )
     key = prepared.stdout.decode().split()[-1]
+    async with open_ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
+        [known] = await ledger.ask(ListChargePoints())
+        assert (known.identity, known.first_seen_at, known.last_seen_at) == ("CP1", None, None)
     async with open_server(tmp_path, admission="known", authorization="known") as server:
         stream = await trio.open_tcp_stream("127.0.0.1", server.port)
         async with stream:
