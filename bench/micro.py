@@ -6,8 +6,8 @@ Runs in one process without a network and stops by itself after some seconds.
     python bench/micro.py tell log
 """
 
+import argparse
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -65,11 +65,19 @@ def _mask_all(entries: Iterable[MessageEntry]) -> None:
 
 def main() -> None:
     """Measure the steps whose names begin with one of the arguments, or all."""
-    wanted = tuple(sys.argv[1:]) or ("",)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("step", nargs="*", help="how the names of the steps begin; default: all steps")
+    wanted = tuple(parser.parse_args().step) or ("",)
+    measured = 0
     for steps in (opening_steps, protocol_steps, tell_steps, log_steps, small_steps):
         for name, run, number in steps():
             if name.startswith(wanted):
                 print(f"{name:40} {cost(run, number):8.2f} µs", flush=True)
+                measured += 1
+    if not measured:
+        parser.error(f"the name of no step begins with {' or '.join(wanted)}")
 
 
 def cost(run: Callable[[], object], number: int) -> float:

@@ -146,3 +146,12 @@ def test_what_cannot_be_measured_is_refused_with_one_line(options: tuple[str, ..
     assert done.returncode == 1
     assert done.stderr.startswith(complaint)
     assert done.stderr.count("\n") == 1
+
+
+def test_the_steps_of_a_message_are_not_measured_where_help_is_asked_for_or_a_step_is_unknown() -> None:
+    for option, status, said in (("--help", 0, "usage: micro.py"), ("walk", 2, "no step begins with walk")):
+        done = subprocess.run(
+            [sys.executable, BENCH / "micro.py", option], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == status
+        assert said in done.stdout + done.stderr
