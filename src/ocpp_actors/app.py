@@ -185,7 +185,8 @@ async def serve(
                 record_frames(observer, message_log)
             system = CentralSystem(ledger, clock, observer, policy_of(settings), signer=signer)
             fleet = Fleet(system, settings.mailbox_size, testing=settings.testing)
-            metrics.set_active_transactions((await ledger.ask(CountAll())).active_transactions)
+            totals = await ledger.ask(CountAll())
+            metrics.set_active_transactions(sum(totals.active_transactions.values()))
             await fleet.restore_commands()
             server = Server(
                 system,

@@ -163,7 +163,7 @@ def test_overview_without_charge_points_tells_where_they_connect(tmp_path: Path,
         expect(page.get_by_text("ocpp1.6", exact=True)).to_be_visible()
         with charger(empty.url, "VERY-FIRST") as first:
             first.boot()
-            expect(page.get_by_text("Nobody is charging now.")).to_be_visible()
+            expect(page.get_by_text("No transaction is running.")).to_be_visible()
         page.goto("about:blank")
 
 

@@ -446,9 +446,10 @@ async def test_charge_points_are_listed_by_whether_they_report_a_fault(ledger: L
 
 
 async def test_all_is_counted(ledger: Ledger) -> None:
-    assert await ledger.ask(CountAll()) == Totals(0, 0, {}, 0)
+    assert await ledger.ask(CountAll()) == Totals(0, {}, {}, 0)
     await note_states(ledger)
     running = [(await ledger.ask(start(connector_id=number))).transaction_id for number in range(3)]
     await ledger.ask(stop(running[0]))
+    await ledger.ask(start("CP-2"))
     counted = {"Available": 4, "Charging": 1, "Faulted": 1}
-    assert await ledger.ask(CountAll()) == Totals(5, 2, counted, 2)
+    assert await ledger.ask(CountAll()) == Totals(5, {"cp-1": 2, "cp-2": 1}, counted, 2)

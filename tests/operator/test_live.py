@@ -17,7 +17,8 @@ class World:
 
     def __init__(self, **limits: int) -> None:
         self.clock = TrioClock(START)
-        self.live = Live(self.clock, **limits)
+        self.offline: set[str] = set()
+        self.live = Live(self.clock, lambda identity: identity not in self.offline, **limits)
 
     def measured(self, power: float | None, transaction_id: int | None = 1, identity: str = "CP1") -> None:
         self.live(MeterValuesRecorded(identity, self.clock.now(), 1, transaction_id, 10.0, power))
@@ -96,6 +97,17 @@ async def test_after_a_while_without_news_a_transaction_is_forgotten(
     assert world.live.power_of("CP1") is None
     assert world.live._readings == {}
     assert world.live._of_charge_point == {}
+
+
+async def test_the_power_of_who_is_offline_is_not_known(world: World, autojump_clock: MockClock) -> None:
+    world.measured(1000.0, 1)
+    world.measured(30.0, 2, "CP2")
+    world.offline.add("cp1")
+    assert world.live.power_of("CP1") is None
+    assert world.live.power_of_transaction(1) is None
+    assert world.live.total_power() == 30.0
+    world.offline.clear()
+    assert world.live.total_power() == 1030.0
 
 
 async def test_only_so_many_transactions_are_remembered(autojump_clock: MockClock) -> None:

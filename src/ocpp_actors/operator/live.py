@@ -1,6 +1,7 @@
 """The live power of running transactions, as their meter values tell it."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -28,11 +29,15 @@ class _Reading:
 class Live:
     """A subscriber of the observer that remembers the last power of each running transaction.
 
-    Charge points are named without regard to case. All powers are in watts.
+    While its charge point is offline, no power of a transaction is known. Charge points are named without regard to
+    case. All powers are in watts.
     """
 
-    def __init__(self, clock: Clock, max_transactions: int = MAX_TRANSACTIONS) -> None:
+    def __init__(
+        self, clock: Clock, is_online: Callable[[str], bool], max_transactions: int = MAX_TRANSACTIONS
+    ) -> None:
         self._clock = clock
+        self._is_online = is_online
         self._max = max_transactions
         self._readings: OrderedDict[int, _Reading] = OrderedDict()
         """By transaction, the one without news for the longest time first."""
@@ -54,7 +59,7 @@ class Live:
         powers = [
             power
             for transaction_id in self._of_charge_point.get(identity.casefold(), ())
-            if (power := self._readings[transaction_id].power) is not None
+            if (power := self._power(self._readings[transaction_id])) is not None
         ]
         return sum(powers) if powers else None
 
@@ -62,12 +67,15 @@ class Live:
         """Return the power of a running transaction; None where it is not known."""
         self._forget_old()
         reading = self._readings.get(transaction_id)
-        return None if reading is None else reading.power
+        return None if reading is None else self._power(reading)
 
     def total_power(self) -> float:
         """Return the power of all running transactions together, as far as it is known."""
         self._forget_old()
-        return sum(reading.power for reading in self._readings.values() if reading.power is not None)
+        return sum(self._power(reading) or 0.0 for reading in self._readings.values())
+
+    def _power(self, reading: _Reading) -> float | None:
+        return reading.power if self._is_online(reading.charge_point) else None
 
     def _set(self, transaction_id: int, identity: str, power: float | None, at: datetime) -> None:
         charge_point = identity.casefold()

@@ -149,7 +149,7 @@ class Metrics:
         self._event_clients_dropped.read = lambda: feed.dropped
 
     def watch_live(self, live: Live) -> None:
-        """Show the power of all running transactions."""
+        """Show the power of the running transactions of charge points that are online."""
         self._power.set_function(live.total_power)
 
     def watch_webhooks(self, webhooks: Webhooks) -> None:
@@ -298,7 +298,8 @@ class Metrics:
         self._transactions_started = self._counter("transactions_started", "Transactions that were recorded.")
         self._transactions_stopped = self._counter("transactions_stopped", "Transactions that got their end.")
         self._power = self._gauge(
-            "power_watts", "Power of the running transactions together, as far as their meter values tell it."
+            "power_watts",
+            "Power of the running transactions of connected charge points, as far as meter values tell it.",
         )
 
     def _make_storage_metrics(self) -> None:

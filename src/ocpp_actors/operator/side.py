@@ -53,7 +53,8 @@ async def operators_side(
     Raises UnusableWebhook: the settings of the webhook cannot be used.
     """
     observer, clock, epoch = central_system.observer, central_system.clock, secrets.token_hex(4)
-    feed, live, lag = Feed(epoch, max_clients=MAX_CONNECTIONS // 2), Live(clock), LoopLag(metrics.on_lag)
+    feed, lag = Feed(epoch, max_clients=MAX_CONNECTIONS // 2), LoopLag(metrics.on_lag)
+    live = Live(clock, fleet.is_online)
     calls = Calls(fleet, central_system, settings.call_timeout)
     desk = Desk(
         ledger=central_system.ledger,

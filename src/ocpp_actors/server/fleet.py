@@ -129,6 +129,11 @@ class Fleet:
         """
         return self._entries.get(identity.casefold())
 
+    def is_online(self, identity: str) -> bool:
+        """Whether a charge point is connected."""
+        entry = self.find(identity)
+        return entry is not None and entry.session is not None
+
     def sessions(self) -> list[Session]:
         """Return the live sessions."""
         return [entry.session for entry in self._entries.values() if entry.session is not None]

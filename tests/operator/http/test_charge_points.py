@@ -7,7 +7,7 @@ import trio
 from tests.operator.http.test_guard import slug
 from tests.support.central import START
 from tests.support.desk import Api, FixedLive, open_api
-from tests.support.messages import hears_nothing, serve_command, status
+from tests.support.messages import hears_nothing, serve_command, start, status
 from trio.testing import MockClock
 
 from ocpp_actors.ledger.port import (
@@ -439,3 +439,17 @@ async def test_the_overview_counts(autojump_clock: MockClock) -> None:
     assert shown["connectors"] == {"Faulted": 1}
     assert shown["startedAt"] == "2026-03-01T12:00:00.000Z"
     assert shown["chargePointUrls"] == ["ws://127.0.0.1:9000/ocpp"]
+
+
+async def test_only_who_is_online_is_charging_now(autojump_clock: MockClock) -> None:
+    async with open_api() as api:
+
+        async def charging_now() -> int:
+            return int((await api.get("/api/v1/overview")).json()["chargingNow"])
+
+        async with api.central.charger() as charger:
+            await charger.boot()
+            await charger.result("StartTransaction", start())
+            assert await charging_now() == 1
+        await trio.sleep(1)
+        assert await charging_now() == 0

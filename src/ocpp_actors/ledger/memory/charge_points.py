@@ -39,7 +39,12 @@ def _count(_request: port.CountAll, facts: Facts) -> port.Totals:
     records = facts.charge_points.values()
     return port.Totals(
         charge_points=len(records),
-        active_transactions=len(facts.unfinished),
+        active_transactions=dict(
+            Counter(
+                facts.transactions[transaction_id].identity.casefold()
+                for transaction_id in facts.unfinished.values()
+            )
+        ),
         connectors=dict(
             Counter(
                 str(connector.status)

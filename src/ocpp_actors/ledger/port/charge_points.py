@@ -202,7 +202,8 @@ class Totals:
     """How many there are of what. Connector 0, which is the charge point itself, does not count as a connector."""
 
     charge_points: int
-    active_transactions: int
+    active_transactions: dict[str, int]
+    """Transactions that run, by the casefolded identity of their charge point."""
     connectors: dict[str, int]
     """Connectors by their last status."""
     faulted: int

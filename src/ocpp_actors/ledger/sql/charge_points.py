@@ -101,7 +101,11 @@ def _list(request: ListChargePoints, connection: Connection) -> list[ChargePoint
 
 
 _count_charge_points = select(func.count()).select_from(charge_points)
-_count_active = select(func.count()).select_from(transactions).where(unfinished)
+_count_active = (
+    select(transactions.c.charge_point, func.count().label("number"))
+    .where(unfinished)
+    .group_by(transactions.c.charge_point)
+)
 _count_connectors = (
     select(connectors.c.status, func.count().label("number"))
     .where(connectors.c.connector_id != 0)
@@ -114,7 +118,7 @@ _count_faulted = _faulted.with_only_columns(func.count(connectors.c.charge_point
 def _count(_request: CountAll, connection: Connection) -> Totals:
     return Totals(
         charge_points=connection.execute(_count_charge_points).scalar_one(),
-        active_transactions=connection.execute(_count_active).scalar_one(),
+        active_transactions={row.charge_point: row.number for row in connection.execute(_count_active)},
         connectors={row.status: row.number for row in connection.execute(_count_connectors)},
         faulted=connection.execute(_count_faulted).scalar_one(),
     )

@@ -77,15 +77,15 @@ class Live(Protocol):
     """What was measured last; see operator.live."""
 
     def power_of(self, identity: str) -> float | None:
-        """Return the power of a charge point's running transactions, in watts."""
+        """Return the power of a charge point's running transactions, in watts; None while it is offline."""
         ...
 
     def power_of_transaction(self, transaction_id: int) -> float | None:
-        """Return the power of a running transaction, in watts."""
+        """Return the power of a running transaction, in watts; None while its charge point is offline."""
         ...
 
     def total_power(self) -> float:
-        """Return the power of all running transactions, in watts."""
+        """Return the power of the running transactions of those that are online, in watts."""
         ...
 
 

@@ -167,8 +167,7 @@ async def _offline(
     for _ in range(SCANNED // AT_ONCE):
         page = await _listed(desk, query, after, AT_ONCE)
         for record in page:
-            entry = desk.fleet.find(record.identity)
-            if entry is None or entry.session is None:
+            if not desk.fleet.is_online(record.identity):
                 if len(found) == query.limit:
                     return found, found[-1].identity.casefold()
                 found.append(record)

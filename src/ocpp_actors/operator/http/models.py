@@ -186,7 +186,7 @@ class ChargePointModel:
         dict[str, str], Told("Last status by kind of job: diagnostics, firmware, signedFirmware, log.")
     ]
     waiting_calls: int
-    power_w: Annotated[float, Told("Watts, of its running transactions.")] | None
+    power_w: Annotated[float, Told("Watts, of its running transactions, while it is online.")] | None
     misbehaviour: Annotated[list[AppliedRule], Told("How answers to it are broken on purpose.")]
     version: int
 
@@ -220,8 +220,8 @@ class Overview:
 
     charge_points: int
     online: int
-    charging_now: Annotated[int, Told("Transactions that run.")]
-    power_w: Annotated[float, Told("Watts, of all running transactions.")]
+    charging_now: Annotated[int, Told("Transactions that run, of charge points that are online.")]
+    power_w: Annotated[float, Told("Watts, of these transactions.")]
     faulted: Annotated[int, Told("Charge points with a fault or an error code.")]
     connectors: Annotated[dict[str, int], Told("Connectors by status.")]
     charge_point_urls: Annotated[
@@ -467,7 +467,7 @@ class TransactionModel:
     stop_id_tag: str | None
     reservation_id: int | None
     energy_wh: Annotated[float, Told("Watt-hours so far.")] | None
-    power_w: Annotated[float, Told("Watts, while it runs.")] | None
+    power_w: Annotated[float, Told("Watts, while it runs and its charge point is online.")] | None
 
 
 @frozen(kw_only=True)

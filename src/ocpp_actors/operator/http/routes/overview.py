@@ -42,7 +42,11 @@ async def overview(desk: Desk, asked: Asked[Nothing, Nothing]) -> Answer:  # noq
         Overview(
             charge_points=totals.charge_points,
             online=len(desk.fleet),
-            charging_now=totals.active_transactions,
+            charging_now=sum(
+                number
+                for identity, number in totals.active_transactions.items()
+                if desk.fleet.is_online(identity)
+            ),
             power_w=desk.live.total_power(),
             faulted=totals.faulted,
             connectors=totals.connectors,

@@ -37,8 +37,8 @@ export async function overview(context) {
     fill(faults, attention(faulted.items));
     faults.hidden = faults.childElementCount === 0;
     fill(connectors, connectorBars(totals.connectors));
-    fill(all, totals.chargingNow > MOST_RUNNING
-      ? link(`The newest ${MOST_RUNNING} of ${number(totals.chargingNow)}`, ["transactions"], { active: true }) : link("All transactions", ["transactions"]));
+    fill(all, transactions.nextCursor
+      ? link(`The newest ${MOST_RUNNING} of those running`, ["transactions"], { active: true }) : link("All transactions", ["transactions"]));
     fill(running, totals.chargePoints === 0 ? welcome(totals.chargePointUrls) : runningTable(transactions.items));
   }
 
@@ -54,7 +54,7 @@ export async function overview(context) {
   fill(activity, h("li", {}, h("span", { class: "muted" }, "Now"), h("span", { class: "muted" }, "What happens from here on appears here.")));
   return page({ title: "Overview" }, figures, h("div", { class: "columns" },
     h("div", { class: "stack" }, faults,
-      panel("Charging now", { flush: true, actions: all }, running)),
+      panel("Running transactions", { flush: true, actions: all }, running)),
     h("div", { class: "stack" },
       panel("Connectors", { actions: link("All charge points", ["charge-points"]) }, connectors),
       panel("Live", {}, activity))));
@@ -65,9 +65,9 @@ function figureTiles({ online, chargePoints, chargingNow, powerW, faulted }) {
   return [
     tile("ok", "Online", number(online), `of ${counted(chargePoints, "charge point")}${offline ? `, ${number(offline)} offline` : ""}`,
       hash(["charge-points"], { online: true })),
-    tile("active", "Charging now", number(chargingNow), chargingNow === 1 ? "running transaction" : "running transactions",
+    tile("active", "Charging now", number(chargingNow), `${chargingNow === 1 ? "transaction" : "transactions"} of those online`,
       hash(["transactions"], { active: true })),
-    tile("active", "Power now", powerParts(powerW), "of running transactions"),
+    tile("active", "Power now", powerParts(powerW), "of these transactions"),
     faulted > 0
       ? tile("fault", "Faulted", number(faulted), faulted === 1 ? "charge point needs attention" : "charge points need attention",
         hash(["charge-points"], FAULTED))
@@ -99,7 +99,7 @@ function connectorBars(counts) {
 }
 
 function runningTable(items) {
-  if (items.length === 0) return empty("Nobody is charging now.");
+  if (items.length === 0) return empty("No transaction is running.");
   return table({
     caption: "Running transactions",
     items,
