@@ -1,20 +1,33 @@
 """A charge point made of the PyPI packages ``ocpp`` and ``websockets``: it boots and charges once.
 
+A Reset it accepts, and then goes on.
+
 The URL may be given: ``python examples/charge_point.py ws://127.0.0.1:9000/ocpp/CP1``.
 """
+
+# The packages publish no types for what is subclassed and decorated here.
+# mypy: disable-error-code="misc, untyped-decorator"
 
 import asyncio
 import sys
 from datetime import UTC, datetime
 
 import websockets
-from ocpp.v16 import ChargePoint, call
+from ocpp.routing import on
+from ocpp.v16 import ChargePoint, call, call_result
 
 URL = "ws://127.0.0.1:9000/ocpp/CP1"
 
 
 def now() -> str:
     return datetime.now(UTC).isoformat()
+
+
+class ExampleChargePoint(ChargePoint):
+    @on("Reset")
+    async def reset(self, **request: str) -> call_result.Reset:
+        print("asked for a reset:", request["type"])
+        return call_result.Reset(status="Accepted")
 
 
 async def charge_once(charge_point: ChargePoint) -> None:
@@ -47,7 +60,7 @@ async def charge_once(charge_point: ChargePoint) -> None:
 
 async def main(url: str) -> None:
     async with websockets.connect(url, subprotocols=[websockets.Subprotocol("ocpp1.6")]) as connection:
-        charge_point = ChargePoint(url.rsplit("/", 1)[-1], connection)
+        charge_point = ExampleChargePoint(url.rsplit("/", 1)[-1], connection)
         answers = asyncio.create_task(charge_point.start())
         try:
             await charge_once(charge_point)

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import trio
 
@@ -94,6 +95,28 @@ async def test_own_central_system_shares_the_power_of_the_site(autojump_clock: A
                 assert await limited(first) == await limited(second) == await limited(third) == 21.0
             assert await limited(first) == 63.0
         nursery.cancel_scope.cancel()
+
+
+async def test_charge_point_takes_the_resets_that_waited_for_it(tmp_path: Path) -> None:
+    async with (
+        open_server(tmp_path) as server,
+        httpx2.AsyncClient(base_url=f"{server.api}/api/v1/", timeout=START_TIMEOUT) as api,
+    ):
+        await api.put("charge-points/CP1", json={})
+        for _ in range(2):
+            await api.post("charge-points/CP1/calls/Reset?wait=queue", json={"type": "Soft"})
+        ran = await trio.run_process(
+            [sys.executable, EXAMPLES / "charge_point.py", f"{server.url}/CP1"],
+            capture_stdout=True,
+            capture_stderr=True,
+            check=False,
+        )
+        assert (ran.returncode, ran.stderr) == (0, b"")
+        said = ran.stdout.decode().splitlines()
+        assert said.count("asked for a reset: Soft") == 2
+        assert said[-1].startswith("stopped; the central system's time is ")
+        calls = (await api.get("calls")).json()["items"]
+        assert [each["status"] for each in calls] == ["answered", "answered"]
 
 
 async def test_own_central_system_starts_and_ends(tmp_path: Path) -> None:
