@@ -123,6 +123,7 @@ def test_charge_points_are_listed_that_report_a_fault(api: FakeApi, run: Run) ->
 
 def test_a_charge_point_is_added_only_where_there_is_none(api: FakeApi, run: Run, mistaken: Mistaken) -> None:
     api.on("PUT /charge-points/CP1", Answer(201, CP1), problem(412, "version-conflict", detail="it exists"))
+    api.on("GET /overview", Answer(body={"chargePointUrls": []}))
     assert (
         run("charge-points", "add", "CP1", "--registration", "Pending", "--no-pings", "--lenient").status == 0
     )
@@ -131,6 +132,25 @@ def test_a_charge_point_is_added_only_where_there_is_none(api: FakeApi, run: Run
     assert mistaken(1, "charge-points", "add", "CP1") == (
         "there is a charge point CP1 already: change it with ocpp-actors charge-points set"
     )
+
+
+def test_what_is_to_be_known_of_an_added_charge_point_is_shown(api: FakeApi, run: Run) -> None:
+    added = CP1 | {
+        "identity": "C P",
+        "registration": None,
+        "settings": {"pings": True, "securityProfile": 0},
+        "hasKey": False,
+    }
+    api.on("PUT /charge-points/C%20P", Answer(201, added))
+    api.on("GET /overview", Answer(body={"chargePointUrls": ["wss://h:9443/ocpp", "ws://h:9000/ocpp"]}))
+    assert run("charge-points", "add", "C P").lines == [
+        "identity                  C P",
+        "settings.pings            yes",
+        "settings.securityProfile  0",
+        "hasKey                    no",
+        "address                   wss://h:9443/ocpp/C%20P, ws://h:9000/ocpp/C%20P",
+    ]
+    assert json.loads(run("charge-points", "add", "C P", "--json").out) == added
 
 
 def test_set_changes_only_what_is_given(api: FakeApi, run: Run, mistaken: Mistaken) -> None:

@@ -155,6 +155,8 @@ def _decision(registration: str | None, treatment: dict[str, int | None]) -> dic
 def add(api: "Api", identity: str, registration: str | None, as_json: bool, **treatment: int | None) -> None:
     """Add a charge point, so that it may connect where only known ones may (ADMISSION=known).
 
+    Shows its settings and the address to configure in it, as the server listens; --json shows all of it instead.
+
     \b
     Examples:
       ocpp-actors charge-points add CP1
@@ -171,7 +173,23 @@ def add(api: "Api", identity: str, registration: str | None, as_json: bool, **tr
         raise ApiFailure(
             f"there is a charge point {identity} already: change it with ocpp-actors charge-points set"
         ) from None
-    print_item(added, as_json=as_json)
+    if as_json:
+        print_json(added)
+    else:
+        print_item(_summary(api, added), as_json=False)
+
+
+def _summary(api: "Api", added: dict[str, Any]) -> dict[str, Any]:
+    """Return what is to be known of a charge point that was added: of one that never connected the rest is empty."""
+    from ocpp_actors.operator_cli.api import segment
+
+    urls = api.get("/overview")["chargePointUrls"]
+    known = {
+        name: added[name]
+        for name in ("identity", "registration", "settings", "hasKey")
+        if added.get(name) is not None
+    }
+    return known | {"address": ", ".join(f"{url}/{segment(added['identity'])}" for url in urls)}
 
 
 @charge_points.command("set")
