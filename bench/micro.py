@@ -130,7 +130,7 @@ def tell_steps() -> Iterator[Step]:
 
     Nobody follows the server's feed, so that it takes no frames.
     """
-    metrics, feed, live = Metrics("0"), Feed("bench"), Live(SystemClock())
+    metrics, feed, live = Metrics("0"), Feed("bench"), Live(SystemClock(), bool)
     nobody, counted, fed, served = o.Observer(), o.Observer(), o.Observer(), o.Observer()
     for observer in (counted, served):
         metrics.watch_events(observer)
