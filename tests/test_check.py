@@ -132,7 +132,7 @@ def test_the_message_log_is_read_as_it_is_written(tmp_path: Path) -> None:
     log.append(
         [
             MessageEntry(at=at, identity="CP1", direction="in", text=BOOT, message_id="1"),
-            MessageEntry(at=at, identity="CP1", direction="out", text=BOOT_ANSWER, verdict="odd"),
+            MessageEntry(at=at, identity="CP1", direction="out", text=BOOT_ANSWER),
             MessageEntry(at=at, identity="CP2", direction="in", text="[2,"),
         ]
     )

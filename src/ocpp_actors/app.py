@@ -29,12 +29,11 @@ from ocpp_actors.ledger.database import LedgerUrlError
 from ocpp_actors.ledger.lock import locked
 from ocpp_actors.ledger.message_log import OFF, open_message_log
 from ocpp_actors.ledger.port import CountAll, Ledger, LedgerUnavailable
-from ocpp_actors.observer import Observer
+from ocpp_actors.observer import FrameReceived, FrameSent, Observer
 from ocpp_actors.operator.metrics import Metrics
 from ocpp_actors.operator.side import operators_side
 from ocpp_actors.operator.webhooks import UnusableWebhook
 from ocpp_actors.protocol.messages import RegistrationStatus
-from ocpp_actors.recorder import FrameReader, record_frames
 from ocpp_actors.server.admission import Step
 from ocpp_actors.server.certificates import see_to_certificates
 from ocpp_actors.server.fleet import Fleet
@@ -177,12 +176,11 @@ async def serve(
                 days=settings.message_log_days,
                 max_size=settings.message_log_size,
                 clock=clock,
-                read=FrameReader(),
             ) as message_log,
         ):
             observer = Observer()
             if settings.message_log != OFF:
-                record_frames(observer, message_log)
+                observer.subscribe(message_log.record, FrameReceived, FrameSent)
             system = CentralSystem(ledger, clock, observer, policy_of(settings), signer=signer)
             fleet = Fleet(system, settings.mailbox_size, testing=settings.testing)
             totals = await ledger.ask(CountAll())

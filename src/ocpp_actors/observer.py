@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import structlog
 from attrs import define
@@ -40,16 +40,25 @@ class Disconnected(Event):
 
 @define
 class FrameReceived(Event):
-    """A text frame came in, as it was received."""
+    """A text frame came in, as it was received.
 
+    ``message_id`` and ``action`` are None where they are not known; an answer has the action of its CALL.
+    """
+
+    direction: ClassVar[Literal["in"]] = "in"
     text: str
+    message_id: str | None = None
+    action: str | None = None
 
 
 @define
 class FrameSent(Event):
-    """A text frame was written to the socket."""
+    """A text frame was written to the socket; ``message_id`` and ``action`` as in FrameReceived."""
 
+    direction: ClassVar[Literal["out"]] = "out"
     text: str
+    message_id: str | None = None
+    action: str | None = None
 
 
 @define

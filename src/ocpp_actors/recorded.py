@@ -8,7 +8,7 @@ is from the charge point to the central system. A file has such lines, or is the
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Final, Literal
 
@@ -18,6 +18,11 @@ from attrs import frozen
 from ocpp_actors.protocol import timestamps
 
 _SQLITE: Final = b"SQLite format 3\0"
+_FRAMES: Final = (
+    "SELECT at, identities.identity, direction, text "
+    "FROM frames JOIN frame_identities AS identities ON identities.id = frames.identity ORDER BY frames.id"
+)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class NotRecorded(Exception):
@@ -79,7 +84,8 @@ def _rows(name: str) -> Iterator[bytes]:
     names = ("at", "chargePoint", "direction", "frame")
     try:
         with closing(sqlite3.connect(f"{Path(name).absolute().as_uri()}?mode=ro", uri=True)) as log:
-            for row in log.execute("SELECT at, identity, direction, text FROM messages ORDER BY id"):
-                yield orjson.dumps(dict(zip(names, map(str, row), strict=True)))
+            for at, *rest in log.execute(_FRAMES):
+                moment = _EPOCH + timedelta(microseconds=at)
+                yield orjson.dumps(dict(zip(names, (moment, *map(str, rest)), strict=True)))
     except sqlite3.Error as error:
         raise NotRecorded(f"{name} is an SQLite database, but no message log: {error}") from None

@@ -31,15 +31,17 @@ async def test_what_was_written_is_told(autojump_clock: Any) -> None:
     connection = FakeConnection()
     writer, told = writer_on(connection, 10.0)
     await trio.sleep(5)
-    await writer.write("[1]")
+    await writer.write("[1]", "1", "Reset")
     await writer.ping()
     assert connection.sent == ["[1]"]
-    assert told == [FrameSent("CP1", START + timedelta(seconds=5), "[1]")]
+    assert told == [FrameSent("CP1", START + timedelta(seconds=5), "[1]", "1", "Reset")]
     assert writer.sent_at == told[0].at
     assert connection.pings == [5.0]
 
 
-@pytest.mark.parametrize("write", [lambda writer: writer.write("[1]"), lambda writer: writer.ping()])
+@pytest.mark.parametrize(
+    "write", [lambda writer: writer.write("[1]", "1", None), lambda writer: writer.ping()]
+)
 async def test_a_write_that_takes_too_long_ends_the_connection(autojump_clock: Any, write: Any) -> None:
     connection = FakeConnection(blocked=trio.Event())
     writer, told = writer_on(connection, 3.0)
@@ -56,7 +58,7 @@ async def test_a_write_is_not_cut_short_by_a_cancellation(autojump_clock: Any) -
     connection = FakeConnection(blocked=trio.Event())
     writer, told = writer_on(connection, 10.0)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(writer.write, "[1]")
+        nursery.start_soon(writer.write, "[1]", "1", None)
         await trio.sleep(1)
         nursery.cancel_scope.cancel()
         with trio.CancelScope(shield=True):

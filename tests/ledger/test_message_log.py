@@ -21,7 +21,7 @@ from ocpp_actors.ledger import message_log as message_log_module
 from ocpp_actors.ledger.database import LedgerUrlError
 from ocpp_actors.ledger.message_entries import MessageEntry, MessagePage, MessageQuery
 from ocpp_actors.ledger.message_files import MessageFiles
-from ocpp_actors.ledger.message_log import GATHER, PIECE, MessageLog, open_message_log
+from ocpp_actors.ledger.message_log import GATHER, MessageLog, open_message_log
 from ocpp_actors.ledger.message_tables import MessageTables
 from ocpp_actors.ledger.port import LedgerUnavailable, RequestFailed
 
@@ -36,7 +36,6 @@ def entry(number: int = 0, **changes: Any) -> MessageEntry:
         text=f'[2,"{number}","Heartbeat",{{}}]',
         message_id=str(number),
         action="Heartbeat",
-        verdict=None,
     )
     return evolve(plain, **changes)
 
@@ -65,7 +64,7 @@ async def everything(log: MessageLog) -> list[MessageEntry]:
 async def test_entries_come_back_as_they_were_recorded(target: str) -> None:
     entries = [
         entry(0),
-        entry(1, direction="out", message_id=None, action=None, verdict="FormationViolation: no \u20ac"),
+        entry(1, direction="out", message_id=None, action=None, text="no \u20ac"),
         entry(2, text='[2,"x', identity="CP-ä"),
     ]
     async with opened(target) as log:
@@ -79,11 +78,11 @@ async def test_entries_come_back_as_they_were_recorded(target: str) -> None:
 
 async def test_what_no_store_can_hold_is_replaced(target: str) -> None:
     async with opened(target) as log:
-        log.record(entry(0, text="half \ud800 a pair", verdict="\udfff"))
+        log.record(entry(0, text="half \ud800 a pair", action="\udfff"))
         log.record(entry(1, text="nul \0", identity="CP\0", action="\0", message_id="\0"))
         half, nul = await everything(log)
         assert log.dropped == 0
-    assert (half.text, half.verdict) == ("half ? a pair", "?")
+    assert (half.text, half.action) == ("half ? a pair", "?")
     assert nul.text in ("nul \0", "nul \N{REPLACEMENT CHARACTER}")
 
 
@@ -236,10 +235,12 @@ async def test_a_text_is_searched_without_regard_to_the_case_of_ascii(
 
 
 @pytest.mark.parametrize("examined", [1, 2, 5])
+@pytest.mark.parametrize("block", [1, 3, 4096])
 async def test_a_page_is_full_however_many_entries_have_to_be_looked_at(
-    target: str, examined: int, monkeypatch: pytest.MonkeyPatch
+    target: str, examined: int, block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(message_tables, "EXAMINED", examined)
+    monkeypatch.setattr(message_tables, "BLOCK", block)
     monkeypatch.setattr(message_files, "EXAMINED", examined * 100)
     entries = [
         entry(
@@ -352,6 +353,88 @@ async def test_a_directory_that_exists_needs_no_slash(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["messages-2024-05-01-0001.jsonl"]  # noqa: ASYNC240
 
 
+async def test_each_entry_keeps_the_spelling_of_its_identity(target: str) -> None:
+    entries = [entry(number, identity=name) for number, name in enumerate(["Cp-1", "CP-1", "cp-1", "Cp-1"])]
+    async with opened(target) as log:
+        for one in entries:
+            log.record(one)
+    async with opened(target) as log:
+        log.record(entry(4, identity="CP-1"))
+        found = await log.find(MessageQuery(identity="cP-1"))
+        assert found.entries == [*entries, entry(4, identity="CP-1")]
+
+
+async def test_who_wrote_nothing_that_is_kept_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(message_tables, "BLOCK", 1)
+    path = tmp_path / "messages.db"
+    async with opened(str(path), days=30) as log:
+        log.record(entry(-9 * 24 * 3600, identity="OLD"))
+        log.record(entry(0, identity="NEW"))
+        log.record(entry(1, identity="new"))
+    async with opened(str(path), days=7) as log:
+        assert [one.identity for one in await everything(log)] == ["NEW", "new"]
+        log.record(entry(2, identity="old"))
+        assert len((await log.find(MessageQuery(identity="OLD"))).entries) == 1
+    with closing(sqlite3.connect(path)) as database:
+        names = database.execute("SELECT identity FROM frame_identities ORDER BY id").fetchall()
+    assert names == [("NEW",), ("new",), ("old",)]
+
+
+async def test_what_is_kept_of_blocks_goes_with_their_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(message_tables, "BLOCK", 5)
+    path = tmp_path / "messages.db"
+    async with opened(str(path), max_size=20_000, batch_limit=1) as log:
+        for number in range(100):
+            log.record(entry(number, text="x" * 1000))
+        kept = await everything(log)
+        assert (await log.find(MessageQuery(identity="CP-1"))).entries == kept
+    with closing(sqlite3.connect(path)) as database:
+        for what in ("charge_points", "actions"):
+            (number,) = database.execute(f"SELECT count(*) FROM frame_blocks_of_{what}").fetchone()
+            assert number <= len(kept) // 5 + 2
+
+
+async def test_after_a_failed_commit_it_relies_on_nothing_that_was_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The identity and the block that were noted in it are noted again."""
+    append = MessageTables.append
+
+    def fail(tables: MessageTables, entries: Sequence[Any]) -> None:
+        with tables._database.connect().begin():
+            tables._row(entries[0], tables._database.connect())
+            tables._noted = message_tables._Noted(0, {1}, {"Heartbeat"})
+            raise OSError("no")
+
+    async with opened(str(tmp_path / "messages.db")) as log:
+        monkeypatch.setattr(MessageTables, "append", fail)
+        log.record(entry(0))
+        await everything(log)
+        monkeypatch.setattr(MessageTables, "append", append)
+        log.record(entry(1))
+        assert (await log.find(MessageQuery(identity="CP-1"))).entries == [entry(1)]
+        assert (await log.find(MessageQuery(action="Heartbeat"))).entries == [entry(1)]
+        assert log.dropped == 1
+
+
+async def test_the_table_of_former_versions_is_dropped_but_no_other(tmp_path: Path) -> None:
+    former = "CREATE TABLE messages (charge_point, identity, direction, message_id, verdict)"
+    for statement, left in ((former, 0), ("CREATE TABLE messages (text)", 1)):
+        path = tmp_path / f"{left}.db"
+        with closing(sqlite3.connect(path)) as database:
+            database.execute(statement)
+        async with opened(str(path)) as log:
+            log.record(entry(0))
+            assert await everything(log) == [entry(0)]
+        with closing(sqlite3.connect(path)) as database:
+            tables = "SELECT count(*) FROM sqlite_master WHERE name = 'messages'"
+            assert database.execute(tables).fetchone() == (left,)
+
+
 # --- what goes wrong while it runs -------------------------------------------------------------------------------
 
 
@@ -415,33 +498,12 @@ async def test_a_full_queue_drops_without_blocking(store: FakeStore) -> None:
     assert [one.message_id for one in store.entries] == [str(number) for number in range(10)]
 
 
-async def test_what_is_recorded_and_marked_is_read_in_order_before_it_is_written(store: FakeStore) -> None:
-    heard: list[object] = []
-
-    def read(items: Sequence[Any]) -> list[MessageEntry]:
-        heard.extend(items)
-        assert threading.current_thread() is not threading.main_thread()
-        return [evolve(item, action="Read") for item in items if isinstance(item, MessageEntry)]
-
-    async with opened("fake", read=read) as log:
-        log.mark("first")
-        log.record(entry(1))
-        log.record(entry(2))
-        log.mark("last")
-        assert await everything(log) == [entry(1, action="Read"), entry(2, action="Read")]
-        log.mark("alone")
-        await everything(log)
-        log.record(entry(3))
-    assert heard == ["first", entry(1), entry(2), "last", "alone", entry(3)]
-    assert store.appended == [2, 1]
-
-
 async def test_only_so_many_entries_are_written_in_one_commit(store: FakeStore) -> None:
-    async with opened("fake", batch_limit=PIECE * 2) as log:
-        for number in range(PIECE * 5):
+    async with opened("fake", batch_limit=20) as log:
+        for number in range(50):
             log.record(entry(number))
-        assert await everything(log) == [entry(number) for number in range(PIECE * 5)]
-    assert store.appended == [PIECE * 2, PIECE * 2, PIECE]
+        assert await everything(log) == [entry(number) for number in range(50)]
+    assert store.appended == [20, 20, 10]
 
 
 async def test_what_was_gathered_is_written_after_a_while_unasked(
@@ -571,8 +633,9 @@ def test_files_are_read_backwards_in_blocks(
 def test_of_a_large_table_only_so_many_rows_are_looked_at(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Counted are the steps of SQLite's machine, a row takes ten or more."""
+    """Counted are the steps of the machine of SQLite: a row takes ten or more."""
     monkeypatch.setattr(message_tables, "EXAMINED", 50)
+    monkeypatch.setattr(message_tables, "BLOCK", 200)
     tables = MessageTables(URL.create("sqlite+pysqlite", database=str(tmp_path / "messages.db")), 1 << 30)
     tables.open()
     rows = 20_000
@@ -599,10 +662,10 @@ def test_of_a_large_table_only_so_many_rows_are_looked_at(
     for newest_first in (False, True):
         for query, more in [
             (MessageQuery(limit=20), False),
-            (MessageQuery(identity="RARE"), False),
-            (MessageQuery(action="Rare"), False),
+            (MessageQuery(identity="RARE"), True),
+            (MessageQuery(action="Rare"), True),
             (MessageQuery(identity="CP-1", action="Rare"), True),
-            (MessageQuery(identity="rare", action="Heartbeat"), False),
+            (MessageQuery(identity="rare", action="Heartbeat"), True),
             (MessageQuery(search="nothing of the kind"), True),
             (MessageQuery(direction="out", action="Heartbeat"), True),
             (MessageQuery(since=later(rows - 10)), False),

@@ -26,7 +26,6 @@ def entry(text: str, direction: Direction = "in", **known: str) -> MessageEntry:
         ('[3,"1",{"status":"Maybe"}]', "in", {"action": "Reset"}, "PropertyConstraintViolation at status:", "Maybe"),
         ('[4,"1","Oops","",{}]', "in", {}, "PropertyConstraintViolation at errorCode:", "Oops"),
         ("[2,", "in", {}, "", "JSON"),
-        ("[2,", "in", {"verdict": "as it was recorded"}, "as it was recorded", ""),
     ],
 )  # fmt: skip
 def test_faulty_frame_tells_what_is_wrong(

@@ -9,6 +9,7 @@ import pytest
 from ocpp_actors.protocol.conversation import (
     MAX_REMEMBERED,
     MAX_TURNS,
+    Answer,
     AnswerRepeated,
     CallArrived,
     CallRefused,
@@ -114,8 +115,9 @@ def test_what_cannot_be_handled_is_refused_in_its_turn(conversation: Conversatio
     conversation.answer({})
     turn = conversation.next_turn()
     assert turn is not None
-    assert isinstance(turn.what, str)
-    assert orjson.loads(turn.what)[:3] == [4, "2", "ProtocolError"]
+    assert isinstance(turn.what, Answer)
+    assert (turn.what.message_id, turn.what.action) == ("2", None)
+    assert orjson.loads(turn.what.text)[:3] == [4, "2", "ProtocolError"]
     assert turn.received_at == 3.0
     assert conversation.in_hand is None
 
@@ -184,7 +186,9 @@ def test_in_progress_another_payload_is_a_protocol_error(
     assert conversation.answer({}) == text(3, "1", {})
     turn = conversation.next_turn()
     assert turn is not None
-    assert orjson.loads(str(turn.what))[:3] == [4, "1", "ProtocolError"]
+    assert isinstance(turn.what, Answer)
+    assert (turn.what.message_id, turn.what.action) == ("1", orjson.loads(other)[2])
+    assert orjson.loads(turn.what.text)[:3] == [4, "1", "ProtocolError"]
 
 
 def test_answered_the_same_message_gets_the_same_answer(conversation: Conversation) -> None:
@@ -192,7 +196,7 @@ def test_answered_the_same_message_gets_the_same_answer(conversation: Conversati
     answer = answered(conversation, message, {"n": 1})
     again = conversation.receive(message, 9.0)
     assert again == AnswerRepeated(Call("1", "DataTransfer", {"vendorId": "V", "data": "x"}))
-    assert conversation.next_turn() == Turn(answer, 9.0, message)
+    assert conversation.next_turn() == Turn(Answer(answer, "1", "DataTransfer"), 9.0, message)
     assert conversation.in_hand is None
 
 
@@ -222,7 +226,7 @@ def test_the_newest_answer_under_an_id_is_the_one_that_is_repeated(conversation:
     assert isinstance(conversation.receive(authorize("1", "B")), AnswerRepeated)
     turn = conversation.next_turn()
     assert turn is not None
-    assert turn.what == newest
+    assert turn.what == Answer(newest, "1", "Authorize")
 
 
 @pytest.mark.parametrize("action", ["Heartbeat", "BootNotification"])
@@ -323,7 +327,7 @@ def test_the_answer_to_our_call_is_matched_by_its_id(
         if isinstance(reply, CallResult)
         else (4, "s1", reply.code, reply.description, reply.details)
     )
-    assert conversation.receive(text(*frame)) == ReplyArrived(reply)
+    assert conversation.receive(text(*frame)) == ReplyArrived(reply, "ClearCache")
     assert conversation.outstanding is None
 
 
@@ -333,7 +337,7 @@ def test_both_directions_are_independent(conversation: Conversation) -> None:
     conversation.receive(authorize("1"))
     conversation.next_turn()
     assert conversation.receive(text(3, "1", {"status": "Accepted"})) == ReplyArrived(
-        CallResult("1", {"status": "Accepted"})
+        CallResult("1", {"status": "Accepted"}), "ClearCache"
     )
     assert conversation.answer({}) == text(3, "1", {})
 

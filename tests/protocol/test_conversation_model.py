@@ -15,6 +15,7 @@ from ocpp_actors.protocol.conversation import (
     ANSWERED_ANEW,
     MAX_REMEMBERED,
     MAX_TURNS,
+    Answer,
     AnswerRepeated,
     CallArrived,
     CallRefused,
@@ -107,10 +108,11 @@ class Exchange(RuleBasedStateMachine):
             assert turn.what == owed.call
             self.in_hand = owed
         elif owed.text is not None:
-            assert turn.what == owed.text
+            assert isinstance(turn.what, Answer)
+            assert (turn.what.text, turn.what.message_id) == (owed.text, owed.message_id)
         else:
-            assert isinstance(turn.what, str)
-            assert orjson.loads(turn.what)[:3] == [4, owed.message_id, "ProtocolError"]
+            assert isinstance(turn.what, Answer)
+            assert orjson.loads(turn.what.text)[:3] == [4, owed.message_id, "ProtocolError"]
 
     @precondition(lambda self: self.in_hand is not None)
     @rule(well=st.booleans())

@@ -38,14 +38,14 @@ class FrameWriter:
         for write in self._writes:
             write.cancel()
 
-    async def write(self, text: str) -> None:
-        """Write one frame.
+    async def write(self, text: str, message_id: str, action: str | None) -> None:
+        """Write one frame: a CALL, or the answer to one, with the action of the CALL if it is known.
 
         Raises ConnectionEnded: the connection is over, the peer did not read in time, or the write failed.
         """
         await self._write(self._connection.begin_send, text)
         self.sent_at = self._now()
-        self._tell(FrameSent(self._identity, self.sent_at, text))
+        self._tell(FrameSent(self._identity, self.sent_at, text, message_id, action))
 
     async def ping(self) -> None:
         """Write a ping.

@@ -69,14 +69,14 @@ class Misbehaving:
             case Kind.CUT:
                 raise SessionOver(1006, "cut on purpose", abort=True)
 
-    async def write(self, text: str) -> None:
+    async def write(self, text: str, message_id: str, action: str | None) -> None:
         """Write one text as the rule wants it; what is no answer to a CALL of its own is written as it is.
 
         Raises ConnectionEnded: as FrameWriter.write() does.
         """
         rule, self._rule = self._rule, None
         if rule is None:
-            await self._session.writer.write(text)
+            await self._session.writer.write(text, message_id, action)
             return
         assert self._call is not None
         conversation = self._session.conversation
@@ -84,4 +84,4 @@ class Misbehaving:
         if text not in texts:
             conversation.forget(self._call.message_id)
         for each in texts:
-            await self._session.writer.write(each)
+            await self._session.writer.write(each, message_id, action)

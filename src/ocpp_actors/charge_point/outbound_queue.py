@@ -111,7 +111,7 @@ async def _send(session: Session, command: Command) -> None:
     if key is not None:
         session.charge_point.record.next_keys = (*_next_keys_but(session, key), key)
     commands.sent(session.charge_point, command.action, command.payload)
-    await session.writer.write(text)
+    await session.writer.write(text, message_id, command.action)
 
 
 async def _keep_new_key(session: Session, command: Command) -> KeyHash | None:

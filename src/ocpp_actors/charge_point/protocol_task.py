@@ -21,6 +21,7 @@ from ocpp_actors.charge_point.misbehaving import Misbehaving
 from ocpp_actors.charge_point.session import Reply, Session, SessionOver
 from ocpp_actors.observer import CallHandled, FrameReceived
 from ocpp_actors.protocol.conversation import (
+    AnswerRepeated,
     CallArrived,
     CallRefused,
     ConversationEvent,
@@ -29,7 +30,7 @@ from ocpp_actors.protocol.conversation import (
     Turn,
 )
 from ocpp_actors.protocol.errors import ProtocolFault
-from ocpp_actors.protocol.frames import Call
+from ocpp_actors.protocol.frames import MAX_MESSAGE_ID, Call
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +41,7 @@ SIZE_OF_ONE = 4096
 """Characters of a message that counts as one for ``MAX_MESSAGE_RATE``; longer ones count as several."""
 
 _Dispatch = Callable[[Call, Context], Awaitable[Handled]]
-_Write = Callable[[str], Awaitable[None]]
+_Write = Callable[[str, str, str | None], Awaitable[None]]
 
 
 async def run_protocol_task(session: Session, nursery: trio.Nursery) -> None:
@@ -143,9 +144,14 @@ class _Pair:
         session.may_stop_reading = False
         at, moment = session.now(), trio.current_time()
         text = message if isinstance(message, str) else _text_of(session, message)
-        self._tell(FrameReceived(session.identity, at, text))
         event = self._conversation.receive(message, (at, moment))
-        if not isinstance(event, CallArrived) or event.reused_id:
+        if isinstance(event, CallArrived):
+            call = event.call
+            self._tell(FrameReceived(session.identity, at, text, call.message_id, call.action))
+            if event.reused_id:
+                session.flag("message id reused", f"{brief(call.action)} under the id of another message")
+        else:
+            self._tell(FrameReceived(session.identity, at, text, *_names(event)))
             _take_in(session, event, len(message))
         pause = session.bucket.take(moment, 1 + len(message) // SIZE_OF_ONE)
         if pause:
@@ -158,10 +164,11 @@ class _Pair:
         self._answering = True
         while (turn := self._conversation.next_turn()) is not None:
             self._session.room.ring()
-            if isinstance(turn.what, str):
-                await self._write(turn.what)
+            what = turn.what
+            if isinstance(what, Call):
+                await self._answer_call(what, turn)
             else:
-                await self._answer_call(turn.what, turn)
+                await self._write(what.text, what.message_id, what.action)
         self._answering = False
 
     async def _answer_call(self, call: Call, turn: Turn) -> None:
@@ -193,7 +200,7 @@ class _Pair:
             raise SessionOver(1011, "the message could not be stored") from None
         else:
             text = self._conversation.answer(handled.payload)
-        await self._write(text)
+        await self._write(text, call.message_id, call.action)
         self._tell_handled(call, session.writer.sent_at, outcome, moment)
         if handled is not None:
             if call.action == "BootNotification":
@@ -244,17 +251,30 @@ def _text_of(session: Session, message: bytes) -> str:
     return message.decode("utf-8", "backslashreplace")
 
 
+def _names(event: ConversationEvent) -> tuple[str | None, str | None]:
+    """Return the message id, no more of it than one may have, and the action, as far as they are known."""
+    match event:
+        case ReplyArrived(reply, action):
+            return reply.message_id, action
+        case AnswerRepeated(call) | CallArrived(call):
+            return call.message_id, call.action
+        case CallRefused() | MessageIgnored():
+            return event.message_id and event.message_id[:MAX_MESSAGE_ID], event.action
+
+
 def _take_in(session: Session, event: ConversationEvent, size: int) -> None:
     """Do what is to be done about a message beside answering it."""
     match event:
-        case ReplyArrived(reply):
+        case ReplyArrived(reply, _):
             session.replies_in.send_nowait(Reply(reply, size))
-        case MessageIgnored(reason, description):
-            log.warning("message ignored", reason=str(reason), detail=brief(description))
-            session.flag(str(reason), brief(description))
-        case CallRefused(message_id, fault):
+        case MessageIgnored():
+            log.warning("message ignored", reason=str(event.reason), detail=brief(event.description))
+            session.flag(str(event.reason), brief(event.description))
+        case CallRefused():
+            fault = event.fault
             log.warning(
-                "CALL refused", message_id=brief(message_id), error_code=fault.code, fault=fault.description
+                "CALL refused",
+                message_id=brief(event.message_id),
+                error_code=fault.code,
+                fault=fault.description,
             )
-        case CallArrived(call, reused_id=True):
-            session.flag("message id reused", f"{brief(call.action)} under the id of another message")

@@ -72,10 +72,10 @@ class StallingWriter(FrameWriter):
         super().__init__(identity, central_system, connection, send_timeout)
         self._stall = stall
 
-    async def write(self, text: str) -> None:
+    async def write(self, text: str, message_id: str, action: str | None) -> None:
         """Write one frame, after the stall. Raises as FrameWriter.write() does."""
         await self._stall.over()
-        await super().write(text)
+        await super().write(text, message_id, action)
 
     async def ping(self) -> None:
         """Write a ping, after the stall. Raises as FrameWriter.ping() does."""

@@ -108,7 +108,8 @@ async def _answer_call_in_hand(session: Session) -> None:
     call = session.conversation.in_hand
     if call is not None:
         log.warning("answering for the crash", action=brief(call.action), message_id=call.message_id)
-        await session.writer.write(session.conversation.refuse(FAILURE))
+        text = session.conversation.refuse(FAILURE)
+        await session.writer.write(text, call.message_id, call.action)
 
 
 async def _close(session: Session, over: SessionOver) -> None:

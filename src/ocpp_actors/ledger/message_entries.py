@@ -10,9 +10,43 @@ Direction = Literal["in", "out"]
 """``in``: from the charge point."""
 
 
+class Recorded(Protocol):
+    """One frame as it is recorded; ``message_id`` and ``action`` are None where they are not known."""
+
+    @property
+    def at(self) -> datetime:
+        """When it was received or written."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """The charge point."""
+        ...
+
+    @property
+    def direction(self) -> Direction:
+        """Where it went."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        ...
+
+    @property
+    def message_id(self) -> str | None:
+        """Its message id."""
+        ...
+
+    @property
+    def action(self) -> str | None:
+        """Its action, that of an answer is that of its CALL."""
+        ...
+
+
 @define(kw_only=True)
 class MessageEntry:
-    """One frame. ``verdict`` is what was found wrong or odd about it, None if nothing was."""
+    """One frame as it is found again; see ``Recorded``."""
 
     at: datetime
     identity: str
@@ -20,7 +54,6 @@ class MessageEntry:
     text: str
     message_id: str | None = None
     action: str | None = None
-    verdict: str | None = None
 
 
 @frozen(kw_only=True)
@@ -68,7 +101,7 @@ class MessageStore(Protocol):
         """
         ...
 
-    def append(self, entries: Sequence[MessageEntry]) -> None:
+    def append(self, entries: Sequence[Recorded]) -> None:
         """Keep entries, and forget the oldest where all together grow too large."""
         ...
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from ocpp_actors.ledger.message_entries import MessageEntry, MessagePage, MessageQuery, folded
+from ocpp_actors.ledger.message_entries import MessageEntry, MessagePage, MessageQuery, Recorded, folded
 from ocpp_actors.ledger.port import LedgerUnavailable, RequestFailed
 
 PARTS: Final = 10
@@ -48,7 +48,7 @@ class MessageFiles:
         except OSError as error:
             raise LedgerUnavailable(f"{self._directory}: {error.strerror}") from error
 
-    def append(self, entries: Sequence[MessageEntry]) -> None:
+    def append(self, entries: Sequence[Recorded]) -> None:
         """Append entries to the files of their days (UTC)."""
         for day, of_day in groupby(entries, key=lambda entry: entry.at.astimezone(UTC).date()):
             path = self._path(day)
@@ -218,7 +218,7 @@ def _matches(query: MessageQuery, entry: MessageEntry) -> bool:
     )
 
 
-def _line(entry: MessageEntry) -> dict[str, Any]:
+def _line(entry: Recorded) -> dict[str, Any]:
     line = {
         "at": entry.at.astimezone(UTC).isoformat(),
         "chargePoint": entry.identity,
@@ -226,7 +226,6 @@ def _line(entry: MessageEntry) -> dict[str, Any]:
         "messageId": entry.message_id,
         "action": entry.action,
         "frame": entry.text,
-        "verdict": entry.verdict,
     }
     return {name: _text(value) for name, value in line.items() if value is not None}
 
@@ -246,7 +245,6 @@ def _entry(line: bytes) -> MessageEntry | None:
             text=found["frame"],
             message_id=found.get("messageId"),
             action=found.get("action"),
-            verdict=found.get("verdict"),
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
         return None

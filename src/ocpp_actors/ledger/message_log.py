@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import Any, Final, Protocol
 
 import structlog
@@ -21,7 +21,7 @@ from ocpp_actors.ledger.actor import Batch, Job
 from ocpp_actors.ledger.bridge import CLOSE_TIMEOUT, Bridge, running
 from ocpp_actors.ledger.database import parse_url, unavailable
 from ocpp_actors.ledger.masking import mask
-from ocpp_actors.ledger.message_entries import MessageEntry, MessagePage, MessageQuery, MessageStore
+from ocpp_actors.ledger.message_entries import MessageEntry, MessagePage, MessageQuery, MessageStore, Recorded
 from ocpp_actors.ledger.message_files import MessageFiles
 from ocpp_actors.ledger.message_tables import MessageTables
 from ocpp_actors.ledger.port import LedgerUnavailable, RequestFailed
@@ -29,28 +29,11 @@ from ocpp_actors.ledger.port import LedgerUnavailable, RequestFailed
 log = structlog.get_logger(__name__)
 
 OFF: Final = "off"
-GATHER: Final = 0.1
+GATHER: Final = 0.03
 """Seconds for which entries are gathered, so that many are written at once; who looks for entries does not wait."""
-
-PIECE: Final = 100
-PAUSE: Final = 0.0002
-"""Seconds for which the log's thread leaves the interpreter to others after so many entries were read."""
 
 PRUNE_INTERVAL: Final = 24 * 3600.0
 """Seconds between two looks for entries that are too old; the size is looked after while writing."""
-
-
-class Text(Protocol):
-    """What an entry is read from: a MessageEntry itself, or an event."""
-
-    @property
-    def text(self) -> str:
-        """The text of a frame."""
-        ...
-
-
-Read = Callable[[Sequence[Any]], Sequence[MessageEntry]]
-"""Makes entries of what was recorded and marked, in the log's thread."""
 
 
 class MessageLog(Protocol):
@@ -61,12 +44,8 @@ class MessageLog(Protocol):
         """How many entries were lost since the start."""
         ...
 
-    def record(self, item: Text) -> None:
-        """Keep an entry, or what it is read from, its secrets masked. Never blocks and never fails."""
-        ...
-
-    def mark(self, item: object) -> None:
-        """Pass on what is no entry but has a meaning for who reads entries. Never blocks and never fails."""
+    def record(self, entry: Recorded) -> None:
+        """Keep an entry, its secrets masked. Never blocks and never fails."""
         ...
 
     async def find(self, query: MessageQuery) -> MessagePage:
@@ -83,10 +62,7 @@ class NoMessageLog:
 
     dropped = 0
 
-    def record(self, item: Text) -> None:
-        """Forget it."""
-
-    def mark(self, item: object) -> None:
+    def record(self, entry: Recorded) -> None:
         """Forget it."""
 
     async def find(self, query: MessageQuery) -> MessagePage:
@@ -103,11 +79,11 @@ class StoredMessageLog:
     _lost: "_Lost"
     _queue_limit: int
     _waiting_limit: int
-    _gathered: list[Any] = field(factory=list, init=False)
+    _gathered: list[Recorded] = field(factory=list, init=False)
     _gathering: trio.Event = field(factory=trio.Event, init=False)
     """Is set while anything is gathered."""
     _waiting: int = field(default=0, init=False)
-    """How many items wait to be written."""
+    """How many entries wait to be written."""
     _waiting_characters: int = field(default=0, init=False)
     _handed_over: int = field(default=0, init=False)
     """Those of their characters that were handed over."""
@@ -117,25 +93,17 @@ class StoredMessageLog:
         """How many entries were lost since the start."""
         return self._lost.count
 
-    def record(self, item: Text) -> None:
+    def record(self, entry: Recorded) -> None:
         """Keep an entry; where as many, or as large ones, wait as may, it is dropped."""
-        characters = self._waiting_characters + len(item.text)
+        characters = self._waiting_characters + len(entry.text)
         if characters > self._waiting_limit or self._waiting >= self._queue_limit:
             self._lost.count += 1
             return
         self._waiting_characters = characters
-        self._gather(item)
-
-    def mark(self, item: object) -> None:
-        """Pass on what is no entry; where as many wait as may, it is dropped."""
-        if self._waiting < self._queue_limit:
-            self._gather(item)
-
-    def _gather(self, item: object) -> None:
         self._waiting += 1
         if not self._gathered:
             self._gathering.set()
-        self._gathered.append(item)
+        self._gathered.append(entry)
 
     async def hand_over_regularly(self) -> None:
         """Hand over what was gathered, for as long as it runs."""
@@ -157,9 +125,9 @@ class StoredMessageLog:
             self._handed_over -= characters
 
         self._handed_over += characters
-        items, self._gathered, self._gathering = self._gathered, [], trio.Event()
+        entries, self._gathered, self._gathering = self._gathered, [], trio.Event()
         try:
-            self._bridge.put_nowait(_Items(items), written)
+            self._bridge.put_nowait(_Write(entries), written)
         except trio.WouldBlock:
             self._lost.count += number
             written()
@@ -190,10 +158,10 @@ class _Lost:
 
 
 @frozen
-class _Items:
-    """What was recorded and marked."""
+class _Write:
+    """Keep entries."""
 
-    items: list[Any]
+    entries: list[Recorded]
 
 
 @frozen
@@ -208,7 +176,6 @@ class _Keeper:
     """What the actor owns: a message store, whose failures it survives."""
 
     _store: MessageStore
-    _read: Read
     _batch_limit: int
     _failing: bool = field(default=False, init=False)
 
@@ -221,10 +188,10 @@ class _Keeper:
     def carry_out(self, jobs: Sequence[Job]) -> Batch:
         """Write all entries, then do the rest."""
         begun = perf_counter()
-        items = [item for job in jobs if isinstance(job.request, _Items) for item in job.request.items]
+        entries = [entry for job in jobs if isinstance(job.request, _Write) for entry in job.request.entries]
         failed = sum(
-            self._write(items[first : first + self._batch_limit])
-            for first in range(0, len(items), self._batch_limit)
+            self._write(entries[first : first + self._batch_limit])
+            for first in range(0, len(entries), self._batch_limit)
         )
         for job in jobs:
             if isinstance(job.request, MessageQuery):
@@ -233,16 +200,9 @@ class _Keeper:
                 job.answer, job.error = self._try(partial(self._store.prune, job.request.before))
         return Batch(len(jobs), failed, perf_counter() - begun, 0.0)
 
-    def _write(self, items: Sequence[Any]) -> int:
-        """Write the entries of some items in one commit; return how many failed: all or none."""
-        entries: list[MessageEntry] = []
-        for first in range(0, len(items), PIECE):
-            if first:
-                sleep(PAUSE)
-            entries += map(_masked, self._read(items[first : first + PIECE]))
-        if not entries:
-            return 0
-        _, error = self._try(partial(self._store.append, entries))
+    def _write(self, entries: Sequence[Recorded]) -> int:
+        """Write entries in one commit; return how many failed: all or none."""
+        _, error = self._try(lambda: self._store.append([_masked(entry) for entry in entries]))
         return 0 if error is None else len(entries)
 
     def _try(self, action: Callable[[], Any]) -> tuple[Any, Exception | None]:
@@ -262,13 +222,18 @@ class _Keeper:
         return answer, None
 
 
-def _masked(entry: MessageEntry) -> MessageEntry:
+def _masked(entry: Recorded) -> Recorded:
     text = mask(entry.text)
-    return entry if text is entry.text else evolve(entry, text=text)
-
-
-def _as_recorded(items: Sequence[Any]) -> Sequence[MessageEntry]:
-    return items
+    if text is entry.text:
+        return entry
+    return MessageEntry(
+        at=entry.at,
+        identity=entry.identity,
+        direction=entry.direction,
+        text=text,
+        message_id=entry.message_id,
+        action=entry.action,
+    )
 
 
 @asynccontextmanager
@@ -282,15 +247,14 @@ async def open_message_log(
     waiting_limit: int = 64 << 20,
     batch_limit: int = 2000,
     close_timeout: float = CLOSE_TIMEOUT,
-    read: Read = _as_recorded,
 ) -> AsyncIterator[MessageLog]:
     """Open the message log: a file (SQLite), a database URL, a directory for JSON lines, or ``off``.
 
     A directory is one that exists, or is written with a slash at its end. ``days`` is how long entries are kept, looked
     after at the start and daily; ``max_size`` how many bytes about. ``queue_limit`` bounds the entries that wait and
-    ``waiting_limit`` their characters: above it they are dropped; ``batch_limit`` bounds those of one commit. ``read``
-    makes entries of what is recorded and marked, if that is something else. What waits at the end is written, within
-    ``close_timeout`` seconds. A nursery runs inside: an exception of the body arrives in an exception group.
+    ``waiting_limit`` their characters: above it they are dropped; ``batch_limit`` bounds those of one commit. What
+    waits at the end is written, within ``close_timeout`` seconds. A nursery runs inside: an exception of the body
+    arrives in an exception group.
 
     Raises LedgerUrlError: the URL is none of a database that is supported.
     Raises LedgerUnavailable: it cannot be opened; the text says where and why.
@@ -299,7 +263,7 @@ async def open_message_log(
         yield NoMessageLog()
         return
     lost = _Lost()
-    keeper = _Keeper(_store(target, max_size), read, batch_limit)
+    keeper = _Keeper(_store(target, max_size), batch_limit)
     async with (
         running(
             keeper,

@@ -16,8 +16,6 @@ def verdict_on(entry: MessageEntry) -> str | None:
 
     An answer whose CALL is not known cannot be judged, and has none.
     """
-    if entry.verdict is not None:
-        return entry.verdict
     return "; ".join(_told(fault) for fault in _faults(entry)) or None
 
 

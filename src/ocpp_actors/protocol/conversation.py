@@ -73,42 +73,56 @@ class CallRefused:
 
     message_id: str
     fault: ProtocolFault
+    action: str | None = None
 
 
 @frozen
 class ReplyArrived:
-    """The outstanding CALL of this end was answered."""
+    """The outstanding CALL of this end was answered. ``action`` is that of the CALL."""
 
     reply: CallResult | CallError
+    action: str
 
 
 @frozen
 class MessageIgnored:
-    """A message that has no effect and gets no answer."""
+    """A message that has no effect and gets no answer; its message id and its action are told where they are known."""
 
     reason: Ignored
     description: str
+    message_id: str | None = None
+    action: str | None = None
 
 
 ConversationEvent = CallArrived | AnswerRepeated | CallRefused | ReplyArrived | MessageIgnored
 
 
 @define
+class Answer:
+    """A text that answers a message, as it is to be written. ``action`` is None where it is not known."""
+
+    text: str
+    message_id: str
+    action: str | None
+
+
+@define
 class Turn:
-    """What is to be done next for the peer: answer ``what`` if it is a CALL, write it as it is if it is text.
+    """What is to be done next for the peer: answer ``what`` if it is a CALL, write it if it is an answer.
 
     ``message`` is what the peer said, ``received_at`` what was handed in with it.
     """
 
-    what: Call | str
+    what: Call | Answer
     received_at: Any
     message: str | bytes
 
 
 @define
-class _Answer:
+class _Given:
+    """An answer that was given to a message of this hash: whoever repeats a CALL repeats it letter by letter."""
+
     message_hash: int
-    """The hash of the message that was answered: whoever repeats a CALL repeats it letter by letter."""
     text: str
 
 
@@ -125,9 +139,11 @@ class Conversation:
         self._hash_in_hand = 0
         self.outstanding: str | None = None
         """The id of this end's CALL that waits for its answer."""
+        self._outstanding_action = ""
         self._turns: deque[Turn] = deque()
-        self._answers: dict[str, _Answer] = {}
-        self._ended_calls: deque[str] = deque(maxlen=MAX_REMEMBERED)
+        self._answers: dict[str, _Given] = {}
+        self._ended_calls: dict[str, str] = {}
+        """Their actions by their ids."""
 
     @property
     def full(self) -> bool:
@@ -173,17 +189,19 @@ class Conversation:
         for earlier in self._calls_in_progress() if self.in_hand is not None or self._turns else ():
             if earlier.message_id == call.message_id:
                 if earlier == call:
-                    return MessageIgnored(Ignored.REPEATED, f"{call.action} is being answered")
+                    description = f"{call.action} is being answered"
+                    return MessageIgnored(Ignored.REPEATED, description, call.message_id, call.action)
                 return self._refuse_at_once(
                     call.message_id,
                     ProtocolFault(ErrorCode.PROTOCOL_ERROR, "a CALL with this message id is in progress"),
                     at,
                     message,
+                    call.action,
                 )
         answer = self._answers.get(call.message_id)
         reused_id = answer is not None and call.action not in ANSWERED_ANEW
         if answer is not None and reused_id and answer.message_hash == hash(message):
-            self._turns.append(Turn(answer.text, at, message))
+            self._turns.append(Turn(Answer(answer.text, call.message_id, call.action), at, message))
             return AnswerRepeated(call)
         self._turns.append(Turn(call, at, message))
         return CallArrived(call, reused_id)
@@ -191,23 +209,28 @@ class Conversation:
     def _receive_reply(self, reply: CallResult | CallError) -> ReplyArrived | MessageIgnored:
         # "A message ID for a CALLRESULT or CALLERROR message MUST be equal to that of the CALL message that [it] is a
         # response to" (§4.1.4): matched by nothing else, so that a late reply never answers the next CALL.
-        if self.outstanding is not None and reply.message_id == self.outstanding:
-            self.end_call(reply.message_id)
-            return ReplyArrived(reply)
-        if reply.message_id in self._ended_calls:
-            return MessageIgnored(Ignored.LATE_REPLY, f"the CALL {reply.message_id!r} had ended")
-        return MessageIgnored(Ignored.UNKNOWN_REPLY, f"no CALL {shortened(reply.message_id)} is outstanding")
+        message_id = reply.message_id
+        if self.outstanding is not None and message_id == self.outstanding:
+            self.end_call(message_id)
+            return ReplyArrived(reply, self._outstanding_action)
+        action = self._ended_calls.get(message_id)
+        if action is not None:
+            description = f"the CALL {message_id!r} had ended"
+            return MessageIgnored(Ignored.LATE_REPLY, description, message_id, action)
+        return MessageIgnored(
+            Ignored.UNKNOWN_REPLY, f"no CALL {shortened(message_id)} is outstanding", message_id
+        )
 
     def _calls_in_progress(self) -> list[Call]:
         waiting = [turn.what for turn in self._turns if isinstance(turn.what, Call)]
         return waiting if self.in_hand is None else [self.in_hand, *waiting]
 
     def _refuse_at_once(
-        self, message_id: str, fault: ProtocolFault, at: Any, message: str | bytes
+        self, message_id: str, fault: ProtocolFault, at: Any, message: str | bytes, action: str | None = None
     ) -> CallRefused:
         text = encode_call_error(message_id, fault.code, fault.description, fault.details)
-        self._turns.append(Turn(text, at, message))
-        return CallRefused(message_id, fault)
+        self._turns.append(Turn(Answer(text, message_id, action), at, message))
+        return CallRefused(message_id, fault, action)
 
     # --- answers to the peer -----------------------------------------------------------------------------------
 
@@ -257,7 +280,7 @@ class Conversation:
     def _remember(self, call: Call, text: str) -> None:
         answers = self._answers
         answers.pop(call.message_id, None)
-        answers[call.message_id] = _Answer(self._hash_in_hand, text)
+        answers[call.message_id] = _Given(self._hash_in_hand, text)
         if len(answers) > MAX_REMEMBERED:
             del answers[next(iter(answers))]
 
@@ -275,7 +298,7 @@ class Conversation:
         if self.outstanding is not None:
             raise LocalMistake(f"the CALL {self.outstanding!r} is outstanding")
         text = encode_call(message_id, action, payload)
-        self.outstanding = message_id
+        self.outstanding, self._outstanding_action = message_id, action
         return text
 
     def end_call(self, message_id: str) -> None:
@@ -286,4 +309,6 @@ class Conversation:
         if self.outstanding != message_id:
             raise LocalMistake(f"the CALL {message_id!r} is not outstanding")
         self.outstanding = None
-        self._ended_calls.append(message_id)
+        self._ended_calls[message_id] = self._outstanding_action
+        if len(self._ended_calls) > MAX_REMEMBERED:
+            del self._ended_calls[next(iter(self._ended_calls))]

@@ -69,7 +69,7 @@ async def test_while_rejected_it_says_nothing_and_answers_nothing(autojump_clock
         await street.station.power_on()
         first = await street.said("BootNotification")
         session = street.central.fleet.sessions()[0]
-        await session.writer.write('[2,"x","ClearCache",{}]')
+        await session.writer.write('[2,"x","ClearCache",{}]', "x", "ClearCache")
         await trio.sleep(1)
         assert len(street.station.wire.calls("ClearCache", by=Role.CENTRAL_SYSTEM)) == 1
         await street.station.link_down()

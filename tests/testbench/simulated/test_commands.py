@@ -57,8 +57,8 @@ async def test_every_command_is_answered_validly(
 async def test_what_is_no_proper_command_is_refused(frame: str, code: str, autojump_clock: MockClock) -> None:
     async with open_street() as street:
         await street.boot()
-        await street.central.fleet.sessions()[0].writer.write(frame)
-        await street.central.fleet.sessions()[0].writer.write("no frame at all")
+        await street.central.fleet.sessions()[0].writer.write(frame, "x", None)
+        await street.central.fleet.sessions()[0].writer.write("no frame at all", "x", None)
         with trio.fail_after(10):
             (exchange,) = [
                 await street.station.wire.exchange(action, by=Role.CENTRAL_SYSTEM)

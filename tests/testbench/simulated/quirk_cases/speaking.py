@@ -137,7 +137,7 @@ def any_reply_fits(patch: pytest.MonkeyPatch) -> None:
     def take(self: Conversation, reply: Any) -> Any:
         if self.outstanding is not None:
             self.end_call(self.outstanding)
-        return ReplyArrived(reply)
+        return ReplyArrived(reply, "")
 
     patch.setattr(Conversation, "_receive_reply", take)
 
