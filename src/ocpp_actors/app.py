@@ -27,7 +27,7 @@ from ocpp_actors.clock import Clock, SystemClock
 from ocpp_actors.ledger.bridge import BatchHook, open_ledger
 from ocpp_actors.ledger.database import LedgerUrlError
 from ocpp_actors.ledger.lock import locked
-from ocpp_actors.ledger.message_log import OFF, open_message_log
+from ocpp_actors.ledger.message_log import MessageLog, NoMessageLog, open_message_log
 from ocpp_actors.ledger.port import CountAll, Ledger, LedgerUnavailable
 from ocpp_actors.observer import FrameReceived, FrameSent, Observer
 from ocpp_actors.operator.metrics import Metrics
@@ -178,9 +178,7 @@ async def serve(
                 clock=clock,
             ) as message_log,
         ):
-            observer = Observer()
-            if settings.message_log != OFF:
-                observer.subscribe(message_log.record, FrameReceived, FrameSent)
+            observer = _observer(message_log)
             system = CentralSystem(ledger, clock, observer, policy_of(settings), signer=signer)
             fleet = Fleet(system, settings.mailbox_size, testing=settings.testing)
             totals = await ledger.ask(CountAll())
@@ -247,6 +245,14 @@ async def _open_alone(database: str, on_batch: BatchHook) -> AsyncIterator[Ledge
     with locked(database):
         async with open_ledger(database, on_batch=on_batch) as ledger:
             yield ledger
+
+
+def _observer(message_log: MessageLog) -> Observer:
+    """Return an observer that has all frames recorded; where none is wanted, that takes no time."""
+    observer = Observer()
+    if not isinstance(message_log, NoMessageLog):
+        observer.subscribe(message_log.record, FrameReceived, FrameSent)
+    return observer
 
 
 async def _listen(name: str, host: str, port: int | None) -> list[trio.SocketListener]:
