@@ -98,10 +98,28 @@ async def test_the_interpreter_looks_at_what_is_new_when_it_is_asked_to(
     leave_garbage(100_000)
     assert [looks_at(generation) for generation in range(3)] == before
     with trio.move_on_after(10.5 * garbage.LOOK_AT_NEW_EVERY):
-        await garbage.collect_new_garbage(lambda: 10_000)
+        await garbage.collect_new_garbage(lambda: 10_000, timer=lambda: 0.0)
     assert looks_at(garbage.NEW) == before[garbage.NEW] + 10
     assert looks_at(2) == before[2]
     assert not still_there(100_000)
+
+
+async def test_where_a_look_at_what_is_new_takes_long_the_next_is_later(
+    autojump_clock: trio.testing.MockClock, settled: None
+) -> None:
+    times = iter([10.0, 10.5, 20.0, 20.0, 30.0, 30.0])
+    looks = looks_at(garbage.NEW)
+    looked = []
+    with trio.move_on_after(garbage.LOOK_AT_NEW_EVERY * 2.5 + 0.5 * garbage.SHARE_OF_NEW):
+
+        def timer() -> float:
+            looked.append(trio.current_time())
+            return next(times)
+
+        await garbage.collect_new_garbage(lambda: 100, timer=timer)
+    first, second = garbage.LOOK_AT_NEW_EVERY, garbage.LOOK_AT_NEW_EVERY + 0.5 * garbage.SHARE_OF_NEW
+    assert looked[::2] == pytest.approx([first, second, second + garbage.LOOK_AT_NEW_EVERY])
+    assert looks_at(garbage.NEW) == looks + 3
 
 
 def leave_garbage(size: int) -> None:

@@ -3,9 +3,9 @@
 A look at everything takes some 30 ms for a hundred connected charge points, and seconds for ten thousand; nobody is
 answered meanwhile. Left alone, the interpreter looks when there are so many objects more than there were: in the midst
 of a storm of charge points that come back, or, where each message takes the place of the last, after minutes, at all
-that came in them. So it is not left alone: it looks at what is new ten times a second, unless that are many charge
-points, which stay, and at everything seldom, or when more memory is taken than the connected charge points explain:
-then there is garbage somewhere all the same.
+that came in them. So it is not left alone: it looks at what is new ten times a second, unless that takes long or is
+many charge points, which stay, and at everything seldom, or when more memory is taken than the connected charge points
+explain: then there is garbage somewhere all the same.
 """
 
 import gc
@@ -22,6 +22,10 @@ NEW: Final = 1
 
 LOOK_AT_NEW_EVERY: Final = 0.1
 """Seconds from one look at what is new to the next; it takes a millisecond for a thousand objects that stayed."""
+
+SHARE_OF_NEW: Final = 100
+"""How many times longer than such a look the time until the next is, at least: where a thousand messages are answered
+at a time, all that they are made of is new."""
 
 STORM: Final = 50
 """Charge points more than at the last look that make a storm: to look at what comes with them takes a tenth of it."""
@@ -71,19 +75,24 @@ def settled() -> Iterator[None]:
             gc.enable()
 
 
-async def collect_new_garbage(connected: Callable[[], int]) -> None:
-    """Look at what is new, every ``LOOK_AT_NEW_EVERY`` seconds, until cancelled.
+async def collect_new_garbage(
+    connected: Callable[[], int], *, timer: Callable[[], float] = perf_counter
+) -> None:
+    """Look at what is new, every ``LOOK_AT_NEW_EVERY`` seconds or less often, until cancelled.
 
-    ``connected``: how many charge points are. In a storm nothing is looked at; what came then is no longer new.
+    ``connected``: how many charge points are; ``timer`` counts the seconds that a look takes. In a storm nothing is
+    looked at; what came then is no longer new.
     """
-    before = connected()
+    before, pause = connected(), LOOK_AT_NEW_EVERY
     while True:
-        await trio.sleep(LOOK_AT_NEW_EVERY)
+        await trio.sleep(pause)
         now = connected()
         if now - before >= STORM:
             gc.freeze()
         else:
+            begun = timer()
             gc.collect(NEW)
+            pause = max(LOOK_AT_NEW_EVERY, SHARE_OF_NEW * (timer() - begun))
         before = now
 
 

@@ -7,6 +7,13 @@ class TokenBucket:
     Times are seconds of a monotonic clock, handed in.
     """
 
+    __slots__ = (
+        "_at",
+        "_burst",
+        "_rate",
+        "_tokens",
+    )
+
     def __init__(self, rate: float, burst: float, now: float) -> None:
         self._rate = rate
         self._burst = burst

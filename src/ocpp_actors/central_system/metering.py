@@ -37,29 +37,28 @@ async def meter_values(request: MeterValues, context: Context) -> MeterValuesRes
     "The outcome of such sanity checks SHOULD NOT ever cause the Central System to not respond" (§4.7): values of an
     unknown transaction are kept without one, and flagged.
     """
+    identity, connector_id, transaction_id = context.identity, request.connector_id, request.transaction_id
     register, power = last_readings(request.meter_value)
     energy, energy_at = register or (None, None)
     kept = await context.ask_patiently(
         RecordMeterValues(
-            identity=context.identity,
-            connector_id=request.connector_id,
-            transaction_id=request.transaction_id,
-            meter_values=as_sent(context.payload["meterValue"]),
-            content_hash=_content_hash(context.payload),
-            energy_wh=energy,
-            power_w=power,
-            received_at=context.received_at,
-            energy_at=energy_at,
+            identity,
+            connector_id,
+            transaction_id,
+            as_sent(context.payload["meterValue"]),
+            _content_hash(context.payload),
+            energy,
+            power,
+            context.received_at,
+            energy_at,
         )
     )
-    if request.transaction_id is not None and not kept.linked:
-        context.flag("unknown transaction", f"meter values of transaction {request.transaction_id}")
+    if transaction_id is not None and not kept.linked:
+        context.flag("unknown transaction", f"meter values of transaction {transaction_id}")
+        transaction_id = None
     if not kept.repeated:
-        transaction_id = request.transaction_id if kept.linked else None
         context.tell(
-            MeterValuesRecorded(
-                context.identity, context.now(), request.connector_id, transaction_id, energy, power
-            )
+            MeterValuesRecorded(identity, context.now(), connector_id, transaction_id, energy, power)
         )
     return MeterValuesResponse()
 

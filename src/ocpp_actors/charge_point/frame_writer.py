@@ -21,6 +21,16 @@ class FrameWriter:
     the connection is aborted. The observer is told of each frame that was written.
     """
 
+    __slots__ = (
+        "_connection",
+        "_identity",
+        "_now",
+        "_send_timeout",
+        "_tell",
+        "_writes",
+        "sent_at",
+    )
+
     def __init__(
         self, identity: str, central_system: CentralSystem, connection: Connection, send_timeout: float
     ) -> None:

@@ -60,6 +60,23 @@ class _Pair:
     other goes on reading, which is begun when it is needed first; mostly nothing comes, and one does it all.
     """
 
+    __slots__ = (
+        "_answer_waits",
+        "_answering",
+        "_are_two",
+        "_context",
+        "_conversation",
+        "_dispatch",
+        "_following",
+        "_idle",
+        "_next_read",
+        "_nursery",
+        "_reader",
+        "_session",
+        "_tell",
+        "_write",
+    )
+
     def __init__(self, session: Session, nursery: trio.Nursery) -> None:
         self._session = session
         self._conversation = session.conversation
@@ -142,7 +159,7 @@ class _Pair:
             self._next_read = None
         message = await session.connection.receive()
         session.may_stop_reading = False
-        at, moment = session.now(), trio.current_time()
+        at, moment = session.now(), session.connection.last_received
         text = message if isinstance(message, str) else _text_of(session, message)
         event = self._conversation.receive(message, (at, moment))
         if isinstance(event, CallArrived):

@@ -3,12 +3,20 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from ocpp_actors.ledger.port import MeterValuesKept
 from ocpp_actors.ledger.texts import without_nul
 
 METER_VALUES: Final = "meterValues"
 """``MeterValuesRecord.source`` of a MeterValues message."""
 TRANSACTION_DATA: Final = "transactionData"
 """``MeterValuesRecord.source`` of the transactionData of a StopTransaction."""
+
+KEPT: Final = {
+    (repeated, linked): MeterValuesKept(repeated, linked)
+    for repeated in (False, True)
+    for linked in (False, True)
+}
+"""The answers to RecordMeterValues."""
 
 _TIMESTAMP_LENGTH: Final = 32
 """Characters: whatever is longer, a timestamp is told apart by these."""

@@ -23,7 +23,11 @@ def without_nul(request: T) -> T:
 
     Documents stay as they are: they are kept as JSON, in which NUL is escaped.
     """
-    return cast("T", _replaced(request))
+    _, parts_of = _parts(type(request))  # type: ignore[arg-type]  # mypy takes no class for hashable
+    for part in parts_of(request):
+        if "\0" in part if type(part) is str else type(part) not in _WITHOUT_TEXT:
+            return cast("T", _replaced(request))
+    return request
 
 
 def _replaced(value: Any) -> Any:
@@ -58,6 +62,6 @@ def _parts(kind: type[Any]) -> tuple[tuple[str, ...], Callable[[Any], tuple[Any,
         case ():
             return names, lambda _: ()
         case (name,):
-            return names, lambda value: (getattr(value, name),)
+            return (name, name), attrgetter(name, name)  # of two it makes a tuple
         case _:
             return names, attrgetter(*names)

@@ -37,8 +37,9 @@ class WriteBehind:
 
     def add(self, note: Note) -> None:
         """Take a note, in place of an earlier one of its key."""
-        if note.key in self._waiting or len(self._waiting) < self._limit:
-            self._waiting[note.key] = note
+        key = note.key
+        if key in self._waiting or len(self._waiting) < self._limit:
+            self._waiting[key] = note
         else:
             self._dropped += 1
 

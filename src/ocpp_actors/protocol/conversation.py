@@ -132,6 +132,17 @@ class Conversation:
     ``new_message_id`` gives a fresh id for each CALL of this end, at most 36 characters (§4.1.4).
     """
 
+    __slots__ = (
+        "_answers",
+        "_ended_calls",
+        "_hash_in_hand",
+        "_outstanding_action",
+        "_turns",
+        "in_hand",
+        "new_message_id",
+        "outstanding",
+    )
+
     def __init__(self, new_message_id: Callable[[], str]) -> None:
         self.new_message_id = new_message_id
         self.in_hand: Call | None = None

@@ -67,6 +67,32 @@ class Transport:
     One task at a time reads: in request(), receive() or close(), or while watching(). Any may write.
     """
 
+    __slots__ = (
+        "_between_messages",
+        "_cut",
+        "_early",
+        "_ended",
+        "_flushing",
+        "_hearing",
+        "_hot",
+        "_left_over",
+        "_limit",
+        "_messages",
+        "_pace",
+        "_parts",
+        "_protocol",
+        "_request",
+        "_size",
+        "_turnstile",
+        "_unsent",
+        "_wire",
+        "fault",
+        "gone",
+        "last_pong",
+        "last_received",
+        "stream",
+    )
+
     def __init__(
         self,
         stream: trio.abc.Stream,

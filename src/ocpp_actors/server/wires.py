@@ -72,9 +72,20 @@ class Socket:
     Reading always lets other tasks have theirs, so that no charge point starves the others.
     """
 
+    __slots__ = (
+        "_descriptor",
+        "_ending",
+        "_hearing",
+        "_readable",
+        "_reader",
+        "_socket",
+        "_then",
+    )
+
     def __init__(self, stream: trio.SocketStream) -> None:
         self._socket = stream.socket
-        self._descriptor = stream.socket.fileno  # -1 once it is closed
+        self._descriptor = stream.socket.fileno()
+        """-1 once it is closed."""
         self._hearing: Hearing | None = None
         """Who tells when it is readable; None: trio does."""
         self._readable = True
@@ -112,6 +123,7 @@ class Socket:
 
     async def close(self) -> None:
         """Close it, and wake who reads; see Wire."""
+        self._descriptor = -1
         if self._hearing is not None:
             self._hearing.closes(self._socket)
             self._then = None
@@ -120,12 +132,12 @@ class Socket:
 
     async def receive_some(self) -> bytes:
         """Wait until it is readable and read once; see Wire."""
-        while (descriptor := self._descriptor()) >= 0:
+        while self._descriptor >= 0:
             try:
                 if self._readable:
                     await trio.lowlevel.checkpoint()
                 elif self._hearing is None:
-                    await trio.lowlevel.wait_readable(descriptor)
+                    await trio.lowlevel.wait_readable(self._descriptor)
                 else:
                     assert self._reader is None, "one task at a time reads"
                     self._reader = trio.lowlevel.current_task()
@@ -133,7 +145,7 @@ class Socket:
                 # Less than this is all there is: of more it will be told again, but not of the end.
                 self._readable = False
                 # The descriptor is asked for again: it may be closed meanwhile, and its number another connection's.
-                data = os.read(self._descriptor(), RECEIVE_SIZE)
+                data = os.read(self._descriptor, RECEIVE_SIZE)
             except BlockingIOError:
                 continue
             except (OSError, trio.ClosedResourceError):
@@ -153,7 +165,7 @@ class Socket:
         Raises BrokenResourceError: the peer has left, or it is closed.
         """
         try:
-            return os.write(self._descriptor(), data)
+            return os.write(self._descriptor, data)
         except BlockingIOError:
             return 0
         except OSError as error:

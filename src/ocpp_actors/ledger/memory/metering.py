@@ -4,7 +4,7 @@ from ocpp_actors.ledger import port
 from ocpp_actors.ledger.memory.dispatch import carry_out
 from ocpp_actors.ledger.memory.facts import Facts, Metered, as_json, own_transaction, some
 from ocpp_actors.ledger.repetition import transaction_data_hash
-from ocpp_actors.ledger.samples import METER_VALUES, TRANSACTION_DATA
+from ocpp_actors.ledger.samples import KEPT, METER_VALUES, TRANSACTION_DATA
 
 
 @carry_out.register
@@ -12,7 +12,7 @@ def _record(request: port.RecordMeterValues, facts: Facts) -> port.MeterValuesKe
     key = request.identity.casefold(), request.content_hash
     kept = facts.meter_values.get(key)
     if kept is not None:
-        return port.MeterValuesKept(repeated=True, linked=kept.transaction_id is not None)
+        return KEPT[True, kept.transaction_id is not None]
     transaction = own_transaction(request.identity, request.transaction_id, facts)
     facts.meter_values[key] = Metered(
         len(facts.meter_values) + 1,
@@ -31,7 +31,7 @@ def _record(request: port.RecordMeterValues, facts: Facts) -> port.MeterValuesKe
         last = facts.registers.get(transaction.transaction_id)
         if last is None or read_at >= last[0]:
             facts.registers[transaction.transaction_id] = read_at, request.energy_wh
-    return port.MeterValuesKept(repeated=False, linked=transaction is not None)
+    return KEPT[False, transaction is not None]
 
 
 def keep_transaction_data(stop: port.RecordStop, transaction: port.Transaction | None, facts: Facts) -> None:

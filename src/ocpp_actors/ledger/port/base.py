@@ -2,7 +2,7 @@
 
 from typing import Generic, Protocol, TypeVar
 
-from attrs import frozen
+from attrs import define, frozen
 
 R = TypeVar("R", covariant=True)
 
@@ -26,9 +26,12 @@ class VersionConflict(RequestFailed):
         self.version = version
 
 
-@frozen
+@define
 class Request(Generic[R]):
-    """A typed question or fact; ``R`` is what the ledger answers."""
+    """A typed question or fact; ``R`` is what the ledger answers.
+
+    Nobody changes one. Those that come with every message are not frozen all the same: that takes longer to make.
+    """
 
 
 class Ledger(Protocol):
@@ -53,7 +56,7 @@ class Ledger(Protocol):
         ...
 
 
-@frozen
+@define
 class Note:
     """A fact that replaces the earlier one of the same key when it is written behind."""
 

@@ -215,7 +215,7 @@ class CountAll(Request[Totals]):
     """Count charge points, connectors and transactions."""
 
 
-@frozen
+@define
 class NoteSeen(Note):
     """When the charge point was last heard of."""
 

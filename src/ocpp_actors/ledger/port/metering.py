@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from attrs import frozen
+from attrs import define, frozen
 
 from ocpp_actors.ledger.port.base import Request
 
@@ -16,7 +16,7 @@ class MeterValuesKept:
     linked: bool
 
 
-@frozen
+@define
 class RecordMeterValues(Request[MeterValuesKept]):
     """Meter values as sent (OCPP 1.6 §4.7), one row a message; ``content_hash`` makes a repetition harmless.
 

@@ -15,7 +15,7 @@ from ocpp_actors.ledger.port import (
     RecordStop,
 )
 from ocpp_actors.ledger.repetition import transaction_data_hash
-from ocpp_actors.ledger.samples import METER_VALUES, TRANSACTION_DATA, sampled_at
+from ocpp_actors.ledger.samples import KEPT, METER_VALUES, TRANSACTION_DATA, sampled_at
 from ocpp_actors.ledger.sql.dispatch import all_of, carry_out, insert_into
 from ocpp_actors.ledger.sql.many_rows import InsertMany, driver_of, in_chunks
 from ocpp_actors.ledger.tables import meter_values, transactions
@@ -30,12 +30,6 @@ _earlier = select(*_KEY, meter_values.c.transaction_id).where(
 
 _NAMED: Final = 3
 """Where a row has the transaction that it names."""
-
-_KEPT: Final = {
-    (repeated, linked): MeterValuesKept(repeated, linked)
-    for repeated in (False, True)
-    for linked in (False, True)
-}
 
 
 @carry_out.register
@@ -63,7 +57,7 @@ def record_all(requests: Sequence[RecordMeterValues], connection: Connection) ->
         linked |= _linked(connection.execute(_earlier, {"keys": list(earlier)}))
     answers = []
     for key in keys:
-        answers.append(_KEPT[key not in new, linked[key]])
+        answers.append(KEPT[key not in new, linked[key]])
         new.discard(key)
     return answers
 
