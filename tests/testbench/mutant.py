@@ -134,14 +134,14 @@ def _writing(frame: Callable[[list[Any], str], Written | float] | None, write: A
     if frame is None:
         return write
 
-    async def writing(writer: FrameWriter, text: str) -> None:
+    async def writing(writer: FrameWriter, text: str, message_id: str, action: str | None) -> None:
         written = orjson.loads(text)
         instead = frame(written, written[2] if written[0] == CALL else IN_HAND.get(""))
         if isinstance(instead, float):
             await trio.sleep(instead)
             instead = [written]
         for each in instead:
-            await write(writer, orjson.dumps(each).decode())
+            await write(writer, orjson.dumps(each).decode(), message_id, action)
 
     return writing
 

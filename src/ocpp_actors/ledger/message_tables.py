@@ -1,10 +1,10 @@
 """The message log in a database of its own, not synced at each commit."""
 
-import itertools
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import chain, islice
 from typing import Any, Final, cast
 
 from attrs import define, field
@@ -42,8 +42,8 @@ from ocpp_actors.ledger.tables import Id, Key
 ROW_OVERHEAD: Final = 200
 """Bytes that a row takes beside its text, with its indexes, roughly."""
 
-ROWS: Final = 500
-"""Rows that one statement inserts."""
+PORTIONS: Final = (500, 100, 20, 4, 1)
+"""Rows that one statement inserts. Each number of them is a statement of its own, which takes memory."""
 
 MAX_NAMES: Final = 10_000
 """Charge points whose names are kept at hand."""
@@ -154,18 +154,15 @@ class MessageTables:
         with connection.begin():
             if self._latest is None:
                 self._latest = connection.execute(_latest).scalar() or 0
-            for first in range(0, len(entries), ROWS):
-                self._insert(
-                    [self._row(entry, connection) for entry in entries[first : first + ROWS]], connection
-                )
+            rest = iter(entries)
+            for size in _portions(len(entries)):
+                self._insert([self._row(entry, connection) for entry in islice(rest, size)], connection)
             if self._written * CAP_SLACK > self._max_size:
                 self._cap(connection)
 
     def _insert(self, rows: Sequence[_Row], connection: Connection) -> None:
         paramstyle = connection.dialect.paramstyle
-        connection.exec_driver_sql(
-            _insertion(len(rows), paramstyle), tuple(itertools.chain.from_iterable(rows))
-        )
+        connection.exec_driver_sql(_insertion(len(rows), paramstyle), tuple(chain.from_iterable(rows)))
         last = connection.execute(_newest).scalar_one()
         first = last - len(rows) + 1
         for block in range(first // BLOCK, last // BLOCK + 1):
@@ -270,6 +267,14 @@ def _forget_blocks(connection: Connection) -> None:
         connection.execute(
             delete(table) if first is None else delete(table).where(table.c.block < first // BLOCK)
         )
+
+
+def _portions(number: int) -> Iterator[int]:
+    """Divide a number of rows into as few portions as can be."""
+    for size in PORTIONS:
+        for _ in range(number // size):
+            yield size
+        number %= size
 
 
 @cache

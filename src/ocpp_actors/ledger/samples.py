@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from ocpp_actors.ledger.port import MeterValuesKept
-from ocpp_actors.ledger.texts import without_nul
+from ocpp_actors.ledger.texts import NUL
 
 METER_VALUES: Final = "meterValues"
 """``MeterValuesRecord.source`` of a MeterValues message."""
@@ -26,4 +26,4 @@ def sampled_at(meter_values: Sequence[Any]) -> str:
     """Return the timestamp of the first of the values as it was sent, empty where there is none."""
     first = meter_values[0] if meter_values else None
     timestamp = first.get("timestamp") if isinstance(first, dict) else None
-    return without_nul(timestamp[:_TIMESTAMP_LENGTH]) if isinstance(timestamp, str) else ""
+    return timestamp[:_TIMESTAMP_LENGTH].replace("\0", NUL) if isinstance(timestamp, str) else ""

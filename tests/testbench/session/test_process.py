@@ -182,7 +182,7 @@ async def test_a_failure_ends_with_1_and_keeps_all(tmp_path: Path) -> None:
     assert running.left == ["frames", "junit.xml", "report.html", "report.json", "work"]
     (session,) = (tmp_path / "reports").iterdir()
     work = sorted(path.name for path in (session / "work").iterdir())
-    assert work == ["ledger.db", "messages.db", "server.log", "testbench.log"]
+    assert work == ["ledger.db", "ledger.db-lock", "messages.db", "server.log", "testbench.log"]
     assert f"kept      everything, in reports/{session.name}" in running.printed
     assert "missed    response time, maximum" in running.printed
 
