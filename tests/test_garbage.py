@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Iterator
+from itertools import accumulate
 
 import pytest
 import trio
@@ -107,19 +108,26 @@ async def test_the_interpreter_looks_at_what_is_new_when_it_is_asked_to(
 async def test_where_a_look_at_what_is_new_takes_long_the_next_is_later(
     autojump_clock: trio.testing.MockClock, settled: None
 ) -> None:
-    times = iter([10.0, 10.5, 20.0, 20.0, 30.0, 30.0])
+    times = iter([10.0, 10.05, 20.0, 20.0, 30.0, 1000.0, 2000.0, 2000.0])
     looks = looks_at(garbage.NEW)
     looked = []
-    with trio.move_on_after(garbage.LOOK_AT_NEW_EVERY * 2.5 + 0.5 * garbage.SHARE_OF_NEW):
+    with trio.move_on_after(
+        0.05 * garbage.SHARE_OF_NEW + 2.5 * garbage.LOOK_AT_NEW_EVERY + garbage.LONGEST_PAUSE
+    ):
 
         def timer() -> float:
             looked.append(trio.current_time())
             return next(times)
 
         await garbage.collect_new_garbage(lambda: 100, timer=timer)
-    first, second = garbage.LOOK_AT_NEW_EVERY, garbage.LOOK_AT_NEW_EVERY + 0.5 * garbage.SHARE_OF_NEW
-    assert looked[::2] == pytest.approx([first, second, second + garbage.LOOK_AT_NEW_EVERY])
-    assert looks_at(garbage.NEW) == looks + 3
+    pauses = [
+        garbage.LOOK_AT_NEW_EVERY,
+        0.05 * garbage.SHARE_OF_NEW,
+        garbage.LOOK_AT_NEW_EVERY,
+        garbage.LONGEST_PAUSE,
+    ]
+    assert looked[::2] == pytest.approx(list(accumulate(pauses)))
+    assert looks_at(garbage.NEW) == looks + 4
 
 
 def leave_garbage(size: int) -> None:

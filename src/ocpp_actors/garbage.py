@@ -24,8 +24,9 @@ LOOK_AT_NEW_EVERY: Final = 0.1
 """Seconds from one look at what is new to the next; it takes a millisecond for a thousand objects that stayed."""
 
 SHARE_OF_NEW: Final = 100
-"""How many times longer than such a look the time until the next is, at least: where a thousand messages are answered
-at a time, all that they are made of is new."""
+LONGEST_PAUSE: Final = 10.0
+"""How many times longer than such a look the time until the next is, at least, up to so many seconds: where a thousand
+messages are answered at a time, all that they are made of is new."""
 
 STORM: Final = 50
 """Charge points more than at the last look that make a storm: to look at what comes with them takes a tenth of it."""
@@ -89,10 +90,11 @@ async def collect_new_garbage(
         now = connected()
         if now - before >= STORM:
             gc.freeze()
+            pause = LOOK_AT_NEW_EVERY
         else:
             begun = timer()
             gc.collect(NEW)
-            pause = max(LOOK_AT_NEW_EVERY, SHARE_OF_NEW * (timer() - begun))
+            pause = min(LONGEST_PAUSE, max(LOOK_AT_NEW_EVERY, SHARE_OF_NEW * (timer() - begun)))
         before = now
 
 

@@ -401,24 +401,65 @@ async def test_what_is_kept_of_blocks_goes_with_their_rows(
 async def test_after_a_failed_commit_it_relies_on_nothing_that_was_in_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The identity and the block that were noted in it are noted again."""
-    append = MessageTables.append
+    """Identity, block and time are noted again; the first commit that fails does so after all was inserted."""
+    insert = MessageTables._insert
 
-    def fail(tables: MessageTables, entries: Sequence[Any]) -> None:
-        with tables._database.connect().begin():
-            tables._row(entries[0], tables._database.connect())
-            tables._noted = message_tables._Noted(0, {1}, {"Heartbeat"})
-            raise OSError("no")
+    def insert_and_fail(*how: Any) -> None:
+        insert(*how)
+        raise OSError("no")
 
     async with opened(str(tmp_path / "messages.db")) as log:
-        monkeypatch.setattr(MessageTables, "append", fail)
-        log.record(entry(0))
-        await everything(log)
-        monkeypatch.setattr(MessageTables, "append", append)
+        log.record(entry(0, identity="FIRST", action="Authorize"))
+        assert len(await everything(log)) == 1
+        monkeypatch.setattr(MessageTables, "_insert", insert_and_fail)
+        log.record(entry(1000))
+        assert len(await everything(log)) == 1
+        monkeypatch.setattr(MessageTables, "_insert", insert)
         log.record(entry(1))
-        assert (await log.find(MessageQuery(identity="CP-1"))).entries == [entry(1)]
-        assert (await log.find(MessageQuery(action="Heartbeat"))).entries == [entry(1)]
         assert log.dropped == 1
+        for query in (
+            MessageQuery(identity="CP-1"),
+            MessageQuery(action="Heartbeat"),
+            MessageQuery(since=later(1)),
+        ):
+            assert (await log.find(query)).entries == [entry(1)]
+        assert (await log.find(MessageQuery(since=later(500)))).entries == []
+    with closing(sqlite3.connect(tmp_path / "messages.db")) as database:
+        assert database.execute("SELECT max(latest) FROM frames").fetchone() == (
+            round(later(1).timestamp() * 1e6),
+        )
+
+
+@pytest.mark.parametrize("query", [MessageQuery(identity="CP-1"), MessageQuery(action="Heartbeat")])
+async def test_what_comes_after_all_was_forgotten_is_found(tmp_path: Path, query: MessageQuery) -> None:
+    tables = MessageTables(URL.create("sqlite+pysqlite", database=str(tmp_path / "messages.db")), 1 << 30)
+    tables.open()
+    tables.append([entry(0)])
+    tables.prune(later(10))
+    assert tables.find(MessageQuery()).entries == []
+    tables.append([entry(20)])
+    assert tables.find(query).entries == [entry(20)]
+    tables.close()
+
+
+async def test_what_comes_after_all_was_too_large_is_found(tmp_path: Path) -> None:
+    tables = MessageTables(URL.create("sqlite+pysqlite", database=str(tmp_path / "messages.db")), 1000)
+    tables.open()
+    tables.append([entry(0, text="x" * 2000)])
+    assert tables.find(MessageQuery()).entries == []
+    tables.append([entry(1)])
+    tables.prune(later(0))
+    for query in (MessageQuery(), MessageQuery(identity="CP-1"), MessageQuery(action="Heartbeat")):
+        assert tables.find(query).entries == [entry(1)]
+    tables.close()
+
+
+async def test_of_an_action_no_more_is_kept_than_is_sensible(target: str) -> None:
+    long = "A" * 10_000
+    async with opened(target) as log:
+        log.record(entry(0, action=long))
+        (found,) = (await log.find(MessageQuery(action=long))).entries
+    assert found.action in (long, long[: message_tables.MAX_ACTION])
 
 
 async def test_the_table_of_former_versions_is_dropped_but_no_other(tmp_path: Path) -> None:

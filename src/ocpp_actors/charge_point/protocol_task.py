@@ -154,12 +154,14 @@ class _Pair:
         session.may_stop_reading = True
         while self._conversation.full:
             await session.room.wait()
-        if self._next_read is not None:
-            await trio.sleep_until(self._next_read)
-            self._next_read = None
+        paced_until, self._next_read = self._next_read, None
+        if paced_until is not None:
+            await trio.sleep_until(paced_until)
         message = await session.connection.receive()
         session.may_stop_reading = False
         at, moment = session.now(), session.connection.last_received
+        if paced_until is not None and paced_until > moment:
+            moment = paced_until  # it was there, but was not to be read yet
         text = message if isinstance(message, str) else _text_of(session, message)
         event = self._conversation.receive(message, (at, moment))
         if isinstance(event, CallArrived):

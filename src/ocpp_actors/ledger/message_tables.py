@@ -39,13 +39,13 @@ from ocpp_actors.ledger.message_entries import (
 from ocpp_actors.ledger.port import RequestFailed
 from ocpp_actors.ledger.tables import Id, Key
 
-ROW_OVERHEAD: Final = 200
-"""Bytes that a row takes beside its text, with its indexes, roughly."""
+ROW_OVERHEAD: Final = 100
+"""Bytes that a row takes beside its text, roughly."""
 
 PORTIONS: Final = (500, 100, 20, 4, 1)
 """Rows that one statement inserts. Each number of them is a statement of its own, which takes memory."""
 
-MAX_NAMES: Final = 10_000
+MAX_NAMES: Final = 100_000
 """Charge points whose names are kept at hand."""
 
 CAP_SLACK: Final = 20
@@ -93,6 +93,7 @@ time is searched for without an index of it. ``charge_point`` is the number of t
 ``identity`` but for the case of its letters.
 """
 
+# In which blocks there are frames of a charge point, or with an action; block n has the ids from n * BLOCK on.
 blocks_of_charge_points = Table(
     "frame_blocks_of_charge_points",
     metadata,
@@ -107,9 +108,12 @@ blocks_of_actions = Table(
     Column("action", Key, primary_key=True),
     sqlite_with_rowid=False,
 )
-"""In which blocks there are frames of a charge point, or with an action; block n has the ids from n * BLOCK on."""
+
+MAX_ACTION: Final = 100
+"""Characters of an action that are kept beside its frame: one that OCPP does not know may be as long as a frame."""
 
 _COLUMNS: Final = tuple(column.name for column in frames.columns if column.name != "id")
+_CHARGE_POINT, _ACTION = _COLUMNS.index("charge_point"), _COLUMNS.index("action")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -140,7 +144,7 @@ class MessageTables:
         self._noted = _Noted(-1)
 
     def open(self) -> None:
-        """Make the table. It has no migrations: what it holds lasts a few days."""
+        """Make the tables. They have no migrations: what they hold lasts a few days."""
         self._database.open(self._prepare)
 
     def _prepare(self, connection: Connection) -> None:
@@ -170,8 +174,12 @@ class MessageTables:
                 self._noted = _Noted(block)
             of_block = rows[max(0, block * BLOCK - first) : (block + 1) * BLOCK - first]
             for table, known, values in (
-                (blocks_of_charge_points, self._noted.charge_points, {row[2] for row in of_block}),
-                (blocks_of_actions, self._noted.actions, {row[6] for row in of_block} - {None}),
+                (
+                    blocks_of_charge_points,
+                    self._noted.charge_points,
+                    {row[_CHARGE_POINT] for row in of_block},
+                ),
+                (blocks_of_actions, self._noted.actions, {row[_ACTION] for row in of_block} - {None}),
             ):
                 if new := values - known:
                     connection.exec_driver_sql(
@@ -194,7 +202,7 @@ class MessageTables:
             *numbers,
             entry.direction,
             message_id and _text(message_id),
-            action and _text(action),
+            action and _text(action[:MAX_ACTION]),
             text,
             size,
         )
@@ -225,7 +233,7 @@ class MessageTables:
         connection = self._database.connect()
         with connection.begin():
             connection.execute(delete(frames).where(frames.c.at < _stored(before)))
-            _forget_blocks(connection)
+            self._forget_blocks(connection)
             connection.execute(delete(identities).where(_unused))
         self._numbers.clear()
 
@@ -247,8 +255,17 @@ class MessageTables:
         ).subquery()
         oldest = select(func.max(totals.c.id)).where(totals.c.total > self._max_size).scalar_subquery()
         connection.execute(delete(frames).where(frames.c.id <= oldest))
-        _forget_blocks(connection)
+        self._forget_blocks(connection)
         self._written = 0
+
+    def _forget_blocks(self, connection: Connection) -> None:
+        """Forget what is kept of blocks of which no row is left; the present one may be among them."""
+        first = connection.execute(_oldest).scalar()
+        for table in (blocks_of_charge_points, blocks_of_actions):
+            connection.execute(
+                delete(table) if first is None else delete(table).where(table.c.block < first // BLOCK)
+            )
+        self._noted = _Noted(-1)
 
 
 def _drop_former(connection: Connection) -> None:
@@ -258,15 +275,6 @@ def _drop_former(connection: Connection) -> None:
         columns = {column["name"] for column in former.get_columns("messages")}
         if columns >= {"charge_point", "identity", "direction", "message_id", "verdict"}:
             connection.exec_driver_sql("DROP TABLE messages")
-
-
-def _forget_blocks(connection: Connection) -> None:
-    """Forget what is kept of blocks of which no row is left."""
-    first = connection.execute(_oldest).scalar()
-    for table in (blocks_of_charge_points, blocks_of_actions):
-        connection.execute(
-            delete(table) if first is None else delete(table).where(table.c.block < first // BLOCK)
-        )
 
 
 def _portions(number: int) -> Iterator[int]:
@@ -337,7 +345,7 @@ def _find_in_blocks(query: MessageQuery, last: int | None, connection: Connectio
             blocks_of_charge_points.c.charge_point == number
         )
     else:
-        action = blocks_of_actions.c.action == _text(query.action or "")
+        action = blocks_of_actions.c.action == _text((query.action or "")[:MAX_ACTION])
         blocks = select(blocks_of_actions.c.block).where(action)
     block = blocks.selected_columns[0]
     if last is not None:
@@ -403,7 +411,7 @@ def _after(query: MessageQuery, last: int | None) -> Iterator[ColumnElement[bool
 def _matching(query: MessageQuery) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions for which rows have to be looked at, but for that on the charge point."""
     if query.action is not None:
-        yield frames.c.action == _text(query.action)
+        yield frames.c.action == _text(query.action[:MAX_ACTION])
     if query.direction is not None:
         yield frames.c.direction == query.direction
     if query.since is not None:

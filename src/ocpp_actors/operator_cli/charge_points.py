@@ -183,7 +183,10 @@ def _summary(api: "Api", added: dict[str, Any]) -> dict[str, Any]:
     """Return what is to be known of a charge point that was added: of one that never connected the rest is empty."""
     from ocpp_actors.operator_cli.api import segment
 
-    urls = api.get("/overview")["chargePointUrls"]
+    try:
+        urls = api.get("/overview")["chargePointUrls"]
+    except ApiFailure:  # it was added all the same
+        urls = []
     known = {
         name: added[name]
         for name in ("identity", "registration", "settings", "hasKey")

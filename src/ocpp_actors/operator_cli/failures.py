@@ -1,5 +1,6 @@
 """How a command of the operator fails: one line, and an exit status that says whether trying again makes sense."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -53,10 +54,12 @@ class Problem(ApiFailure):
                 "that --api-token-file names"
             )
         text = str(document.get("detail") or document.get("title") or f"the server answered {self.status}")
+        faults = document.get("errors") or ()
+        repeats = any(re.sub(r" \(and \d+ more\)$", "", text) == fault.get("message") for fault in faults)
         if "errorCode" in document and str(document["errorCode"]) not in text:
             text = f"{text} ({document['errorCode']}: {document.get('errorDescription') or 'no description'})"
-        faults = document.get("errors") or ()
-        told = [] if any(text.startswith(str(fault.get("message"))) for fault in faults) else [text]
+            repeats = False
+        told = [] if repeats else [text]
         told += map(_fault, faults)
         if self.kind in _HINTS:
             told.append(_HINTS[self.kind])

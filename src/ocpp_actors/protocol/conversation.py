@@ -16,6 +16,7 @@ from attrs import define, frozen
 
 from ocpp_actors.protocol.errors import ErrorCode, ProtocolFault
 from ocpp_actors.protocol.frames import (
+    MAX_MESSAGE_ID,
     Call,
     CallError,
     CallResult,
@@ -99,7 +100,10 @@ ConversationEvent = CallArrived | AnswerRepeated | CallRefused | ReplyArrived | 
 
 @define
 class Answer:
-    """A text that answers a message, as it is to be written. ``action`` is None where it is not known."""
+    """A text that answers a message, as it is to be written.
+
+    Of the message id no more is kept than one may have. ``action`` is None where it is not known.
+    """
 
     text: str
     message_id: str
@@ -240,7 +244,7 @@ class Conversation:
         self, message_id: str, fault: ProtocolFault, at: Any, message: str | bytes, action: str | None = None
     ) -> CallRefused:
         text = encode_call_error(message_id, fault.code, fault.description, fault.details)
-        self._turns.append(Turn(Answer(text, message_id, action), at, message))
+        self._turns.append(Turn(Answer(text, message_id[:MAX_MESSAGE_ID], action), at, message))
         return CallRefused(message_id, fault, action)
 
     # --- answers to the peer -----------------------------------------------------------------------------------

@@ -144,7 +144,7 @@ class Socket:
                     await trio.lowlevel.wait_task_rescheduled(self._read_no_more)
                 # Less than this is all there is: of more it will be told again, but not of the end.
                 self._readable = False
-                # The descriptor is asked for again: it may be closed meanwhile, and its number another connection's.
+                # The descriptor is looked up anew: it may be closed meanwhile, and its number another connection's.
                 data = os.read(self._descriptor, RECEIVE_SIZE)
             except BlockingIOError:
                 continue
