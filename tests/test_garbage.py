@@ -108,11 +108,11 @@ async def test_the_interpreter_looks_at_what_is_new_when_it_is_asked_to(
 async def test_where_a_look_at_what_is_new_takes_long_the_next_is_later(
     autojump_clock: trio.testing.MockClock, settled: None
 ) -> None:
-    times = iter([10.0, 10.05, 20.0, 20.0, 30.0, 1000.0, 2000.0, 2000.0])
+    times = iter([10.0, 10.005, 20.0, 20.0, 30.0, 1000.0, 2000.0, 2000.0])
     looks = looks_at(garbage.NEW)
     looked = []
     with trio.move_on_after(
-        0.05 * garbage.SHARE_OF_NEW + 2.5 * garbage.LOOK_AT_NEW_EVERY + garbage.LONGEST_PAUSE
+        0.005 * garbage.SHARE_OF_NEW + 2.5 * garbage.LOOK_AT_NEW_EVERY + garbage.LONGEST_PAUSE
     ):
 
         def timer() -> float:
@@ -122,7 +122,7 @@ async def test_where_a_look_at_what_is_new_takes_long_the_next_is_later(
         await garbage.collect_new_garbage(lambda: 100, timer=timer)
     pauses = [
         garbage.LOOK_AT_NEW_EVERY,
-        0.05 * garbage.SHARE_OF_NEW,
+        0.005 * garbage.SHARE_OF_NEW,
         garbage.LOOK_AT_NEW_EVERY,
         garbage.LONGEST_PAUSE,
     ]

@@ -24,7 +24,7 @@ LOOK_AT_NEW_EVERY: Final = 0.1
 """Seconds from one look at what is new to the next; it takes a millisecond for a thousand objects that stayed."""
 
 SHARE_OF_NEW: Final = 100
-LONGEST_PAUSE: Final = 10.0
+LONGEST_PAUSE: Final = 1.0
 """How many times longer than such a look the time until the next is, at least, up to so many seconds: where a thousand
 messages are answered at a time, all that they are made of is new."""
 
