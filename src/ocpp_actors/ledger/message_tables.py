@@ -93,21 +93,17 @@ time is searched for without an index of it. ``charge_point`` is the number of t
 ``identity`` but for the case of its letters.
 """
 
-# In which blocks there are frames of a charge point, or with an action; block n has the ids from n * BLOCK on.
-blocks_of_charge_points = Table(
-    "frame_blocks_of_charge_points",
-    metadata,
-    Column("block", Id, primary_key=True, autoincrement=False),
-    Column("charge_point", Id, primary_key=True, autoincrement=False),
-    sqlite_with_rowid=False,
+
+def _blocks_of(what: str, column: Column[Any]) -> Table:
+    """Make the table of the blocks in which there are frames of each value; block n has the ids from n * BLOCK on."""
+    block = Column("block", Id, primary_key=True, autoincrement=False)
+    return Table(f"frame_blocks_of_{what}", metadata, block, column, sqlite_with_rowid=False)
+
+
+blocks_of_charge_points = _blocks_of(
+    "charge_points", Column("charge_point", Id, primary_key=True, autoincrement=False)
 )
-blocks_of_actions = Table(
-    "frame_blocks_of_actions",
-    metadata,
-    Column("block", Id, primary_key=True, autoincrement=False),
-    Column("action", Key, primary_key=True),
-    sqlite_with_rowid=False,
-)
+blocks_of_actions = _blocks_of("actions", Column("action", Key, primary_key=True))
 
 MAX_ACTION: Final = 100
 """Characters of an action that are kept beside its frame: one that OCPP does not know may be as long as a frame."""

@@ -54,11 +54,10 @@ class Problem(ApiFailure):
                 "that --api-token-file names"
             )
         text = str(document.get("detail") or document.get("title") or f"the server answered {self.status}")
-        faults = document.get("errors") or ()
-        repeats = any(re.sub(r" \(and \d+ more\)$", "", text) == fault.get("message") for fault in faults)
         if "errorCode" in document and str(document["errorCode"]) not in text:
             text = f"{text} ({document['errorCode']}: {document.get('errorDescription') or 'no description'})"
-            repeats = False
+        faults = document.get("errors") or ()
+        repeats = any(re.sub(r" \(and \d+ more\)$", "", text) == fault.get("message") for fault in faults)
         told = [] if repeats else [text]
         told += map(_fault, faults)
         if self.kind in _HINTS:
