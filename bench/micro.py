@@ -26,7 +26,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection
 
 from ocpp_actors import observer as o
-from ocpp_actors.call_in_hand import call_in_hand
+from ocpp_actors.call_in_hand import Hand
 from ocpp_actors.clock import SystemClock
 from ocpp_actors.ledger.masking import mask
 from ocpp_actors.ledger.message_entries import MessageEntry
@@ -191,16 +191,18 @@ def small_steps() -> Iterator[Step]:
     clock = SystemClock()
     call = Call("1", "Heartbeat", {})
 
-    def set_variable() -> None:
-        token = call_in_hand.set(call)
-        call_in_hand.reset(token)
+    hand = Hand()
+
+    def name() -> None:
+        hand.call = call
+        hand.call = None
 
     def bind() -> None:
         with structlog.contextvars.bound_contextvars(action="Heartbeat", message_id="1"):
             pass
 
     yield "ask the clock", clock.now, 1
-    yield "name the CALL in hand", set_variable, 1
+    yield "name the CALL in hand", name, 1
     yield "bind two names to the log instead", bind, 1
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocpp_actors import logs
-from ocpp_actors.call_in_hand import MAX_LOGGED, call_in_hand
+from ocpp_actors.call_in_hand import MAX_LOGGED, Hand, call_in_hand
 from ocpp_actors.protocol.frames import Call
 
 
@@ -57,7 +57,7 @@ def test_a_line_carries_what_is_bound_to_the_task(machine: io.StringIO) -> None:
 
 @pytest.fixture
 def in_hand() -> Iterator[None]:
-    token = call_in_hand.set(Call("19", "Heartbeat", {}))
+    token = call_in_hand.set(Hand(Call("19", "Heartbeat", {})))
     yield
     call_in_hand.reset(token)
 
@@ -83,7 +83,7 @@ def test_what_a_line_says_itself_counts_more_than_the_call_in_hand(machine: io.S
 
 
 def test_names_that_charge_points_make_up_are_logged_in_short(machine: io.StringIO) -> None:
-    token = call_in_hand.set(Call("i" * MAX_LOGGED, "a" * (MAX_LOGGED + 1), {}))
+    token = call_in_hand.set(Hand(Call("i" * MAX_LOGGED, "a" * (MAX_LOGGED + 1), {})))
     structlog.get_logger().info("refused")
     call_in_hand.reset(token)
     (record,) = records(machine)

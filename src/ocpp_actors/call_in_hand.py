@@ -23,15 +23,25 @@ class NamedCall(Protocol):
         ...
 
 
-call_in_hand: Final[ContextVar[NamedCall | None]] = ContextVar("call_in_hand", default=None)
-"""Set while a CALL is answered; what is started meanwhile keeps it."""
+class Hand:
+    """What has a CALL in hand, while it is answered, and at other times none."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: NamedCall | None = None) -> None:
+        self.call = call
+
+
+call_in_hand: Final[ContextVar[Hand | None]] = ContextVar("call_in_hand", default=None)
+"""The hand of whoever answers; set once, since to set it for each message would cost more than all it is for."""
 
 
 def add_call_in_hand(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
     """Add ``action`` and ``message_id`` of the CALL in hand, where the line has none of its own: for structlog."""
-    call = call_in_hand.get()
-    if call is None:
+    hand = call_in_hand.get()
+    if hand is None or hand.call is None:
         return event_dict
+    call = hand.call
     return {"action": brief(call.action), "message_id": brief(call.message_id), **event_dict}
 
 

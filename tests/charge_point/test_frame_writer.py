@@ -31,12 +31,13 @@ async def test_what_was_written_is_told(autojump_clock: Any) -> None:
     connection = FakeConnection()
     writer, told = writer_on(connection, 10.0)
     await trio.sleep(5)
-    await writer.write("[1]", "1", "Reset")
+    written_at = await writer.write("[1]", "1", "Reset")
+    await trio.sleep(1)
     await writer.ping()
     assert connection.sent == ["[1]"]
     assert told == [FrameSent("CP1", START + timedelta(seconds=5), "[1]", "1", "Reset")]
-    assert writer.sent_at == told[0].at
-    assert connection.pings == [5.0]
+    assert written_at == told[0].at
+    assert connection.pings == [6.0]
 
 
 @pytest.mark.parametrize(

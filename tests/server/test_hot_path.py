@@ -5,7 +5,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from unittest.mock import Mock
 
 import pytest
@@ -21,9 +21,9 @@ from wsproto.events import AcceptConnection, TextMessage
 
 from ocpp_actors.charge_point.connection import ConnectionEnded
 from ocpp_actors.pace import TokenBucket
-from ocpp_actors.server.common_frames import take_texts, text_frame, unmasked
+from ocpp_actors.server.common_frames import text_frame, unmasked, whole_text
 from ocpp_actors.server.transport import Transport, open_transport
-from ocpp_actors.server.wires import RECEIVE_SIZE, Hearing
+from ocpp_actors.server.wires import Hearing
 
 LIMIT = 60_000
 UPGRADE = (
@@ -104,19 +104,24 @@ others = st.one_of(
     st.just(frame(0x81, b"x" * 200, length=8)),
     st.binary(min_size=1, max_size=12),
 )
-conversations = st.lists(st.one_of(whole, whole, others), max_size=6).map(b"".join)
+conversations = st.lists(st.one_of(whole, whole, others), max_size=6)
 
 
-@given(conversations, st.lists(st.integers(0, 400), max_size=8))
-@example(frame(0x81, b"x" * 9, length=2), [])
-@example(frame(0x81, b"x" * 200, length=8), [])
-@example(frame(0x81, b"x" * LIMIT), [])
-@example(frame(0x81, b"x" * (LIMIT + 1)), [])
-@example(frame(0x81, b"good") + frame(0x81, b"\xff"), [])
-@example(b"\x81\x04good", [])
-@example(frame(0x01, b"a") + frame(0x81, b"b"), [7])
-def test_the_short_way_does_what_the_long_way_does(said: bytes, cuts: list[int]) -> None:
-    edges = sorted({0, len(said), *(cut for cut in cuts if cut < len(said))})
+@given(conversations, st.lists(st.integers(0, 400), max_size=8), st.booleans())
+@example([frame(0x81, b"x" * 9, length=2)], [], True)
+@example([frame(0x81, b"x" * 200, length=8)], [], True)
+@example([frame(0x81, b"x" * LIMIT)], [], True)
+@example([frame(0x81, b"x" * (LIMIT + 1))], [], True)
+@example([frame(0x81, b"good"), frame(0x81, b"\xff")], [], True)
+@example([b"\x81\x04good"], [], True)
+@example([frame(0x01, b"a"), frame(0x81, b"b")], [], True)
+@example([frame(0x81, b"a"), frame(0x81, b"b")], [], False)
+def test_the_short_way_does_what_the_long_way_does(
+    frames: list[bytes], cuts: list[int], each_by_itself: bool
+) -> None:
+    said = b"".join(frames)
+    ends = accumulate(len(each) for each in frames) if each_by_itself else []
+    edges = sorted({0, len(said), *ends, *(cut for cut in cuts if cut < len(said))})
     chunks = [said[begin:end] for begin, end in pairwise(edges) if begin < end]
     assert seen(chunks, hot_path=True) == seen(chunks, hot_path=False)
 
@@ -154,11 +159,14 @@ async def test_pongs_are_read_at_their_pace(autojump_clock: trio.testing.MockClo
     assert trio.current_time() == pytest.approx(2.1)
 
 
-async def test_a_pong_is_taken_without_wsproto(monkeypatch: pytest.MonkeyPatch) -> None:
-    stream = Script([UPGRADE, frame(0x8A, b"")])
+async def test_texts_and_pongs_are_taken_without_wsproto(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Script([UPGRADE, frame(0x81, b"one"), frame(0x8A, b""), frame(0x81, b"two" * 60)])
     async with open_transport(stream, LIMIT) as transport:
         await (await transport.request()).accept()
         monkeypatch.delattr(wsproto.connection.Connection, "receive_data")
+        assert await transport.receive() == "one"
+        assert transport.last_pong is None
+        assert await transport.receive() == "two" * 60
         with pytest.raises(ConnectionEnded):
             await transport.receive()
         assert transport.last_pong is not None
@@ -360,12 +368,39 @@ def test_a_text_frame_is_wsprotos(text: str, more: int) -> None:
     assert text_frame(text) == server.send(TextMessage(text))
 
 
-def test_texts_are_taken_as_far_as_they_are_whole() -> None:
-    one, two = frame(0x81, b"one"), frame(0x81, b"two" * 60)
-    assert take_texts(one + two + one[:-1], LIMIT) == (["one", "two" * 60], one[:-1])
-    assert take_texts(one + frame(0x89, b"") + two, LIMIT) == (["one"], frame(0x89, b"") + two)
-    assert take_texts(two, 100) == ([], two)
-    assert len(two) < RECEIVE_SIZE
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 0xFFFF])
+def test_a_text_that_comes_alone_and_whole_is_taken(size: int) -> None:
+    content = b"x" * size
+    assert whole_text(frame(0x81, content), size) == content.decode()
+
+
+@pytest.mark.parametrize(
+    "received",
+    [
+        b"",
+        frame(0x81, b"one")[:5],
+        frame(0x81, b"one")[:-1],
+        frame(0x81, b"one" * 60)[:7],
+        frame(0x81, b"one") + frame(0x81, b"two"),
+        frame(0x81, b"one") + b"\x81",
+        frame(0x01, b"one"),
+        frame(0x82, b"one"),
+        frame(0x89, b"one"),
+        frame(0xC1, b"one"),
+        frame(0x81, b"\xff"),
+        b"\x81\x03onexyz",
+        b"\x81\xfe\x00\x03maskone",
+        b"\x81\xff" + (3).to_bytes(8) + b"maskone",
+    ],
+)
+def test_all_else_is_left_alone(received: bytes) -> None:
+    assert whole_text(received, LIMIT) is None
+
+
+def test_a_text_that_is_too_long_is_left_alone() -> None:
+    text = frame(0x81, b"two" * 60)
+    assert whole_text(text, 180) is not None
+    assert whole_text(text, 179) is None
 
 
 def test_accept_is_the_only_event_of_a_handshake() -> None:

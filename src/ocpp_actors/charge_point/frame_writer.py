@@ -1,6 +1,7 @@
 """The one place that writes to a charge point's socket."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import NoReturn
 
 import structlog
@@ -22,25 +23,22 @@ class FrameWriter:
     """
 
     __slots__ = (
+        "_clock",
         "_connection",
         "_identity",
-        "_now",
+        "_observer",
         "_send_timeout",
-        "_tell",
         "_writes",
-        "sent_at",
     )
 
     def __init__(
         self, identity: str, central_system: CentralSystem, connection: Connection, send_timeout: float
     ) -> None:
         self._identity = identity
-        self._tell = central_system.observer.tell
-        self._now = central_system.clock.now
+        self._observer = central_system.observer
+        self._clock = central_system.clock
         self._connection = connection
         self._send_timeout = send_timeout
-        self.sent_at = self._now()
-        """When the last frame was written."""
         self._writes: set[trio.CancelScope] = set()
 
     def give_up(self) -> None:
@@ -48,14 +46,17 @@ class FrameWriter:
         for write in self._writes:
             write.cancel()
 
-    async def write(self, text: str, message_id: str, action: str | None) -> None:
+    async def write(self, text: str, message_id: str, action: str | None) -> datetime:
         """Write one frame: a CALL, or the answer to one, with the action of the CALL if it is known.
+
+        Returns when it was written.
 
         Raises ConnectionEnded: the connection is over, the peer did not read in time, or the write failed.
         """
         await self._write(self._connection.begin_send, text)
-        self.sent_at = self._now()
-        self._tell(FrameSent(self._identity, self.sent_at, text, message_id, action))
+        at = self._clock.now()
+        self._observer.tell(FrameSent(self._identity, at, text, message_id, action))
+        return at
 
     async def ping(self) -> None:
         """Write a ping.

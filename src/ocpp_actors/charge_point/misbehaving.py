@@ -1,5 +1,7 @@
 """Answers as the rules of misbehaviour want them: what is between the router, the writer and the protocol task."""
 
+from datetime import datetime
+
 import structlog
 import trio
 
@@ -69,19 +71,21 @@ class Misbehaving:
             case Kind.CUT:
                 raise SessionOver(1006, "cut on purpose", abort=True)
 
-    async def write(self, text: str, message_id: str, action: str | None) -> None:
+    async def write(self, text: str, message_id: str, action: str | None) -> datetime:
         """Write one text as the rule wants it; what is no answer to a CALL of its own is written as it is.
 
+        Returns when it was written.
         Raises ConnectionEnded: as FrameWriter.write() does.
         """
         rule, self._rule = self._rule, None
         if rule is None:
-            await self._session.writer.write(text, message_id, action)
-            return
+            return await self._session.writer.write(text, message_id, action)
         assert self._call is not None
         conversation = self._session.conversation
         texts = spoilt(text, rule.kind, conversation.new_message_id())
         if text not in texts:
             conversation.forget(self._call.message_id)
+        at = self._session.now()
         for each in texts:
-            await self._session.writer.write(each, message_id, action)
+            at = await self._session.writer.write(each, message_id, action)
+        return at

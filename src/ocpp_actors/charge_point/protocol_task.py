@@ -4,8 +4,9 @@ While a handler waits, for the ledger or for an answer of the charge point itsel
 CALLs are still read.
 """
 
+import math
 import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from contextvars import copy_context
 from datetime import datetime
 from functools import partial
@@ -14,9 +15,10 @@ from typing import Any, NoReturn
 import structlog
 import trio
 
-from ocpp_actors.call_in_hand import brief, call_in_hand
+from ocpp_actors.call_in_hand import Hand, brief, call_in_hand
 from ocpp_actors.central_system.context import Context, Unconfirmable
-from ocpp_actors.central_system.router import Handled
+from ocpp_actors.central_system.router import Handled, Router
+from ocpp_actors.charge_point.frame_writer import FrameWriter
 from ocpp_actors.charge_point.misbehaving import Misbehaving
 from ocpp_actors.charge_point.session import Reply, Session, SessionOver
 from ocpp_actors.observer import CallHandled, FrameReceived
@@ -34,23 +36,22 @@ from ocpp_actors.protocol.frames import MAX_MESSAGE_ID, Call
 
 log = structlog.get_logger(__name__)
 
+LONG_AGO = -math.inf
+
 MAX_FOLLOWING = 16
 """Tasks that do what follows an answer, at once; further answers wait for one of them."""
 
 SIZE_OF_ONE = 4096
 """Characters of a message that counts as one for ``MAX_MESSAGE_RATE``; longer ones count as several."""
 
-_Dispatch = Callable[[Call, Context], Awaitable[Handled]]
-_Write = Callable[[str, str, str | None], Awaitable[None]]
 
-
-async def run_protocol_task(session: Session, nursery: trio.Nursery) -> None:
+def run_protocol_task(session: Session, nursery: trio.Nursery) -> Coroutine[Any, Any, NoReturn]:
     """Read and answer until the connection ends. ``nursery``, of the tree, takes what has to go on beside.
 
     Raises ConnectionEnded: the connection is over.
     Raises SessionOver: a message could not be confirmed (1011), or all is answered after a drain (1001).
     """
-    await _Pair(session, nursery).work()
+    return _Pair(session, nursery).work()
 
 
 class _Pair:
@@ -64,57 +65,69 @@ class _Pair:
         "_answer_waits",
         "_answering",
         "_are_two",
+        "_clock",
         "_context",
         "_conversation",
-        "_dispatch",
         "_following",
         "_idle",
-        "_next_read",
+        "_may_read_at",
         "_nursery",
+        "_observer",
         "_reader",
+        "_room_is_wanted",
+        "_router",
         "_session",
-        "_tell",
-        "_write",
+        "_writer",
     )
 
     def __init__(self, session: Session, nursery: trio.Nursery) -> None:
         self._session = session
         self._conversation = session.conversation
-        self._tell = session.central_system.observer.tell
+        self._clock = session.central_system.clock
+        self._observer = session.central_system.observer
         self._nursery = nursery
         self._following = trio.Semaphore(MAX_FOLLOWING)
-        self._dispatch: _Dispatch = session.router.dispatch
-        self._write: _Write = session.writer.write
+        self._router: Router | Misbehaving = session.router
+        self._writer: FrameWriter | Misbehaving = session.writer
         if session.misbehaviour is not None:
-            misbehaving = Misbehaving(session, session.misbehaviour)
-            self._dispatch, self._write = misbehaving.dispatch, misbehaving.write
+            self._router = self._writer = Misbehaving(session, session.misbehaviour)
         self._reader: object | None = None
         self._idle = trio.lowlevel.ParkingLot()
         self._are_two = False
         self._context = copy_context()
         """Of the charge point, for the other worker: it is begun by whoever notices that it is needed."""
+        self._room_is_wanted = False
+        """Whether reading waits until a turn was taken."""
         self._answering = False
         self._answer_waits = False
         """Whether the answer of whoever reads waits, so that the other one may be needed to read."""
-        self._next_read: float | None = None
-        """When the next message may be read; None: at once."""
+        self._may_read_at = LONG_AGO
+        """When the next message may be read, or might have been."""
 
-    async def work(self) -> None:
+    async def work(self) -> NoReturn:
         """Read and answer, in turn with the other worker if there is one."""
-        session, me = self._session, object()
+        session, me = self._session, Hand()
+        call_in_hand.set(me)
         while True:
             while self._reader is not None:
                 await self._idle.park()
             if session.draining:
-                await self._end_drain()
+                await self._end_drain(me)
             self._reader = me
             with trio.CancelScope() as session.reading:
                 while self._reader is me and not session.draining:
                     if self._answering or self._conversation.idle:
-                        await self._read()
+                        # Here, not in a coroutine of its own: most of a charge point's time is spent in this wait, and
+                        # each coroutine in which it is spent has to be fetched from far away where they are many.
+                        session.may_stop_reading = True
+                        if self._conversation.full or self._may_read_at > session.connection.last_received:
+                            await self._wait_until_it_may_read()
+                        message = await session.connection.receive()
+                        session.may_stop_reading = False
+                        self._take_in(message)
                     else:
                         try:
-                            await _noticing(self._answer(), self._let_the_other_read_if_need_be)
+                            await _noticing(self._answer(me), self._let_the_other_read_if_need_be)
                         finally:
                             self._answer_waits = False
             if self._reader is me:
@@ -140,54 +153,55 @@ class _Pair:
         self._reader = None
         self._idle.unpark()
 
-    async def _end_drain(self) -> NoReturn:
+    async def _end_drain(self, me: Hand) -> NoReturn:
         if self._answering:
             await trio.sleep_forever()  # whoever answers ends it
-        await self._answer()
+        await self._answer(me)
         abort = self._session.charge_point.record.settings.abort_on_shutdown
         raise SessionOver(1001, "the central system is shutting down", abort=abort)
 
     # --- reading -----------------------------------------------------------------------------------------------
 
-    async def _read(self) -> None:
-        session = self._session
-        session.may_stop_reading = True
+    async def _wait_until_it_may_read(self) -> None:
         while self._conversation.full:
-            await session.room.wait()
-        paced_until, self._next_read = self._next_read, None
-        if paced_until is not None:
-            await trio.sleep_until(paced_until)
-        message = await session.connection.receive()
-        session.may_stop_reading = False
-        at, moment = session.now(), session.connection.last_received
-        if paced_until is not None and paced_until > moment:
-            moment = paced_until  # it was there, but was not to be read yet
+            self._room_is_wanted = True
+            await self._session.room.wait()
+        await trio.sleep_until(self._may_read_at)
+
+    def _take_in(self, message: str | bytes) -> None:
+        session = self._session
+        # What was there before it was to be read counts as received when it was.
+        at, moment = self._clock.now(), max(session.connection.last_received, self._may_read_at)
         text = message if isinstance(message, str) else _text_of(session, message)
         event = self._conversation.receive(message, (at, moment))
         if isinstance(event, CallArrived):
             call = event.call
-            self._tell(FrameReceived(session.identity, at, text, call.message_id, call.action))
+            self._observer.tell(FrameReceived(session.identity, at, text, call.message_id, call.action))
             if event.reused_id:
                 session.flag("message id reused", f"{brief(call.action)} under the id of another message")
         else:
-            self._tell(FrameReceived(session.identity, at, text, *_names(event)))
-            _take_in(session, event, len(message))
+            self._observer.tell(FrameReceived(session.identity, at, text, *_names(event)))
+            _act_on(session, event, len(message))
         pause = session.bucket.take(moment, 1 + len(message) // SIZE_OF_ONE)
         if pause:
-            self._next_read = moment + pause
+            self._may_read_at = moment + pause
 
     # --- answering ---------------------------------------------------------------------------------------------
 
-    async def _answer(self) -> None:
+    async def _answer(self, me: Hand) -> None:
         """Answer what waits, one after the other."""
         self._answering = True
         while (turn := self._conversation.next_turn()) is not None:
-            self._session.room.ring()
+            if self._room_is_wanted:
+                self._room_is_wanted = False
+                self._session.room.ring()
             what = turn.what
             if isinstance(what, Call):
+                me.call = what
                 await self._answer_call(what, turn)
+                me.call = None
             else:
-                await self._write(what.text, what.message_id, what.action)
+                await self._writer.write(what.text, what.message_id, what.action)
         self._answering = False
 
     async def _answer_call(self, call: Call, turn: Turn) -> None:
@@ -204,11 +218,10 @@ class _Pair:
             session.queue_command,
             session.security_profile,
         )
-        call_in_hand.set(call)
         handled = None
         outcome = "CALLRESULT"
         try:
-            handled = await self._dispatch(call, context)
+            handled = await self._router.dispatch(call, context)
         except ProtocolFault as fault:
             log.warning("CALL refused", error_code=fault.code, fault=fault.description)
             outcome = fault.code
@@ -219,20 +232,21 @@ class _Pair:
             raise SessionOver(1011, "the message could not be stored") from None
         else:
             text = self._conversation.answer(handled.payload)
-        await self._write(text, call.message_id, call.action)
-        self._tell_handled(call, session.writer.sent_at, outcome, moment)
+        sent_at = await self._writer.write(text, call.message_id, call.action)
+        self._tell_handled(call, sent_at, outcome, moment)
         if handled is not None:
             if call.action == "BootNotification":
                 session.boot_answered = True
                 session.boots.ring()
             if handled.after:
                 await self._following.acquire()
-                self._nursery.start_soon(_follow, handled, context, self._following)
-        call_in_hand.set(None)
+                self._nursery.start_soon(_follow, handled, call, context, self._following)
 
     def _tell_handled(self, call: Call, at: datetime, outcome: str, received_at: float) -> None:
         seconds = trio.current_time() - received_at
-        self._tell(CallHandled(self._session.identity, at, call.action, call.message_id, outcome, seconds))
+        self._observer.tell(
+            CallHandled(self._session.identity, at, call.action, call.message_id, outcome, seconds)
+        )
 
 
 @types.coroutine
@@ -258,7 +272,8 @@ def _noticing(
             return
 
 
-async def _follow(handled: Handled, context: Context, following: trio.Semaphore) -> None:
+async def _follow(handled: Handled, call: Call, context: Context, following: trio.Semaphore) -> None:
+    call_in_hand.set(Hand(call))
     try:
         await handled.follow(context)
     finally:
@@ -281,7 +296,7 @@ def _names(event: ConversationEvent) -> tuple[str | None, str | None]:
             return event.message_id and event.message_id[:MAX_MESSAGE_ID], event.action
 
 
-def _take_in(session: Session, event: ConversationEvent, size: int) -> None:
+def _act_on(session: Session, event: ConversationEvent, size: int) -> None:
     """Do what is to be done about a message beside answering it."""
     match event:
         case ReplyArrived(reply, _):

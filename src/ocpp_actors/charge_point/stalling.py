@@ -1,6 +1,7 @@
 """A connection that can be stalled on purpose: the peer sees a central system that neither reads nor writes."""
 
 import math
+from datetime import datetime
 
 import trio
 
@@ -72,10 +73,10 @@ class StallingWriter(FrameWriter):
         super().__init__(identity, central_system, connection, send_timeout)
         self._stall = stall
 
-    async def write(self, text: str, message_id: str, action: str | None) -> None:
-        """Write one frame, after the stall. Raises as FrameWriter.write() does."""
+    async def write(self, text: str, message_id: str, action: str | None) -> datetime:
+        """Write one frame, after the stall; as FrameWriter.write() does."""
         await self._stall.over()
-        await super().write(text, message_id, action)
+        return await super().write(text, message_id, action)
 
     async def ping(self) -> None:
         """Write a ping, after the stall. Raises as FrameWriter.ping() does."""

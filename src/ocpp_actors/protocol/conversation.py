@@ -6,7 +6,6 @@ LocalMistake and changes nothing; whatever the peer does is an event.
 The two directions are independent: a CALL of the charge point and a CALL of the central system may cross (§4.1.1).
 """
 
-from collections import deque
 from collections.abc import Callable
 from enum import StrEnum
 from reprlib import repr as shortened
@@ -155,7 +154,8 @@ class Conversation:
         self.outstanding: str | None = None
         """The id of this end's CALL that waits for its answer."""
         self._outstanding_action = ""
-        self._turns: deque[Turn] = deque()
+        self._turns: tuple[Turn, ...] = ()
+        """Mostly there is none; and a tuple of none takes up nothing, nor does one of one for long."""
         self._answers: dict[str, _Given] = {}
         self._ended_calls: dict[str, str] = {}
         """Their actions by their ids."""
@@ -216,9 +216,9 @@ class Conversation:
         answer = self._answers.get(call.message_id)
         reused_id = answer is not None and call.action not in ANSWERED_ANEW
         if answer is not None and reused_id and answer.message_hash == hash(message):
-            self._turns.append(Turn(Answer(answer.text, call.message_id, call.action), at, message))
+            self._turns += (Turn(Answer(answer.text, call.message_id, call.action), at, message),)
             return AnswerRepeated(call)
-        self._turns.append(Turn(call, at, message))
+        self._turns += (Turn(call, at, message),)
         return CallArrived(call, reused_id)
 
     def _receive_reply(self, reply: CallResult | CallError) -> ReplyArrived | MessageIgnored:
@@ -244,7 +244,7 @@ class Conversation:
         self, message_id: str, fault: ProtocolFault, at: Any, message: str | bytes, action: str | None = None
     ) -> CallRefused:
         text = encode_call_error(message_id, fault.code, fault.description, fault.details)
-        self._turns.append(Turn(Answer(text, message_id[:MAX_MESSAGE_ID], action), at, message))
+        self._turns += (Turn(Answer(text, message_id[:MAX_MESSAGE_ID], action), at, message),)
         return CallRefused(message_id, fault, action)
 
     # --- answers to the peer -----------------------------------------------------------------------------------
@@ -258,7 +258,7 @@ class Conversation:
             raise LocalMistake("next_turn: answer the CALL in hand first")
         if not self._turns:
             return None
-        turn = self._turns.popleft()
+        turn, self._turns = self._turns[0], self._turns[1:]
         if isinstance(turn.what, Call):
             self.in_hand, self._hash_in_hand = turn.what, hash(turn.message)
         return turn

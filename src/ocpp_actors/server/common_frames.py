@@ -19,32 +19,25 @@ LONG: Final = 126
 """In the second byte: the length is in the next two bytes. 127: in the next eight, which is left to wsproto."""
 
 
-def take_texts(received: bytes, limit: int) -> tuple[list[str], bytes]:
-    """Return the text messages that the data begins with, and the rest of it, which is wsproto's business.
+def whole_text(received: bytes, limit: int) -> str | None:
+    """Return the text message that was received, if it is one and nothing else; all else is wsproto's business.
 
-    Only whole, masked, unfragmented frames of at most ``limit`` bytes of valid UTF-8 are taken.
+    Only a whole, masked, unfragmented frame of at most ``limit`` bytes of valid UTF-8 is taken.
     """
-    texts: list[str] = []
-    start, end = 0, len(received)
-    while end - start >= 6 and received[start] == WHOLE_TEXT:
-        size = received[start + 1] - MASKED
-        head = start + 2
-        if size == LONG and end - start >= 8:
-            size = received[head] << 8 | received[head + 1]
-            head += 2
-            if size < LONG:  # fewer bytes would have sufficed, which is a fault (§5.2)
-                break
-        elif not 0 <= size < LONG:
-            break
-        begin = head + 4
-        if size > limit or end - begin < size:
-            break
-        try:
-            texts.append(unmasked(received[head:begin], received[begin : begin + size]).decode())
-        except UnicodeDecodeError:
-            break
-        start = begin + size
-    return texts, received[start:] if start else received
+    end = len(received)
+    if end < 6 or received[0] != WHOLE_TEXT:
+        return None
+    size, begin = received[1] - MASKED, 6
+    if size == LONG and end >= 8:
+        size, begin = received[2] << 8 | received[3], 8
+        if size < LONG:  # fewer bytes would have sufficed, which is a fault (§5.2)
+            return None
+    if not 0 <= size <= limit or end != begin + size:
+        return None
+    try:
+        return unmasked(received[begin - 4 : begin], received[begin:]).decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def is_pong(received: bytes) -> bool:

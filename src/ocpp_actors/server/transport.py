@@ -10,7 +10,6 @@ This is the only module that touches trio-websocket's private parts, so its vers
 a connection that has no more than ``_accept`` and ``_reject`` need, and whose ``_send`` is overridden.
 """
 
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
@@ -29,8 +28,8 @@ from ocpp_actors.server.common_frames import (
     between_messages,
     end_parsing,
     is_pong,
-    take_texts,
     text_frame,
+    whole_text,
 )
 from ocpp_actors.server.opening import Opening
 from ocpp_actors.server.turnstile import Turnstile
@@ -116,15 +115,16 @@ class Transport:
             Opening() if hot_path else WSConnection(ConnectionType.SERVER)
         )
         self._between_messages = False
+        """Whether the connection is open, and what comes next is not wsproto's business if it is a whole message."""
         self._request: Request | None = None
         self._early = b""
         self._left_over = False
         """Whether wsproto may have events that were not taken in: of what came with the handshake, or because whoever
         read was cancelled meanwhile."""
-        self._messages: deque[str | bytes] = deque()
+        self._messages: list[str | bytes] = []
         self._parts: list[str | bytes] = []
         self._size = 0
-        self._unsent = bytearray()
+        self._unsent = b""
         self._flushing = trio.Lock()
         self._cut = False
         """Whether half a frame may have been written, so that nothing may follow."""
@@ -162,7 +162,7 @@ class Transport:
 
     async def _watch(self) -> None:
         if not self._early:
-            self._early = await self._wire.receive_some()
+            self._early = await self._receive_some()
             self.gone = not self._early
 
     # --- reading -----------------------------------------------------------------------------------------------
@@ -179,37 +179,50 @@ class Transport:
         """
         if self._messages:
             await trio.lowlevel.checkpoint()  # those that came together must not keep others waiting
-            return self._messages.popleft()
         while not self._messages:
             if self._ended is not None:
                 raise ConnectionEnded(*self._ended)
-            await self._read()
-        return self._messages.popleft()
+            if not self._between_messages:
+                await self._read()
+                continue
+            # Here, and in no coroutine of its own: each in which a charge point waits costs where they are many.
+            await self._wire.wait()
+            data = self._wire.read_some()
+            if data is None:
+                continue
+            text = whole_text(data, self._limit)
+            if text is not None:
+                self.last_received = trio.current_time()
+                return text
+            await self._take_in_data(data)
+        return self._messages.pop(0)
 
     async def _read(self) -> None:
         """Take in what arrives next."""
         if self._left_over:
             await self._take_in_events()
-            return
-        if self._early:
-            data, self._early = self._early, b""
         else:
-            data = await self._wire.receive_some()
+            await self._take_in_data(self._early or await self._receive_some())
+
+    async def _receive_some(self) -> bytes:
+        while True:
+            await self._wire.wait()
+            data = self._wire.read_some()
+            if data is not None:
+                return data
+
+    async def _take_in_data(self, data: bytes) -> None:
+        self._early = b""
         if not data:
             self.gone = True
             await self._turnstile.pass_through()
             self._end(1006)
             return
         self.last_received = trio.current_time()
-        if self._between_messages:
-            texts, data = take_texts(data, self._limit)
-            self._messages += texts
-            if not data:
-                return
-            if is_pong(data):
-                self.last_pong = self.last_received
-                await self._pause()
-                return
+        if self._between_messages and is_pong(data):
+            self.last_pong = self.last_received
+            await self._pause()
+            return
         try:
             self._protocol.receive_data(data)
         except RemoteProtocolError as error:
@@ -304,7 +317,7 @@ class Transport:
             return True  # the peer reads no further; what it said before is still handled
         if self._ended is not None:
             raise ConnectionEnded(*self._ended)
-        if self._protocol.state is not ConnectionState.OPEN:
+        if not self._between_messages and self._protocol.state is not ConnectionState.OPEN:
             raise ConnectionEnded(1006, "the connection is being closed")
         return self._begin(text_frame(text))
 
@@ -325,9 +338,9 @@ class Transport:
         try:
             async with self._flushing:
                 while self._unsent and not self._cut:
-                    data = bytes(self._unsent)
+                    data = self._unsent
                     await self._send_all(data)
-                    del self._unsent[: len(data)]
+                    self._unsent = self._unsent[len(data) :]
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._end(1006)
         if self._cut:
@@ -345,13 +358,16 @@ class Transport:
 
         Raises ConnectionEnded: the connection is over.
         """
+        if isinstance(event, CloseConnection):
+            self._between_messages = False
         if not self._begin(bytes(self._protocol.send(event))):
             await self.finish_send()
         if not isinstance(self._protocol, Connection) and self._protocol.connection is not None:
             # The handshake is over, and with it all that parses HTTP.
             self._protocol, self._request = self._protocol.connection, None
             clean = between_messages(self._protocol)
-            self._between_messages, self._left_over = self._hot and clean, not clean
+            self._between_messages = self._hot and clean and not self._early
+            self._left_over = not clean
             if isinstance(self._wire, Socket) and self._hearing is not None:
                 self._wire.hear(self._hearing)
 
@@ -399,7 +415,7 @@ class Transport:
                 if isinstance(self.stream, trio.abc.HalfCloseableStream):
                     with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                         await self.stream.send_eof()
-                while await self._wire.receive_some():
+                while await self._receive_some():
                     pass
         await self._wire.close()
 

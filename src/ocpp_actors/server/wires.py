@@ -1,8 +1,9 @@
 """How a stream is read and written: any of trio's, or a TCP socket with bare system calls."""
 
 import os
-from collections.abc import Callable
-from typing import Final, Protocol
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, Final, Protocol
 
 import structlog
 import trio
@@ -13,15 +14,19 @@ log = structlog.get_logger(__name__)
 
 RECEIVE_SIZE: Final = 16 * 1024
 
-HEARD_AT_ONCE: Final = 500
+HEARD_AT_ONCE: Final = 100
 """Sockets whose readers are woken in one turn of the loop."""
 
 
 class Wire(Protocol):
     """How a stream is read and written."""
 
-    async def receive_some(self) -> bytes:
-        """Wait until there is something to read; nothing is returned when there will be no more."""
+    def wait(self) -> Awaitable[None]:
+        """Wait until there may be something to read; to be awaited at once. Others have their turn meanwhile."""
+        ...
+
+    def read_some(self) -> bytes | None:
+        """Read what is there; None: wait first. Nothing is returned when there will be no more."""
         ...
 
     def write_some(self, data: bytes) -> int:
@@ -45,13 +50,19 @@ class AnyStream:
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
+        self._received: bytes | None = None
 
-    async def receive_some(self) -> bytes:
-        """Wait for what comes next; see Wire."""
+    async def wait(self) -> None:
+        """Receive what comes next; see Wire."""
         try:
-            return bytes(await self._stream.receive_some(RECEIVE_SIZE))
+            self._received = bytes(await self._stream.receive_some(RECEIVE_SIZE))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return b""
+            self._received = b""
+
+    def read_some(self) -> bytes | None:
+        """Return what was received; see Wire."""
+        received, self._received = self._received, None
+        return received
 
     def write_some(self, data: bytes) -> int:  # noqa: ARG002
         """Write nothing; see Wire."""
@@ -69,7 +80,7 @@ class AnyStream:
 class Socket:
     """A TCP socket: waited for until it is readable, then read once; a write does not wait for its turn.
 
-    Reading always lets other tasks have theirs, so that no charge point starves the others.
+    Waiting always lets other tasks have theirs, so that no charge point starves the others.
     """
 
     __slots__ = (
@@ -130,30 +141,34 @@ class Socket:
             self.heard(last=True)
         self._socket.close()
 
-    async def receive_some(self) -> bytes:
-        """Wait until it is readable and read once; see Wire."""
-        while self._descriptor >= 0:
-            try:
-                if self._readable:
-                    await trio.lowlevel.checkpoint()
-                elif self._hearing is None:
-                    await trio.lowlevel.wait_readable(self._descriptor)
-                else:
-                    assert self._reader is None, "one task at a time reads"
-                    self._reader = trio.lowlevel.current_task()
-                    await trio.lowlevel.wait_task_rescheduled(self._read_no_more)
-                # Less than this is all there is: of more it will be told again, but not of the end.
-                self._readable = False
-                # The descriptor is looked up anew: it may be closed meanwhile, and its number another connection's.
-                data = os.read(self._descriptor, RECEIVE_SIZE)
-            except BlockingIOError:
-                continue
-            except (OSError, trio.ClosedResourceError):
-                break
-            self._readable = self._ending or len(data) in (0, RECEIVE_SIZE)
-            return data
-        await trio.lowlevel.checkpoint()
-        return b""
+    def wait(self) -> Awaitable[Any]:
+        """Wait until it is readable; see Wire."""
+        if self._readable or self._descriptor < 0:
+            return trio.lowlevel.checkpoint()  # noqa: ASYNC105, it is awaited by whoever waits
+        if self._hearing is None:
+            return self._wait_for_trio()
+        assert self._reader is None, "one task at a time reads"
+        self._reader = trio.lowlevel.current_task()
+        return trio.lowlevel.wait_task_rescheduled(self._read_no_more)  # noqa: ASYNC105, as above
+
+    async def _wait_for_trio(self) -> None:
+        with suppress(trio.ClosedResourceError):
+            await trio.lowlevel.wait_readable(self._descriptor)
+
+    def read_some(self) -> bytes | None:
+        """Read once; see Wire."""
+        if self._descriptor < 0:
+            return b""
+        # Less than this is all there is: of more it will be told again, but not of the end.
+        self._readable = False
+        try:
+            data = os.read(self._descriptor, RECEIVE_SIZE)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+        self._readable = self._ending or len(data) in (0, RECEIVE_SIZE)
+        return data
 
     def _read_no_more(self, _: object) -> trio.lowlevel.Abort:
         self._reader = None

@@ -102,7 +102,7 @@ async def burst_at_connect(street: Street) -> None:
 
 def every_call_anew(patch: pytest.MonkeyPatch) -> None:
     def take(self: Conversation, call: Any, at: float, message: str | bytes) -> Any:
-        self._turns.append(Turn(call, at, message))
+        self._turns += (Turn(call, at, message),)
         return CallArrived(call)
 
     patch.setattr(Conversation, "_receive_call", take)
