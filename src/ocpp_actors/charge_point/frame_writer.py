@@ -39,7 +39,7 @@ class FrameWriter:
         self._clock = central_system.clock
         self._connection = connection
         self._send_timeout = send_timeout
-        self._writes: set[trio.CancelScope] = set()
+        self._writes: list[trio.CancelScope] = []
 
     def give_up(self) -> None:
         """Abort the connection if a frame is being written: the session must end at once."""
@@ -77,11 +77,11 @@ class FrameWriter:
 
     async def _finish(self) -> None:
         with trio.CancelScope(shield=True, deadline=trio.current_time() + self._send_timeout) as scope:
-            self._writes.add(scope)
+            self._writes.append(scope)
             try:
                 await self._connection.finish_send()
             finally:
-                self._writes.discard(scope)
+                self._writes.remove(scope)
         if scope.cancelled_caught:
             await self._abort(f"a frame could not be written within {self._send_timeout:g} s")
 

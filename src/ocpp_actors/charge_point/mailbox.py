@@ -1,6 +1,5 @@
 """Commands to one charge point: CALLs of the central system that wait, are sent, and end in an outcome."""
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -89,7 +88,7 @@ class Mailbox:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._commands: deque[Command] = deque()
+        self._commands: list[Command] = []
         self._reserved = 0
         self._filled = trio.Event()
 
@@ -154,11 +153,11 @@ class Mailbox:
 
     def take_all(self) -> list[Command]:
         """Take out and return all commands."""
-        taken, self._commands = list(self._commands), deque()
+        taken, self._commands = self._commands, []
         return taken
 
     def take_fleeting(self) -> list[Command]:
         """Take out and return the commands that are not durable."""
         taken = [command for command in self._commands if not command.durable]
-        self._commands = deque(command for command in self._commands if command.durable)
+        self._commands = [command for command in self._commands if command.durable]
         return taken

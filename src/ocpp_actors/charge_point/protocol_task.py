@@ -37,6 +37,7 @@ from ocpp_actors.protocol.frames import MAX_MESSAGE_ID, Call
 log = structlog.get_logger(__name__)
 
 LONG_AGO = -math.inf
+"""One for all, so that none has to be fetched from memory."""
 
 MAX_FOLLOWING = 16
 """Tasks that do what follows an answer, at once; further answers wait for one of them."""
@@ -74,7 +75,7 @@ class _Pair:
         "_nursery",
         "_observer",
         "_reader",
-        "_room_is_wanted",
+        "_room",
         "_router",
         "_session",
         "_writer",
@@ -96,8 +97,8 @@ class _Pair:
         self._are_two = False
         self._context = copy_context()
         """Of the charge point, for the other worker: it is begun by whoever notices that it is needed."""
-        self._room_is_wanted = False
-        """Whether reading waits until a turn was taken."""
+        self._room: trio.Event | None = None
+        """Is set when a turn was taken, if reading waits for that."""
         self._answering = False
         self._answer_waits = False
         """Whether the answer of whoever reads waits, so that the other one may be needed to read."""
@@ -117,8 +118,8 @@ class _Pair:
             with trio.CancelScope() as session.reading:
                 while self._reader is me and not session.draining:
                     if self._answering or self._conversation.idle:
-                        # Here, not in a coroutine of its own: most of a charge point's time is spent in this wait, and
-                        # each coroutine in which it is spent has to be fetched from far away where they are many.
+                        # In no coroutine of its own: a charge point spends its time here, and where they are many, each
+                        # coroutine in which it does has to be fetched from memory anew.
                         session.may_stop_reading = True
                         if self._conversation.full or self._may_read_at > session.connection.last_received:
                             await self._wait_until_it_may_read()
@@ -164,8 +165,8 @@ class _Pair:
 
     async def _wait_until_it_may_read(self) -> None:
         while self._conversation.full:
-            self._room_is_wanted = True
-            await self._session.room.wait()
+            self._room = trio.Event()
+            await self._room.wait()
         await trio.sleep_until(self._may_read_at)
 
     def _take_in(self, message: str | bytes) -> None:
@@ -192,9 +193,9 @@ class _Pair:
         """Answer what waits, one after the other."""
         self._answering = True
         while (turn := self._conversation.next_turn()) is not None:
-            if self._room_is_wanted:
-                self._room_is_wanted = False
-                self._session.room.ring()
+            if self._room is not None:
+                self._room.set()
+                self._room = None
             what = turn.what
             if isinstance(what, Call):
                 me.call = what

@@ -124,8 +124,6 @@ class Session:
     """Around the reading of the present tree."""
     may_stop_reading: bool = field(init=False, default=False)
     """Whether cancelling it stops no more than that."""
-    room: Doorbell = field(init=False, factory=Doorbell)
-    """Rings when a turn was taken."""
     boots: Doorbell = field(init=False, factory=Doorbell)
     """Rings when a BootNotification was answered, or an operator decided about the charge point."""
     replies_in: trio.MemorySendChannel[Reply] = field(init=False)

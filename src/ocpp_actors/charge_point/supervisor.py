@@ -1,6 +1,5 @@
 """Runs the task tree of one charge point, starts it again when it crashes, and closes the connection at the end."""
 
-from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import TypeVar
@@ -55,7 +54,7 @@ async def supervise(session: Session) -> SessionOver:
 
 
 async def _run_until_over(session: Session) -> SessionOver:
-    restarts: deque[float] = deque()
+    restarts: list[float] = []
     while True:
         over, crash = await _run_tree(session)
         if over is not None:
@@ -63,7 +62,7 @@ async def _run_until_over(session: Session) -> SessionOver:
         now = trio.current_time()
         restarts.append(now)
         while restarts[0] <= now - session.settings.restart_window:
-            restarts.popleft()
+            restarts.pop(0)
         if len(restarts) > session.settings.restart_limit:
             log.error("crashed too often, closing the connection", restarts=len(restarts) - 1)
             return SessionOver(1011, "internal error")

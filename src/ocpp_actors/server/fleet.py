@@ -1,7 +1,7 @@
 """Who is connected: identity to live session, takeover, and commands to charge points."""
 
 import math
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -87,7 +87,7 @@ class Entry:
     arrival: trio.Event = field(factory=trio.Event)
     """Is set when the next session begins."""
     generation: int = 0
-    takeovers: deque[float] = field(factory=deque)
+    takeovers: list[float] = field(factory=list)
     fight_told_at: float = -math.inf
     newcomer: trio.Event | None = None
     """Turns away the newcomer that waits while the identity is fought over."""
@@ -201,7 +201,7 @@ class Fleet:
         """Whether two devices fight over this identity, so that a newcomer has to wait."""
         since = trio.current_time() - FIGHT_WINDOW
         while entry.takeovers and entry.takeovers[0] <= since:
-            entry.takeovers.popleft()
+            entry.takeovers.pop(0)
         return _is_there(entry.session) and len(entry.takeovers) >= FIGHT_TAKEOVERS
 
     async def wait_out_fight(self, entry: Entry, before_pause: Callable[[], None]) -> bool:

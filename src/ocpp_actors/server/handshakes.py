@@ -221,6 +221,8 @@ class Handshakes:
 
     def leave(self, place: Place) -> None:
         """See Place."""
+        if place.over:
+            return
         place.over = True
         self._break_silence(place)
         self._slow.pop(place, None)

@@ -208,8 +208,7 @@ class Server:
         place = place or self._handshakes.apart(remote)
         with structlog.contextvars.bound_contextvars(remote=remote):
             try:
-                with ExitStack() as stay, ExitStack() as handshaking:
-                    handshaking.callback(place.leave)
+                with ExitStack() as stay:
                     deadline = trio.current_time() + place.patience
                     origin = await self._origin(stream, remote, place, deadline)
                     if origin is None:
@@ -230,13 +229,14 @@ class Server:
                             trio.current_time(),
                         ),
                     ) as transport:
-                        guest = await self._let_in(transport, origin, place, deadline, stay, handshaking)
-                        handshaking.close()
+                        guest = await self._let_in(transport, origin, place, deadline, stay)
+                        place.leave()
                         if guest is not None:
                             await self._run_session(transport, guest, origin, stall)
             except* Exception as group:
                 log.error("a connection failed", exc_info=group)  # noqa: TRY400 — the group as it is
             finally:
+                place.leave()
                 self._serving -= 1
                 self._one_ended.ring()
 
@@ -269,17 +269,16 @@ class Server:
         place: Place,
         deadline: float,
         stay: ExitStack,
-        handshaking: ExitStack,
     ) -> "_Guest | None":
         """Take a peer through its handshake until ``deadline``; None: it was turned away.
 
-        ``stay`` is closed when the connection has ended, ``handshaking`` when it no longer counts as a handshake.
+        ``stay`` is closed when the connection has ended.
         """
         with trio.move_on_at(deadline) as patience:
 
             def before_pause() -> None:
                 patience.deadline += FIGHT_PAUSE
-                handshaking.close()
+                place.leave()
 
             try:
                 request = await transport.request()

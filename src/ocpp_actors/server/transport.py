@@ -185,7 +185,7 @@ class Transport:
             if not self._between_messages:
                 await self._read()
                 continue
-            # Here, and in no coroutine of its own: each in which a charge point waits costs where they are many.
+            # In no coroutine of its own, as in the protocol task.
             await self._wire.wait()
             data = self._wire.read_some()
             if data is None:
