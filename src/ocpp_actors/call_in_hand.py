@@ -24,7 +24,7 @@ class NamedCall(Protocol):
 
 
 class Hand:
-    """What has a CALL in hand, while it is answered, and at other times none."""
+    """What has a CALL in hand while that is answered, and at other times none."""
 
     __slots__ = ("call",)
 
@@ -33,7 +33,7 @@ class Hand:
 
 
 call_in_hand: Final[ContextVar[Hand | None]] = ContextVar("call_in_hand", default=None)
-"""The hand of whoever answers; set once, since to set it for each message would cost more than all it is for."""
+"""The hand of whoever answers, set once for all that it answers; a task that goes on after an answer needs its own."""
 
 
 def add_call_in_hand(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:

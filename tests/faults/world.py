@@ -246,7 +246,8 @@ class World:
     async def _serve(self, line: Line) -> None:
         class CountedPlace(Place):
             def leave(self) -> None:
-                line.handshakes_ended += 1
+                line.handshakes_ended += not self.over
+                super().leave()
 
         handshakes = self.central.server._handshakes
         place = CountedPlace(handshakes, line.remote, lambda: None, patience=handshakes.apart("").patience)

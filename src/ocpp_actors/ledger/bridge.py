@@ -5,7 +5,7 @@ Nothing here blocks trio's thread. An answer comes back through ``TrioToken.run_
 
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -52,13 +52,12 @@ class Slot(Job):
     by: float = math.inf
     _waiter: trio.lowlevel.Task | None = None
 
-    async def wait(self) -> None:
-        """Return when the job is settled, or given up. For one task."""
+    def wait(self) -> Awaitable[Any]:
+        """Wait until the job is settled, or given up. For one task, to be awaited at once."""
         if self.settled:
-            await trio.lowlevel.checkpoint()
-        else:
-            self._waiter = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self._wait_no_more)
+            return trio.lowlevel.checkpoint()  # noqa: ASYNC105, it is awaited by whoever waits
+        self._waiter = trio.lowlevel.current_task()
+        return trio.lowlevel.wait_task_rescheduled(self._wait_no_more)  # noqa: ASYNC105, as above
 
     def _wait_no_more(self, _: object) -> trio.lowlevel.Abort:
         self._waiter = None

@@ -17,8 +17,8 @@ class Written(Protocol):
 
     error: Exception | None
 
-    async def wait(self) -> None:
-        """Return when it is written, or could not be."""
+    def wait(self) -> Awaitable[object]:
+        """Wait until it is written, or could not be; to be awaited at once."""
         ...
 
 

@@ -14,8 +14,9 @@ log = structlog.get_logger(__name__)
 
 RECEIVE_SIZE: Final = 16 * 1024
 
-HEARD_AT_ONCE: Final = 100
-"""Sockets whose readers are woken in one turn of the loop."""
+HEARD_AT_ONCE: Final = 50
+"""Sockets whose readers are woken in one turn of the loop; with many more, what was read of one has left the processor
+when its turn comes to be answered."""
 
 
 class Wire(Protocol):
