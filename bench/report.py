@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import signal
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -48,7 +49,11 @@ def at_most(what: str, figure: float, limit: float, unit: str) -> Line:
 def options(
     description: str | None, *, rounds: int | None = None, seconds: float | None = None
 ) -> argparse.ArgumentParser:
-    """Return the options that benchmarks have, those with a default where it is given."""
+    """Return the options that benchmarks have, those with a default where it is given.
+
+    From now on SIGTERM ends a benchmark as Ctrl-C does: with all that it has started.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import structlog
 import trio
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
@@ -26,6 +27,8 @@ from ocpp_actors.observer import (
 )
 from ocpp_actors.protocol import messages as m
 from ocpp_actors.protocol.conversation import MAX_TURNS
+
+log = structlog.get_logger(__name__)
 
 
 async def test_calls_are_handled_one_at_a_time_in_order_and_read_ahead_only_so_far(
@@ -162,6 +165,8 @@ async def test_what_comes_after_the_answer_is_read_at_the_pace_of_the_charger(au
                 await trio.sleep(1)
             assert [(await charger.receive())[1] for _ in range(3)] == ["h0", "h1", "h2"]
             assert trio.current_time() - begun > 20
+        # They came together, and each counts as received when it was to be read.
+        assert {told.seconds for told in central.told(CallHandled) if told.action == "Heartbeat"} == {0}
         assert not central.told(Restarted)
 
 
@@ -198,7 +203,29 @@ async def test_what_is_read_while_an_answer_waits_is_logged_as_the_chargers(
             await trio.testing.wait_all_tasks_blocked()
             await charger.send([3, "unknown", {}])
             assert (await charger.receive())[1] == "d"
-    [line] = [line for line in lines if line["event"] == "message ignored"]
-    assert line["identity"] == "CP1"
-    assert "action" not in line
-    assert "message_id" not in line
+            await charger.send([3, "unknown as well", {}])
+            await charger.result("Heartbeat", {})
+    ignored = [line for line in lines if line["event"] == "message ignored"]
+    assert len(ignored) == 2
+    for line in ignored:
+        assert line["identity"] == "CP1"
+        assert "action" not in line
+        assert "message_id" not in line
+
+
+async def test_what_follows_an_answer_is_logged_as_part_of_its_call(autojump_clock: Any) -> None:
+    router = default_router()
+
+    @router.after(m.DataTransfer)
+    async def follow(request: m.DataTransfer, context: Context) -> None:
+        await trio.sleep(1)
+        log.info("followed")
+
+    async with open_central(router=router) as central, central.charger() as charger:
+        await charger.boot()
+        with capture_logs(processors=[add_call_in_hand, merge_contextvars]) as lines:
+            await charger.call("DataTransfer", {"vendorId": "V"}, "d")
+            await charger.call("Heartbeat", {}, "h")
+            await trio.sleep(2)
+    [line] = [line for line in lines if line["event"] == "followed"]
+    assert (line["action"], line["message_id"]) == ("DataTransfer", "d")

@@ -22,7 +22,7 @@ from wsproto.events import AcceptConnection, TextMessage
 from ocpp_actors.charge_point.connection import ConnectionEnded
 from ocpp_actors.pace import TokenBucket
 from ocpp_actors.server.common_frames import text_frame, unmasked, whole_text
-from ocpp_actors.server.transport import Transport, open_transport
+from ocpp_actors.server.transport import HandshakeFailed, Transport, open_transport
 from ocpp_actors.server.wires import Hearing
 
 LIMIT = 60_000
@@ -101,7 +101,7 @@ others = st.one_of(
     st.just(frame(0x80, b"nothing to continue")),
     st.just(frame(0x88, struct.pack("!H", 4000) + b"bye")),
     st.sampled_from([frame(0xC1, b"{}"), frame(0x83, b"x"), b"\x81\x02hi", frame(0x81, b"x" * 9, length=2)]),
-    st.just(frame(0x81, b"x" * 200, length=8)),
+    st.integers(0, 200).map(lambda size: frame(0x81, b"x" * size, length=8)),
     st.binary(min_size=1, max_size=12),
 )
 conversations = st.lists(st.one_of(whole, whole, others), max_size=6)
@@ -110,6 +110,7 @@ conversations = st.lists(st.one_of(whole, whole, others), max_size=6)
 @given(conversations, st.lists(st.integers(0, 400), max_size=8), st.booleans())
 @example([frame(0x81, b"x" * 9, length=2)], [], True)
 @example([frame(0x81, b"x" * 200, length=8)], [], True)
+@example([frame(0x81, b"x" * 119, length=8)], [], True)
 @example([frame(0x81, b"x" * LIMIT)], [], True)
 @example([frame(0x81, b"x" * (LIMIT + 1))], [], True)
 @example([frame(0x81, b"good"), frame(0x81, b"\xff")], [], True)
@@ -260,6 +261,82 @@ async def opened(hearing: Hearing) -> AsyncIterator[tuple[Transport, trio.Socket
         nursery.cancel_scope.cancel()
 
 
+async def test_what_is_said_before_the_answer_to_the_handshake_comes_first() -> None:
+    ours, theirs = (trio.SocketStream(trio.socket.from_stdlib_socket(each)) for each in socket.socketpair())
+    async with open_transport(ours, LIMIT) as transport, theirs:
+        await theirs.send_all(UPGRADE)
+        request = await transport.request()
+        async with transport.watching():
+            await theirs.send_all(frame(0x81, b"one"))
+            await trio.testing.wait_all_tasks_blocked()
+        await theirs.send_all(frame(0x81, b"two"))
+        await request.accept()
+        with trio.fail_after(5):
+            assert [await transport.receive() for _ in range(2)] == ["one", "two"]
+
+
+async def test_a_number_that_is_another_connections_by_now_is_not_read() -> None:
+    """During a handshake a connection is closed past its transport, to make room for others: these come at once."""
+    ours, theirs = (trio.SocketStream(trio.socket.from_stdlib_socket(each)) for each in socket.socketpair())
+    other, its_peer = socket.socketpair()
+    with other, its_peer:
+        its_peer.sendall(UPGRADE)
+        async with open_transport(ours, LIMIT) as transport, theirs, trio.open_nursery() as nursery:
+
+            @nursery.start_soon
+            async def wait() -> None:
+                with pytest.raises(HandshakeFailed):
+                    await transport.request()
+
+            await theirs.send_all(UPGRADE[:10])
+            await trio.testing.wait_all_tasks_blocked()
+            number = ours.socket.fileno()
+            ours.socket.close()
+            os.dup2(other.fileno(), number)
+            await trio.testing.wait_all_tasks_blocked()
+            try:
+                assert os.read(number, 1000) == UPGRADE
+            finally:
+                os.close(number)
+
+
+async def test_a_number_that_is_another_connections_by_now_is_not_written() -> None:
+    ours, theirs = (trio.SocketStream(trio.socket.from_stdlib_socket(each)) for each in socket.socketpair())
+    other, its_peer = socket.socketpair()
+    with other, its_peer:
+        async with open_transport(ours, LIMIT) as transport, theirs:
+            await theirs.send_all(UPGRADE)
+            request = await transport.request()
+            number = ours.socket.fileno()
+            ours.socket.close()
+            os.dup2(other.fileno(), number)
+            try:
+                with pytest.raises(ConnectionEnded):
+                    await request.accept()
+            finally:
+                os.close(number)
+        its_peer.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            its_peer.recv(1)
+
+
+async def test_a_connection_that_cannot_be_waited_for_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    ours, theirs = (trio.SocketStream(trio.socket.from_stdlib_socket(each)) for each in socket.socketpair())
+    with capture_logs() as logs:
+        async with open_transport(ours, LIMIT) as transport, theirs:
+            await theirs.send_all(UPGRADE)
+            await (await transport.request()).accept()
+            monkeypatch.setattr(trio.lowlevel, "wait_readable", fail)
+            with pytest.raises(ConnectionEnded, match="1006"):
+                await transport.receive()
+            monkeypatch.undo()
+            await transport.close(1001, "over")
+    assert [each["event"] for each in logs] == ["a connection cannot be waited for"]
+
+
 async def test_who_reads_is_woken_when_another_task_drops_the_connection() -> None:
     async with opened(Hearing()) as (transport, _), trio.open_nursery() as nursery:
 
@@ -391,6 +468,7 @@ def test_a_text_that_comes_alone_and_whole_is_taken(size: int) -> None:
         b"\x81\x03onexyz",
         b"\x81\xfe\x00\x03maskone",
         b"\x81\xff" + (3).to_bytes(8) + b"maskone",
+        frame(0x81, b"x" * 119, length=8),
     ],
 )
 def test_all_else_is_left_alone(received: bytes) -> None:

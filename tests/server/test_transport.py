@@ -130,7 +130,21 @@ async def test_a_ping_that_crosses_the_close_by_the_server_stays_unanswered(auto
         await ours.receive_some()
         nursery.start_soon(transport.close, 1001, "over")
         assert await ours.receive_some() == b"\x88\x06\x03\xe9over"
+        with pytest.raises(ConnectionEnded, match="being closed"):
+            transport.begin_send("late")
         await ours.send_all(client_frame(0x89, b"") + client_frame(0x88, b"\x03\xe9"))
+        assert await ours.receive_some() == b""
+
+
+async def test_what_is_too_long_while_the_server_closes_only_ends_it(autojump_clock: Any) -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+    async with open_transport(theirs, 10) as transport, trio.open_nursery() as nursery:
+        await ours.send_all(UPGRADE)
+        await (await transport.request()).accept()
+        await ours.receive_some()
+        nursery.start_soon(transport.close, 1001, "over")
+        assert await ours.receive_some() == b"\x88\x06\x03\xe9over"
+        await ours.send_all(client_frame(0x81, b"x" * 11))
         assert await ours.receive_some() == b""
 
 

@@ -74,7 +74,7 @@ class Misbehaving:
     async def write(self, text: str, message_id: str, action: str | None) -> datetime:
         """Write one text as the rule wants it; what is no answer to a CALL of its own is written as it is.
 
-        Returns when it was written.
+        Returns when it was written, or would have been.
         Raises ConnectionEnded: as FrameWriter.write() does.
         """
         rule, self._rule = self._rule, None

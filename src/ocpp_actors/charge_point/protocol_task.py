@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Generator
 from contextvars import copy_context
 from datetime import datetime
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import structlog
 import trio
@@ -36,7 +36,7 @@ from ocpp_actors.protocol.frames import MAX_MESSAGE_ID, Call
 
 log = structlog.get_logger(__name__)
 
-LONG_AGO = -math.inf
+LONG_AGO: Final = -math.inf
 """One for all, so that none has to be fetched from memory."""
 
 MAX_FOLLOWING = 16
@@ -92,7 +92,7 @@ class _Pair:
         self._writer: FrameWriter | Misbehaving = session.writer
         if session.misbehaviour is not None:
             self._router = self._writer = Misbehaving(session, session.misbehaviour)
-        self._reader: object | None = None
+        self._reader: Hand | None = None
         self._idle = trio.lowlevel.ParkingLot()
         self._are_two = False
         self._context = copy_context()

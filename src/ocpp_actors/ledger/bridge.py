@@ -52,7 +52,7 @@ class Slot(Job):
     by: float = math.inf
     _waiter: trio.lowlevel.Task | None = None
 
-    def wait(self) -> Awaitable[Any]:
+    def wait(self) -> Awaitable[object]:
         """Wait until the job is settled, or given up. For one task, to be awaited at once."""
         if self.settled:
             return trio.lowlevel.checkpoint()  # noqa: ASYNC105, it is awaited by whoever waits

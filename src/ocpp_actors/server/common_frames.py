@@ -28,7 +28,9 @@ def whole_text(received: bytes, limit: int) -> str | None:
     if end < 6 or received[0] != WHOLE_TEXT:
         return None
     size, begin = received[1] - MASKED, 6
-    if size == LONG and end >= 8:
+    if size >= LONG:
+        if size > LONG or end < 8:
+            return None
         size, begin = received[2] << 8 | received[3], 8
         if size < LONG:  # fewer bytes would have sufficed, which is a fault (§5.2)
             return None

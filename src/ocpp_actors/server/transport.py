@@ -2,9 +2,9 @@
 
 The opening handshake is trio-websocket's, the frames are wsproto's, and both are driven from here: whoever waits for a
 message reads the stream, so that no task and no channel stands between a socket and its charge point. Handshakes and
-text messages that arrive whole take a short way (see opening and common_frames), and a TCP socket is read and written
-with bare system calls; with ``hot_path`` switched off all that is read goes through wsproto, and all through trio's
-streams. Text messages and pings are always written as the few bytes that they are.
+text messages that arrive whole and alone take a short way (see opening and common_frames), and a TCP socket is read and
+written with bare system calls; with ``hot_path`` switched off all that is read goes through wsproto, and all through
+trio's streams. Text messages and pings are always written as the few bytes that they are.
 
 This is the only module that touches trio-websocket's private parts, so its version is pinned: it gives WebSocketRequest
 a connection that has no more than ``_accept`` and ``_reject`` need, and whose ``_send`` is overridden.
@@ -246,7 +246,10 @@ class Transport:
                 await trio.lowlevel.checkpoint()
         self._left_over = False
         self._between_messages = (
-            self._hot and isinstance(self._protocol, Connection) and between_messages(self._protocol)
+            self._hot
+            and isinstance(self._protocol, Connection)
+            and between_messages(self._protocol)
+            and not self._early
         )
 
     async def _pause(self) -> None:
@@ -298,8 +301,9 @@ class Transport:
                 self._end(event.code, event.reason or "")
 
     async def _close_for(self, code: int, reason: str | None) -> None:
-        """Close for what the peer did wrong."""
-        await self._reply(CloseConnection(code=code, reason=reason))
+        """Close for what the peer did wrong; where that is being done already, there is nothing more to say."""
+        if self._protocol.state is ConnectionState.OPEN:
+            await self._reply(CloseConnection(code=code, reason=reason))
         self._end(code, self.fault or reason or "")
 
     def _end(self, code: int, reason: str = "") -> None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import structlog
 import trio
@@ -22,7 +22,7 @@ when its turn comes to be answered."""
 class Wire(Protocol):
     """How a stream is read and written."""
 
-    def wait(self) -> Awaitable[None]:
+    def wait(self) -> Awaitable[object]:
         """Wait until there may be something to read; to be awaited at once. Others have their turn meanwhile."""
         ...
 
@@ -142,22 +142,36 @@ class Socket:
             self.heard(last=True)
         self._socket.close()
 
-    def wait(self) -> Awaitable[Any]:
+    def wait(self) -> Awaitable[object]:
         """Wait until it is readable; see Wire."""
-        if self._readable or self._descriptor < 0:
-            return trio.lowlevel.checkpoint()  # noqa: ASYNC105, it is awaited by whoever waits
         if self._hearing is None:
             return self._wait_for_trio()
+        if self._readable or self._descriptor < 0:
+            return trio.lowlevel.checkpoint()  # noqa: ASYNC105, it is awaited by whoever waits
         assert self._reader is None, "one task at a time reads"
         self._reader = trio.lowlevel.current_task()
         return trio.lowlevel.wait_task_rescheduled(self._read_no_more)  # noqa: ASYNC105, as above
 
     async def _wait_for_trio(self) -> None:
-        with suppress(trio.ClosedResourceError):
-            await trio.lowlevel.wait_readable(self._descriptor)
+        self._look_up()
+        if self._readable or self._descriptor < 0:
+            await trio.lowlevel.checkpoint()
+            return
+        try:
+            with suppress(trio.ClosedResourceError):
+                await trio.lowlevel.wait_readable(self._descriptor)
+        except OSError as error:  # the machine has no room for it: epoll_ctl(2)
+            log.warning("a connection cannot be waited for", reason=error.strerror)
+            self._socket.close()
+
+    def _look_up(self) -> None:
+        """Look whether it was closed past us, as during a handshake: its number may be another connection's by now."""
+        self._descriptor = self._socket.fileno()
 
     def read_some(self) -> bytes | None:
         """Read once; see Wire."""
+        if self._hearing is None:
+            self._look_up()
         if self._descriptor < 0:
             return b""
         # Less than this is all there is: of more it will be told again, but not of the end.
@@ -180,6 +194,8 @@ class Socket:
 
         Raises BrokenResourceError: the peer has left, or it is closed.
         """
+        if self._hearing is None:
+            self._look_up()
         try:
             return os.write(self._descriptor, data)
         except BlockingIOError:

@@ -403,8 +403,8 @@ class Settings:
         True,
         switch(),
         LIMITS,
-        "Opening handshakes, whole text messages and pongs that come in, and TCP sockets take a short way around the "
-        "WebSocket library. Off: all of it takes the long way, which is slower and does the same.",
+        "Opening handshakes, text messages that come whole and alone, pongs, and TCP sockets take a short way around "
+        "the WebSocket library. Off: all of it takes the long way, which is slower and does the same.",
         default_text="`on`",
     )
 
