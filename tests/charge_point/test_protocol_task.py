@@ -90,6 +90,10 @@ async def test_what_a_charger_makes_up_is_logged_and_told_in_short(autojump_cloc
             await charger.result("Heartbeat", {})
     assert len(lines) == 3
     assert max(len(str(line)) for line in lines) < 1000
+    assert [line["error_code"] for line in lines if type(line.get("error_code")) is str] == [
+        "ProtocolError",
+        "NotImplemented",
+    ]
     [flagged] = central.told(Flagged)
     assert len(flagged.detail) <= 100
 

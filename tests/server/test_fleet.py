@@ -13,12 +13,14 @@ from tests.support.messages import serve_command, status
 from tests.support.raw import raw_peer, upgrade
 
 from ocpp_actors.ledger.port import (
+    ChargePointSettings,
     CommandState,
     FindChargePoint,
     FindCommand,
     ListChargePoints,
     ListSecurityEvents,
     Origin,
+    PutChargePoint,
     QueueCommand,
     RecordSecurityEvent,
 )
@@ -77,6 +79,24 @@ async def test_when_a_session_ends_the_time_is_noted(autojump_clock: Any) -> Non
     assert record is not None
     assert record.last_seen_at is not None
     assert (record.last_seen_at - START).total_seconds() == 100
+
+
+async def test_one_that_an_operator_added_is_first_seen_when_it_comes(autojump_clock: Any) -> None:
+    async with open_central() as central:
+        await central.ledger.ask(PutChargePoint("CP1", None, ChargePointSettings(), START))
+        await trio.sleep(100)
+        async with central.charger("CP1"):
+            await trio.sleep(5)
+            record = await central.ledger.ask(FindChargePoint("CP1"))
+        await trio.sleep(100)
+        async with central.charger("CP1"):
+            await trio.sleep(5)
+        again = await central.ledger.ask(FindChargePoint("CP1"))
+    assert record is not None
+    assert again is not None
+    assert (
+        record.first_seen_at == record.last_seen_at == again.first_seen_at == START + timedelta(seconds=100)
+    )
 
 
 async def take_over(central: Central, times: int, every: float = 1.0) -> list[float]:

@@ -11,6 +11,7 @@ import pytest
 import trio
 import trustme
 from attrs import frozen
+from structlog.testing import capture_logs
 from tests.support.central import START, Central, open_central
 from tests.support.known import introduce
 from trio_websocket import ConnectionRejected
@@ -296,6 +297,44 @@ async def test_what_is_no_good_ends_the_tls_handshake(
         assert [(each.type, each.identity) for each in recorded] == ([] if event is None else [(event, "")])
         async with central.charger("CP2", tls=(authorities.server, without(authorities))) as charger:
             await charger.boot()
+
+
+def hello() -> bytes:
+    """The first words of a charge point that speaks TLS 1.2."""
+    context = ssl.create_default_context()
+    context.maximum_version = OLD
+    written = ssl.MemoryBIO()
+    client = context.wrap_bio(ssl.MemoryBIO(), written, server_hostname="central.test")
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    return written.read()
+
+
+CLOSE_NOTIFY = b"\x15\x03\x03\x00\x02\x01\x00"
+
+
+@pytest.mark.parametrize(
+    ("first_words", "reason"),
+    [
+        (b"GET /ocpp/CP1 HTTP/1.1\r\n", "http request"),
+        (hello() + CLOSE_NOTIFY, "the peer left during the TLS handshake"),
+    ],
+    ids=["no TLS", "close_notify"],
+)
+async def test_why_there_is_no_tls_connection_is_logged(
+    autojump_clock: trio.abc.Clock, authorities: Authorities, first_words: bytes, reason: str
+) -> None:
+    with capture_logs() as lines:
+        async with open_central() as central:
+            ours, theirs = central.pipe()
+            central.accept(
+                trio.SSLStream(theirs, authorities.server.context(), server_side=True, https_compatible=True)
+            )
+            await ours.send_all(first_words)
+            await trio.testing.wait_all_tasks_blocked()
+    assert [(line["event"], line["reason"]) for line in lines if "reason" in line] == [
+        ("no TLS connection", reason)
+    ]
 
 
 @pytest.mark.parametrize("latest", [OLD, ssl.TLSVersion.TLSv1_3], ids=["TLS 1.2", "TLS 1.3"])

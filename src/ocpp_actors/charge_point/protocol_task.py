@@ -224,7 +224,7 @@ class _Pair:
         try:
             handled = await self._router.dispatch(call, context)
         except ProtocolFault as fault:
-            log.warning("CALL refused", error_code=fault.code, fault=fault.description)
+            log.warning("CALL refused", error_code=str(fault.code), fault=fault.description)
             outcome = fault.code
             text = self._conversation.refuse(fault)
         except Unconfirmable as error:
@@ -310,6 +310,6 @@ def _act_on(session: Session, event: ConversationEvent, size: int) -> None:
             log.warning(
                 "CALL refused",
                 message_id=brief(event.message_id),
-                error_code=fault.code,
+                error_code=str(fault.code),
                 fault=fault.description,
             )

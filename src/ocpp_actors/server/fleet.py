@@ -260,6 +260,10 @@ class Fleet:
         entry.session = session
         entry.arrival.set()
         entry.arrival = trio.Event()
+        record = session.charge_point.record
+        if record.first_seen_at is None:  # an operator added it
+            record.first_seen_at = self._now()
+            self._central_system.ledger.note(NoteSeen(session.identity, record.first_seen_at))
         tell(Connected(session.identity, self._now(), session.remote, session.generation))
         try:
             yield

@@ -239,12 +239,12 @@ async def _say_why(stream: "trio.SSLStream[trio.SocketStream]") -> None:
 def _fault_of(error: BaseException) -> NoTls:
     """Tell what went wrong, from what trio raised."""
     cause = error.__cause__
-    if not isinstance(cause, ssl.SSLError):
+    if not isinstance(cause, ssl.SSLError) or isinstance(cause, ssl.SSLZeroReturnError):
         return NoTls("the peer left during the TLS handshake", None)
     if isinstance(cause, ssl.SSLCertVerificationError):
         return NoTls(f"{_NOT_VALID}: {cause.verify_message}", _INVALID)
     reason = cause.reason or str(cause)
-    return NoTls(f"no TLS connection: {reason.lower().replace('_', ' ')}", _EVENTS.get(reason))
+    return NoTls(reason.lower().replace("_", " "), _EVENTS.get(reason))
 
 
 _NOT_VALID: Final = "the charge point's certificate is not valid"
