@@ -280,6 +280,7 @@ async def test_a_number_that_is_another_connections_by_now_is_not_read() -> None
     ours, theirs = (trio.SocketStream(trio.socket.from_stdlib_socket(each)) for each in socket.socketpair())
     other, its_peer = socket.socketpair()
     with other, its_peer:
+        other.setblocking(False)
         its_peer.sendall(UPGRADE)
         async with open_transport(ours, LIMIT) as transport, theirs, trio.open_nursery() as nursery:
 
@@ -293,8 +294,8 @@ async def test_a_number_that_is_another_connections_by_now_is_not_read() -> None
             number = ours.socket.fileno()
             ours.socket.close()
             os.dup2(other.fileno(), number)
-            await trio.testing.wait_all_tasks_blocked()
             try:
+                await trio.testing.wait_all_tasks_blocked()
                 assert os.read(number, 1000) == UPGRADE
             finally:
                 os.close(number)

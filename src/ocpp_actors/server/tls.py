@@ -238,6 +238,8 @@ async def _say_why(stream: "trio.SSLStream[trio.SocketStream]") -> None:
 
 def _fault_of(error: BaseException) -> NoTls:
     """Tell what went wrong, from what trio raised."""
+    if isinstance(error, trio.TooSlowError):
+        return NoTls("the peer took too long for the TLS handshake", None)
     cause = error.__cause__
     if not isinstance(cause, ssl.SSLError) or isinstance(cause, ssl.SSLZeroReturnError):
         return NoTls("the peer left during the TLS handshake", None)

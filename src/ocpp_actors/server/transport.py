@@ -246,10 +246,7 @@ class Transport:
                 await trio.lowlevel.checkpoint()
         self._left_over = False
         self._between_messages = (
-            self._hot
-            and isinstance(self._protocol, Connection)
-            and between_messages(self._protocol)
-            and not self._early
+            self._hot and isinstance(self._protocol, Connection) and between_messages(self._protocol)
         )
 
     async def _pause(self) -> None:
